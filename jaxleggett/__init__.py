@@ -1,0 +1,89 @@
+"""Leggett's crypto-nonlocality: which quantum correlations a locally pure model can reproduce.
+
+    import jaxleggett as jl
+    jl.verify(jl.WernerModel, "random:1024", [0.8, 0.85, 0.9])
+
+Names are imported when they are first used, so that the command line answers `--help` without JAX.
+Importing the package changes no JAX setting.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ._checks import InputError
+    from .correlation import correlation_bounds, probabilities
+    from .models import (
+        CRITICAL_VISIBILITY,
+        GreatCircleModel,
+        LeggettModel,
+        PRBoxModel,
+        SeparableModel,
+        WernerModel,
+        WhiteNoiseModel,
+    )
+    from .montecarlo import simulate_counts
+    from .settings import SettingPairs
+    from .sphere import sample_sphere
+    from .states import TwoQubitState, bell_diagonal, pure, werner
+    from .verification import Verification, verify
+
+_HOMES = {
+    "CRITICAL_VISIBILITY": "models",
+    "GreatCircleModel": "models",
+    "InputError": "_checks",
+    "LeggettModel": "models",
+    "PRBoxModel": "models",
+    "SeparableModel": "models",
+    "SettingPairs": "settings",
+    "TwoQubitState": "states",
+    "Verification": "verification",
+    "WernerModel": "models",
+    "WhiteNoiseModel": "models",
+    "bell_diagonal": "states",
+    "correlation_bounds": "correlation",
+    "probabilities": "correlation",
+    "pure": "states",
+    "sample_sphere": "sphere",
+    "simulate_counts": "montecarlo",
+    "verify": "verification",
+    "werner": "states",
+}
+
+__all__ = [
+    "CRITICAL_VISIBILITY",
+    "GreatCircleModel",
+    "InputError",
+    "LeggettModel",
+    "PRBoxModel",
+    "SeparableModel",
+    "SettingPairs",
+    "TwoQubitState",
+    "Verification",
+    "WernerModel",
+    "WhiteNoiseModel",
+    "bell_diagonal",
+    "correlation_bounds",
+    "probabilities",
+    "pure",
+    "sample_sphere",
+    "simulate_counts",
+    "verify",
+    "werner",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,81 @@
+"""Checks of what a user hands in. Each failure is one sentence: what, which value, what is allowed."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+UNIT_TOLERANCE = 1e-6
+"""How far from 1 the norm of a setting or of a Bloch vector may be before it is refused."""
+
+MAX_PAIRS = 10**7
+"""Most setting pairs of one run."""
+
+MAX_SAMPLES = 2**43
+"""Most samples of one run: chunks are counted in 32 bits and hold up to 4096 samples."""
+
+MAX_SEED = 2**63 - 1
+
+
+class InputError(ValueError):
+    """Bad input. The message is one sentence for the user; the command line exits with code 2."""
+
+
+def quoted(value: object) -> str:
+    """`value` for a message: on one line, and short enough to read."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def unit_vectors(name: str, value: Any) -> np.ndarray:
+    """`value` as float64 unit vectors of shape (N, 3), renormalised; InputError if it is none."""
+    try:
+        vectors = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be an array of 3-vectors, but is {quoted(value)}") from None
+    if vectors.ndim == 1:
+        vectors = vectors[None]
+    if vectors.ndim != 2 or vectors.shape[1] != 3 or len(vectors) == 0:
+        raise InputError(f"{name} must have shape (N, 3) with N >= 1, but has {np.shape(value)}")
+    norms = np.linalg.norm(vectors, axis=1)
+    bad = np.flatnonzero(~(np.abs(norms - 1) <= UNIT_TOLERANCE))
+    if len(bad):
+        row = int(bad[0])
+        raise InputError(
+            f"{name} must hold unit vectors (to {UNIT_TOLERANCE:g}), but row {row} is "
+            f"{vectors[row].tolist()} with norm {norms[row]:.9g}"
+        )
+    return vectors / norms[:, None]
+
+
+def integer(name: str, value: Any, low: int, high: int) -> int:
+    """`value` as an int in [low, high]; integral floats such as 1e6 count as integers."""
+    try:
+        number = float(value)
+        whole = int(number) if isinstance(value, float | str | np.floating) else operator.index(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{name} must be an integer, but is {quoted(value)}") from None
+    if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+        whole = int(value)  # exact where the float is not
+    elif whole != number:
+        raise InputError(f"{name} must be an integer, but is {quoted(value)}")
+    if not low <= whole <= high:
+        raise InputError(f"{name} must lie between {low} and {high}, but is {value}")
+    return whole
+
+
+def visibilities(value: Any) -> np.ndarray:
+    """`value` as a float64 array of visibilities in [-1/3, 1], at least one."""
+    try:
+        V = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InputError(f"visibility must be a number, but is {quoted(value)}") from None
+    if V.ndim != 1 or len(V) == 0:
+        raise InputError(f"visibility must be a number or a list of numbers, but has shape {V.shape}")
+    # -1/3 itself, however it was rounded, is allowed.
+    bad = np.flatnonzero(~((V >= -1 / 3 - 1e-15) & (V <= 1)))
+    if len(bad):
+        raise InputError(f"visibility must lie in [-1/3, 1], but {V[bad[0]]:.17g} does not")
+    return V

@@ -1,0 +1,51 @@
+"""The two things every kernel needs: the dot product of settings, and double precision."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def dot(p: Any, q: Any) -> Any:
+    """Scalar product of 3-vectors along the last axis, shapes (..., 3) -> (...).
+
+    Written out, because XLA lowers a batched `jnp.dot` of 3-vectors to a matrix product that no
+    elementwise work is fused into; the three products below stay in registers.
+    """
+    return p[..., 0] * q[..., 0] + p[..., 1] * q[..., 1] + p[..., 2] * q[..., 2]
+
+
+def in_double(function: Callable[P, R]) -> Callable[P, R]:
+    """Run `function` with 64-bit types enabled, leaving the caller's configuration alone.
+
+    NumPy arrays and Python numbers in, NumPy arrays out; with a JAX array among the arguments, JAX
+    arrays out. Inside a caller's own trace (jit, vmap, grad) nothing is changed: there the caller's
+    dtypes rule.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        leaves = jax.tree.leaves((args, kwargs))
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            return function(*args, **kwargs)
+        with jax.enable_x64(True):
+            result = function(*args, **kwargs)
+        if any(isinstance(leaf, jax.Array) for leaf in leaves):
+            return result
+        return jax.tree.map(np.asarray, result)
+
+    return wrapper
+
+
+def as_float(x: Any) -> jax.Array:
+    """`x` as a floating-point JAX array (integers and lists become the default float)."""
+    array = jnp.asarray(x)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)

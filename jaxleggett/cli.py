@@ -1,0 +1,294 @@
+"""The command line: `jaxleggett COMMAND`. Parses, calls the library, prints; knows no physics.
+
+Only click is imported here; JAX and the rest are loaded by the command that needs them, so that
+`--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from . import __version__
+
+if TYPE_CHECKING:
+    from .verification import Verification
+
+MODELS = ("werner", "white-noise", "great-circle", "pr-box", "separable")
+
+DEFAULT_VISIBILITY = "0.8:0.9:11"
+
+DEFAULT_SETTINGS = {
+    "werner": "random:1024",
+    "white-noise": "random:1024",
+    "great-circle": "equatorial:16",
+    "separable": "random:1024",
+}
+
+
+def main() -> NoReturn:
+    """Run the command line; exit codes: 0 answered, 2 bad input, 1 anything else, 130 interrupted."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", 130)
+    except Exception as error:
+        from ._checks import InputError
+
+        if isinstance(error, InputError):
+            _fail(str(error), 2)
+        if os.environ.get("JAXLEGGETT_TRACEBACK"):
+            raise
+        _fail(f"{type(error).__name__}: {error} (JAXLEGGETT_TRACEBACK=1 shows where)", 1)
+    sys.exit(code or 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
+
+
+class Count(click.ParamType):
+    """A whole number from `low` up; integral floats such as 1e6 are whole numbers."""
+
+    name = "number"
+
+    def __init__(self, low: int, high: str) -> None:
+        self.low, self.high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, or a message that names the option."""
+        from . import _checks
+
+        if isinstance(value, int):
+            return value
+        return _checks.integer(f"--{param.name if param else ''}", value, self.low, getattr(_checks, self.high))
+
+
+class Scan(click.ParamType):
+    """V, or START:STOP:NUM with both ends included."""
+
+    name = "V|START:STOP:NUM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """An array of visibilities."""
+        import numpy as np
+
+        from ._checks import InputError, integer, quoted, visibilities
+
+        parts = value.split(":")
+        if len(parts) not in (1, 3):
+            raise InputError(f"--visibility must be V or START:STOP:NUM, but is {quoted(value)}")
+        try:
+            ends = [float(part) for part in parts[:2]]
+        except ValueError:
+            raise InputError(f"--visibility must be a number or START:STOP:NUM, but is {quoted(value)}") from None
+        num = integer("--visibility START:STOP:NUM", parts[2], 1, 10**6) if len(parts) == 3 else 1
+        V = np.linspace(ends[0], ends[-1], num) if all(map(math.isfinite, ends)) else np.array(ends)
+        return visibilities(V)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="jaxleggett", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Leggett's crypto-nonlocality: what locally pure hidden variables can and cannot reproduce."""
+
+
+def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command has."""
+    for option in (
+        click.option("--seed", type=Count(0, "MAX_SEED"), default=0, show_default=True, help="Seed of everything random."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
+        click.option("--out", metavar="DIR", help="Also write data, meta.json and a picture to this folder."),
+        click.option("--force", is_flag=True, help="Let --out overwrite another run's data."),
+        click.option("--platform", type=click.Choice(["cpu", "gpu"]), help="Where to compute [default: what JAX finds]."),
+        click.option("--precision", type=click.Choice(["single", "double"]), default="double", show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.option(
+    "--visibility", type=Scan(), metavar="V|START:STOP:NUM", help=f"One, or a scan [default: {DEFAULT_VISIBILITY}]."
+)
+@click.option(
+    "--settings",
+    metavar="SETTINGS",
+    help="random:N, grid:N, equatorial:N, icosahedron or a CSV file [default: random:1024, or what the model is made for].",
+)
+@click.option(
+    "--samples", type=Count(1, "MAX_SAMPLES"), default=10**6, show_default=True, help="Hidden vectors to draw."
+)
+@click.option(
+    "--method",
+    type=click.Choice(["rqmc", "mc", "exact"]),
+    default="rqmc",
+    show_default=True,
+    help="Randomised low-discrepancy sampling, independent sampling, or quadrature.",
+)
+@click.option("--model", type=click.Choice(MODELS), default="werner", show_default=True)
+@shared_options
+def verify(
+    visibility: Any,
+    settings: str | None,
+    samples: int,
+    method: Any,
+    model: str,
+    seed: int,
+    as_json: bool,
+    out: str | None,
+    force: bool,
+    platform: str | None,
+    precision: Any,
+) -> int:
+    """Sample a Leggett model and hold it against the statistics it should reproduce.
+
+    Checks that every probability is non-negative and that the averages are right, at each
+    visibility V. For the Werner model the answer changes at V_c = (1 + 1/sqrt 2)/2 = 0.853553...
+    """
+    from . import verification
+    from ._checks import InputError
+
+    if visibility is not None and model != "werner":
+        raise InputError(f"--visibility must be left out for --model {model}, which has none")
+    devices = _devices(platform)
+    family, pairs, V = _model_and_settings(model, settings, visibility, seed)
+    folder = None
+    if out is not None:
+        from . import results
+
+        folder = results.claim(out, results.VERIFY_FILES, force)
+    with _progress("sampling" if method != "exact" else "integrating") as progress:
+        result = verification.verify(
+            family,
+            pairs,
+            V,
+            samples=samples,
+            method=method,
+            seed=seed,
+            precision=precision,
+            devices=devices,
+            progress=progress,
+        )
+    if folder is not None:
+        results.save_verification(result, folder, _command())
+    if as_json:
+        print(json.dumps(result.to_json(), allow_nan=False))
+    else:
+        _report(result)
+        if folder is not None:
+            print(f"\nWritten to {folder}: {', '.join(results.VERIFY_FILES)}")
+    return 0 if result.status == "complete" else 130
+
+
+def _model_and_settings(model: str, settings: str | None, visibility: Any, seed: int) -> tuple[Any, Any, Any]:
+    """The model (or family), its setting pairs, and the visibilities (None for a model without)."""
+    from . import models
+    from .settings import SettingPairs
+
+    pairs = None if settings is None else SettingPairs.parse(settings, seed)
+    if model == "pr-box":
+        box = models.PRBoxModel() if pairs is None else models.PRBoxModel.at(pairs)
+        return box, pairs or box.pairs, None
+    pairs = pairs or SettingPairs.parse(DEFAULT_SETTINGS[model], seed)
+    if model == "werner":
+        V = visibility if visibility is not None else Scan().convert(DEFAULT_VISIBILITY, None, None)
+        return models.WernerModel, pairs, V
+    others = {
+        "white-noise": models.WhiteNoiseModel,
+        "great-circle": models.GreatCircleModel,
+        "separable": models.SeparableModel,
+    }
+    return others[model](), pairs, None
+
+
+def _devices(platform: str | None) -> Any:
+    """The local devices to compute on."""
+    if platform == "cpu":
+        # Said before JAX starts, so that no accelerator is claimed.
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    import jax
+
+    from ._checks import InputError
+
+    try:
+        return jax.local_devices(backend=platform)
+    except RuntimeError:
+        raise InputError(f"--platform {platform} must name a platform of this machine, but JAX finds none") from None
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[Callable[[float], None] | None]:
+    """A progress bar on stderr while the block runs; None unless stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda fraction: bar.update(task, completed=fraction)
+
+
+def _command() -> list[str]:
+    """The command line as a user would type it again."""
+    return ["jaxleggett", *sys.argv[1:]]
+
+
+def _report(result: Verification) -> None:
+    """What was found, in words, then the table."""
+    from .models import CRITICAL_VISIBILITY
+
+    how = (
+        "integrated exactly over hidden vectors"
+        if result.num_samples is None
+        else f"averaged over {result.num_samples:,} hidden vectors ({result.method})"
+    )
+    print(f"Leggett model '{result.model}' at {len(result.settings):,} setting pairs, {how}.")
+    if result.status == "interrupted":
+        print("Interrupted: the figures are those of the setting pairs that were finished.")
+    print(f"{result.seconds:.1f} s on {result.device}, {result.dtype}.\n")
+    for line in _findings(result):
+        print(line)
+    if result.model == "werner":
+        print(f"(The note's model is non-negative for 0 <= V <= V_c = {CRITICAL_VISIBILITY:.6f}.)")
+    print(f"\n{result}")
+    broken = min(result.rows, key=lambda row: row.min_probability)
+    if broken.witness:
+        w = broken.witness
+        at = "" if broken.visibility is None else f" at V = {broken.visibility:.6f}"
+        print(f"\nA negative probability to recompute by hand{at}:")
+        print(f"  P(alpha = {w.alpha:+d}, beta = {w.beta:+d}) = {w.probability:.17g}")
+        for name in "abuv":
+            print(f"  {name} = ({', '.join(f'{x:.17g}' for x in getattr(w, name))})")
+
+
+def _findings(result: Verification) -> Iterator[str]:
+    """One sentence per verdict."""
+    sentences = {
+        "reproduces": "all probabilities are non-negative and the averages agree with the target",
+        "negative_probability": "some probabilities are negative, so this is no model there",
+        "wrong_average": "the averages miss the target by more than chance allows",
+    }
+    for verdict, sentence in sentences.items():
+        rows = [row for row in result.rows if row.verdict == verdict]
+        if not rows:
+            continue
+        V = sorted(row.visibility for row in rows if row.visibility is not None)
+        if not V:
+            yield f"{sentence[0].upper()}{sentence[1:]}."
+            continue
+        span = f"V = {V[0]:.6f}" if len(V) == 1 else f"V = {V[0]:.6f} ... {V[-1]:.6f} ({len(V)} values)"
+        yield f"{span}: {sentence}."

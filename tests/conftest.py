@@ -1,0 +1,22 @@
+"""Two CPU devices, asked for before JAX starts: sharding is tested wherever the tests run."""
+
+import os
+
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+
+import jax
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _configuration_untouched():
+    """No test, and nothing it calls, may leave JAX's precision changed."""
+    before = jax.config.jax_enable_x64
+    yield
+    assert jax.config.jax_enable_x64 == before
+
+
+@pytest.fixture
+def x64():
+    with jax.enable_x64(True):
+        yield

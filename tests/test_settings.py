@@ -1,0 +1,158 @@
+import numpy as np
+import oracles
+import pytest
+
+import jaxleggett as jl
+from jaxleggett import _checks, settings
+
+HEADER = "ax,ay,az,bx,by,bz\n"
+GOOD = "1,0,0,0,0.6,0.8\n"
+
+
+def _parse(tmp_path, text):
+    path = tmp_path / "settings.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return jl.SettingPairs.parse(str(path))
+
+
+def test_a_file_comes_back_to_the_last_bit(tmp_path):
+    pairs = jl.SettingPairs.random(50, seed=3)
+    pairs.to_csv(tmp_path / "s.csv")
+    again = jl.SettingPairs.from_csv(tmp_path / "s.csv")
+    np.testing.assert_allclose(again.a, pairs.a, rtol=0, atol=2e-16)
+    np.testing.assert_allclose(again.b, pairs.b, rtol=0, atol=2e-16)
+
+
+def test_rows_are_alice_then_bob_and_renormalised(tmp_path):
+    pairs = _parse(tmp_path, HEADER + "1.0000005,0,0,0,0.6,0.8\r\n\n")
+    np.testing.assert_allclose(pairs.a, [[1, 0, 0]], atol=1e-15)
+    np.testing.assert_allclose(pairs.b, [[0, 0.6, 0.8]], atol=1e-15)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
+    assert len(_parse(tmp_path, b"\xef\xbb\xbf" + (HEADER + GOOD).encode())) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"settings.csv:1 must be the header ax,ay,az,bx,by,bz, but is ''"),
+        ("a,b\n" + GOOD, r":1 must be the header"),
+        (GOOD, r":1 must be the header"),
+        (HEADER, "must hold at least one row"),
+        (HEADER + "\n\n", "must hold at least one row"),
+        (HEADER + GOOD + "1,0,0,0,0,2\n", r":3 must hold unit vectors .* norm of b is 2$"),
+        (HEADER + GOOD + "\n" + "1,0,0.01,0,0,1\n", r":4 must hold unit vectors .* norm of a is 1.00005"),
+        (HEADER + "nan,0,0,0,0,1\n", r":2 must hold unit vectors .* norm of a is nan"),
+        (HEADER + "inf,0,0,0,0,1\n", r":2 must hold unit vectors"),
+        (HEADER + GOOD + "1,0,0,0,0\n", r":3 must have 6 columns, but has 5"),
+        (HEADER + "1,0,0,0,0,1,0\n" * 2, r":2 must have 6 columns, but has 7"),
+        (HEADER + "1,0,0,0,zero,1\n", r":2 must hold numbers"),
+        (HEADER + "1;0;0;0;0;1\n", r":2 must have 6 columns, but has 1"),
+        (b"\xff\xfe\x00\x01" * 10, r":1 must be the header"),
+        ((HEADER + "1,0,0,0,0,").encode() + b"\xff\n", r":2 must hold numbers"),
+    ],
+)
+def test_bad_files(tmp_path, text, message):
+    with pytest.raises(jl.InputError, match=message) as caught:
+        _parse(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_with_too_many_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "MAX_PAIRS", 10)
+    assert len(_parse(tmp_path, HEADER + GOOD * 10)) == 10
+    with pytest.raises(jl.InputError, match="at most 10 rows"):
+        _parse(tmp_path, HEADER + GOOD * 11)
+    with pytest.raises(jl.InputError, match="at most 10"):
+        _parse(tmp_path, (HEADER + GOOD * 11)[:-1])
+    with pytest.raises(jl.InputError, match="at most 10 rows"):
+        _parse(tmp_path, HEADER + " " * 3000)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("random:0", "must lie between 1 and"),
+        ("random:-3", "must lie between 1 and"),
+        ("random:1.5", "must be an integer"),
+        ("random:", "must be an integer"),
+        ("random:nan", "must be an integer"),
+        ("grid:4000", "must lie between 1 and 3162"),
+        ("random:100000000", "must lie between 1 and 10000000"),
+        ("dodecahedron", "must be random:N, grid:N, equatorial:N, icosahedron or the name of a CSV file"),
+        ("no/such.csv", "is none of them"),
+    ],
+)
+def test_bad_names(name, message):
+    with pytest.raises(jl.InputError, match=message):
+        jl.SettingPairs.parse(name)
+
+
+def test_a_folder_is_no_settings_file(tmp_path):
+    with pytest.raises(jl.InputError, match="cannot be read: Is a directory"):
+        jl.SettingPairs.parse(str(tmp_path))
+
+
+def test_random_pairs_depend_on_the_seed_alone():
+    one, two, three = (jl.SettingPairs.parse("random:20", seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.a, two.a)
+    assert not np.allclose(one.a, three.a)
+    assert not np.allclose(one.a, one.b)
+
+
+def test_grid_is_alice_major():
+    pairs = jl.SettingPairs.parse("grid:4")
+    assert len(pairs) == 16
+    np.testing.assert_array_equal(pairs.a[0:4], np.tile(pairs.a[0], (4, 1)))
+    np.testing.assert_array_equal(pairs.b[0:4], pairs.b[4:8])
+    np.testing.assert_array_equal(pairs.a[::4], pairs.b[:4])
+    np.testing.assert_allclose(pairs.a[::4, 2], [0.75, 0.25, -0.25, -0.75], atol=1e-15)
+
+
+def test_products_of_unequal_numbers():
+    rng = np.random.default_rng(0)
+    a, b = oracles.unit(rng, 5), oracles.unit(rng, 7)
+    pairs = jl.SettingPairs.product(a, b)
+    np.testing.assert_allclose(pairs.a[3 * 7 + 4], a[3], atol=1e-15)
+    np.testing.assert_allclose(pairs.b[3 * 7 + 4], b[4], atol=1e-15)
+
+
+def test_named_sets_have_their_sizes():
+    assert len(jl.SettingPairs.parse("equatorial:5")) == 25
+    assert len(jl.SettingPairs.parse("icosahedron")) == 36
+    assert len(jl.SettingPairs.parse("random:1e3")) == 1000
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        ([[1, 0, 0], [0, 2, 0]], [[1, 0, 0]] * 2, "a must hold unit vectors .* row 1 is"),
+        ([[1, 0, 0]], [[0, np.nan, 0]], "b must hold unit vectors"),
+        ([[1, 0, 0]], [[1, 0, 0]] * 2, "equally many rows, but have 1 and 2"),
+        (np.zeros((0, 3)), np.zeros((0, 3)), r"shape \(N, 3\) with N >= 1"),
+        ([[1, 0]], [[1, 0]], r"shape \(N, 3\)"),
+        ("text", [[1, 0, 0]], "must be an array of 3-vectors"),
+        ([[1, 0, 0], [1, 0]], [[1, 0, 0]], "must be an array of 3-vectors"),
+    ],
+)
+def test_bad_arrays(a, b, message):
+    with pytest.raises(jl.InputError, match=message):
+        jl.SettingPairs(a, b)
+
+
+@pytest.mark.parametrize("value", ["1e30", 2**60, "inf", "-5", 0, 1.5, None, [1], "9" * 400])
+def test_bad_sample_numbers(value):
+    with pytest.raises(jl.InputError, match=r"^samples must"):
+        _checks.integer("samples", value, 1, _checks.MAX_SAMPLES)
+
+
+@pytest.mark.parametrize(("value", "number"), [("1e6", 10**6), (1e6, 10**6), ("12", 12), (np.int64(5), 5)])
+def test_good_sample_numbers(value, number):
+    assert _checks.integer("samples", value, 1, _checks.MAX_SAMPLES) == number
+
+
+def test_large_seeds_are_exact():
+    assert _checks.integer("seed", str(2**63 - 1), 0, _checks.MAX_SEED) == 2**63 - 1
+    with pytest.raises(jl.InputError, match="seed must lie between 0 and 9223372036854775807"):
+        _checks.integer("seed", str(2**63), 0, _checks.MAX_SEED)
