@@ -6,10 +6,14 @@ qubits u and v, M^A = u.a [B13 (2)] and M^B = v.b [B13 (3)]. So a model is two f
     sample(key, num) -> (u, v)            num independent pairs of hidden vectors, each (num, 3)
     correlator(u, v, a, b) -> C           for single vectors of shape (3,), free within [B13 (5)]
 
-and any object that has both can be passed to `verify`. Three more make it faster or exact:
+and any object that has both can be passed to `verify`. Four more make it faster or exact:
 
     lattice(key, index, num) -> (u, v)    points `index` of a randomised num-point rule: method rqmc
-    lattice_error(num)                    bound on that rule's error where its scatter cannot show it
+    half_lattice(key, index, num) -> (u, v, weights)
+                                          the same where C_{-u,-v} = C_{u,v}: every point also stands
+                                          for its opposite, at which the marginals change sign
+    lattice_error(num)                    allowance for errors of num points that the scatter over
+                                          rotations may not show
     quadrature(a, b) -> (u, v, weights)   nodes for one pair of settings: method exact
 
 A model that knows what it should reproduce says so in `target`, an object with
@@ -29,7 +33,14 @@ from jax.tree_util import register_dataclass
 from ._checks import InputError, quoted, unit_vectors
 from ._numerics import dot, in_double
 from .settings import SettingPairs
-from .sphere import cylinder_to_sphere, octant_rule, orthogonal_axes, rotated_fibonacci, sample_sphere
+from .sphere import (
+    cylinder_to_sphere,
+    octant_rule,
+    orthogonal_axes,
+    rotated_fibonacci,
+    rotated_half_fibonacci,
+    sample_sphere,
+)
 from .states import TwoQubitState, werner
 
 CRITICAL_VISIBILITY = (1 + 1 / np.sqrt(2)) / 2
@@ -100,6 +111,15 @@ class WernerModel:
         """Points of a randomly rotated Fibonacci lattice, and v = -u."""
         u = rotated_fibonacci(key, index, num)
         return u, -u
+
+    def half_lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Points of a randomly rotated lattice on half the sphere, v = -u, and weights."""
+        u, weights = rotated_half_fibonacci(key, index, num)
+        return u, -u, weights
+
+    def lattice_error(self, num: int) -> float:
+        """1/num^2: P vanishes on half the sphere at some settings, so very few points may all miss it."""
+        return 1 / num**2
 
     def quadrature(self, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Octants between a - b, a + b and a x b, where the model is smooth: exact to rounding.

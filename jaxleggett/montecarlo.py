@@ -16,10 +16,10 @@ so all visibilities between come from the two for nothing. `E` below is the numb
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -29,8 +29,9 @@ from jax import lax
 from jax.tree_util import register_dataclass, register_static
 
 from ._numerics import dot
-from .correlation import probabilities, smallest_probability
+from .correlation import moments, probabilities, smallest_probability
 from .models import LeggettModel, marginals, outcomes
+from .sphere import sample_sphere
 
 Method = Literal["rqmc", "mc"]
 
@@ -58,9 +59,11 @@ class Plan:
     batches: int
     chunks_per_batch: int
     chunk: int
+    half: bool = False
+    """Whether rqmc uses `half_lattice`: for models that have it and an even correlator."""
 
     @classmethod
-    def of(cls, samples: int, method: Method) -> Plan:
+    def of(cls, samples: int, method: Method, half: bool = False) -> Plan:
         """Cut `samples`, rounded up where that is needed: to a multiple of 16 for rqmc, to 2 for mc.
 
         mc takes batches of about 1/128 of the samples, at most a chunk, so that their scatter is
@@ -72,7 +75,7 @@ class Plan:
             return cls(method, -(-max(2, samples) // chunk), 1, chunk)
         batch = -(-samples // ROTATIONS)
         chunk = _chunk_size(batch, CHUNK)
-        return cls(method, ROTATIONS, -(-batch // chunk), chunk)
+        return cls(method, ROTATIONS, -(-batch // chunk), chunk, half)
 
     @property
     def batch_size(self) -> int:
@@ -133,6 +136,8 @@ class Sums:
     """(E, P): sum of C over the chunks of the unfinished batch."""
     partial_uv: Any
     """(2, 3): sums of u and of v over those chunks."""
+    partial_weight: Any
+    """(): sum of the weights over those chunks."""
     mean: Any
     """(E, 4, P): mean of P(alpha, beta) over the finished batches."""
     second: Any
@@ -148,6 +153,7 @@ class Sums:
         return cls(
             partial_C=jnp.zeros((ends, pairs), float),
             partial_uv=jnp.zeros((2, 3), float),
+            partial_weight=jnp.zeros((), float),
             mean=jnp.zeros((ends, 4, pairs), float),
             second=jnp.zeros((ends, ends, 4, pairs), float),
             smallest=jnp.full((ends, pairs), jnp.inf, float),
@@ -155,21 +161,24 @@ class Sums:
         )
 
 
-def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[jax.Array, jax.Array]:
-    """The hidden vectors u, v of chunk number `chunk`, each of shape (plan.chunk, 3), float64.
+def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The hidden vectors u, v (n, 3) of chunk number `chunk`, n = plan.chunk, and their weights (n,); float64.
 
     mc: independent draws with fold_in(key, chunk). rqmc: points of the rule that belongs to
     fold_in(key, rotation).
     """
     if plan.method == "mc":
-        return model.sample(jax.random.fold_in(key, chunk), plan.chunk)
+        return *model.sample(jax.random.fold_in(key, chunk), plan.chunk), jnp.ones(plan.chunk, float)
     rotation, part = chunk // plan.chunks_per_batch, chunk % plan.chunks_per_batch
     index = part.astype(jnp.int64) * plan.chunk + jnp.arange(plan.chunk)
-    return model.lattice(jax.random.fold_in(key, rotation), index, plan.batch_size)
+    arguments = jax.random.fold_in(key, rotation), index, plan.batch_size
+    return model.half_lattice(*arguments) if plan.half else (*model.lattice(*arguments), jnp.ones(plan.chunk, float))
 
 
-def chunk_sums(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
-    """Sum of C and smallest probability over the hidden vectors u, v (n, 3), for settings a, b (3, P).
+def chunk_sums(
+    models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any
+) -> tuple[jax.Array, jax.Array]:
+    """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
     Both (E, P); the sums in float64. The arithmetic is done in the dtype of the settings.
     """
@@ -183,39 +192,37 @@ def chunk_sums(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[j
     num, ends, pairs = len(u), len(models), a.shape[1]
     most = UNROLL if pairs >= 512 else UNROLL // 4
     unroll = max(k for k in range(1, most + 1) if num % k == 0)
-    u, v = u.astype(a.dtype), v.astype(a.dtype)
+    hidden = [x.astype(a.dtype) for x in (u, v, weights)]
 
     def step(i: Any, carry: Any) -> Any:
-        sums, smallest = carry
-        group = [lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in (u, v)]
-        values = [over_pairs(group[0][k], group[1][k], a, b) for k in range(unroll)]
-        for end in range(ends):
-            total, least = values[0][end]
-            for value in values[1:]:
-                total = total + value[end][0]
-                least = jnp.where(value[end][1] < least, value[end][1], least)
-            sums = (*sums[:end], sums[end] + total.astype(float), *sums[end + 1 :])
-            least = jnp.where(least < smallest[end], least, smallest[end])
-            smallest = (*smallest[:end], least, *smallest[end + 1 :])
-        return sums, smallest
+        u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
+        values = [over_pairs(u[k], v[k], a, b) for k in range(unroll)]
+        sums, smallest = [], []
+        for end, (total, least) in enumerate(carry):
+            C = [value[end][0] for value in values]
+            P = [value[end][1] for value in values]
+            sums.append(total + sum(w[k] * C[k] for k in range(unroll)).astype(float))
+            smallest.append(functools.reduce(lambda x, y: jnp.where(y < x, y, x), P, least))
+        return list(zip(sums, smallest, strict=True))
 
-    zero, high = jnp.zeros(pairs, float), jnp.full(pairs, jnp.inf, a.dtype)
-    sums, smallest = lax.fori_loop(0, num // unroll, step, ((zero,) * ends, (high,) * ends))
+    start = (jnp.zeros(pairs, float), jnp.full(pairs, jnp.inf, a.dtype))
+    sums, smallest = zip(*lax.fori_loop(0, num // unroll, step, [start] * ends), strict=True)
     return jnp.stack(sums), jnp.stack(smallest).astype(float)
 
 
 def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunk: Any, sums: Sums) -> Sums:
     """`sums` with chunk number `chunk` added; a batch that it completes enters mean and second moments."""
-    u, v = hidden_vectors(key, models[0], plan, chunk)
-    C, smallest = chunk_sums(models, u, v, a, b)
+    u, v, weights = hidden_vectors(key, models[0], plan, chunk)
+    C, smallest = chunk_sums(models, u, v, weights, a, b)
     found = smallest < sums.smallest
     C = sums.partial_C + C
-    uv = sums.partial_uv + jnp.stack([u.sum(0), v.sum(0)])
+    weight = sums.partial_weight + weights.sum()
+    # The marginals are linear in u and v, so their averages need no sum per pair; opposite points cancel.
+    uv = sums.partial_uv + (0.0 if plan.half else jnp.stack([u.sum(0), v.sum(0)]))
     done = (chunk + 1) % plan.chunks_per_batch == 0
 
-    # The marginals are linear in u and v, so their averages need no sum per pair.
-    M_A, M_B = marginals(*(uv / plan.batch_size), a.T.astype(float), b.T.astype(float))
-    P = jnp.moveaxis(probabilities(M_A, M_B, C / plan.batch_size), -1, 1)
+    M_A, M_B = marginals(*(uv / weight), a.T.astype(float), b.T.astype(float))
+    P = jnp.moveaxis(probabilities(M_A, M_B, C / weight), -1, 1)
     # Welford's update by one batch
     delta = P - sums.mean
     mean = sums.mean + delta / ((chunk + 1) // plan.chunks_per_batch)
@@ -223,6 +230,7 @@ def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any,
     return Sums(
         partial_C=jnp.where(done, 0.0, C),
         partial_uv=jnp.where(done, 0.0, uv),
+        partial_weight=jnp.where(done, 0.0, weight),
         mean=jnp.where(done, mean, sums.mean),
         second=jnp.where(done, second, sums.second),
         smallest=jnp.where(found, smallest, sums.smallest),
@@ -230,7 +238,7 @@ def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any,
     )
 
 
-@partial(jax.jit, static_argnames="plan")
+@functools.partial(jax.jit, static_argnames="plan")
 def advance(
     key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, start: Any, stop: Any, sums: Sums
 ) -> Sums:
@@ -245,7 +253,7 @@ def advance(
     )
 
 
-@partial(jax.jit, static_argnames="plan")
+@functools.partial(jax.jit, static_argnames="plan")
 def witnesses(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, where: Any) -> jax.Array:
     """The hidden vectors at which the smallest probabilities were found, shape (E, P, 2, 3).
 
@@ -257,7 +265,7 @@ def witnesses(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any,
     def search(model: Any) -> Callable[[Any], jax.Array]:
         def one(pair: Any) -> jax.Array:
             a, b, chunk = pair
-            u, v = hidden_vectors(key, opened[0], plan, chunk)
+            u, v, _ = hidden_vectors(key, opened[0], plan, chunk)
             C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
             best = jnp.argmin(smallest_probability(*marginals(u, v, a, b), C))
             return jnp.stack([u[best], v[best]])
@@ -268,7 +276,7 @@ def witnesses(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any,
     return jnp.stack([lax.map(search(m), (a, b, w)) for m, w in zip(opened, where, strict=True)])
 
 
-@partial(jax.jit, static_argnames="batch_size")
+@functools.partial(jax.jit, static_argnames="batch_size")
 def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int = 64) -> tuple[jax.Array, ...]:
     """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
 
@@ -423,7 +431,7 @@ EVENTS = 1024
 """Detection events per pair and chunk of `simulate_counts`."""
 
 
-@partial(jax.jit, static_argnames="num")
+@functools.partial(jax.jit, static_argnames="num")
 def _chunk_counts(key: jax.Array, models: Sequence[Any], a: Any, b: Any, num: int) -> tuple[Any, Any]:
     """Outcome counts (P, 4) of `num` events at each pair of a (3, P), b (3, P), and the smallest P."""
     (model,) = _opened(models, float)
@@ -462,6 +470,15 @@ def simulate_counts(
                     raise ValueError(f"a model with negative probabilities ({lowest:.3g}) shows no events")
                 total[rows] += np.asarray(seen)
     return total
+
+
+def has_even_correlator(model: LeggettModel) -> bool:
+    """Whether C_{-u,-v} = C_{u,v}, seen at 64 random hidden vectors and setting pairs."""
+    with jax.enable_x64(True):
+        a, b = sample_sphere(jax.random.key(0), (2, 64))
+        u, v = model.sample(jax.random.key(1), 64)
+        there, back = (moments(one_point(model, s * u, s * v, a, b))[2] for s in (1, -1))
+        return bool(np.allclose(there, back, rtol=0, atol=1e-9))
 
 
 def one_point(model: LeggettModel, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:

@@ -66,7 +66,28 @@ def rotated_fibonacci(key: jax.Array, index: Any, num: Any) -> jax.Array:
     So an average over the lattice is unbiased, and the scatter over independent keys is its error,
     which falls like num^(-5/4) on functions with a crease along a great circle such as |u.c|.
     """
-    points = fibonacci(index, num)
+    return _rotated(key, fibonacci(index, num))
+
+
+SEAM = 0.1
+"""Half the width of the zone in which the weights of `rotated_half_fibonacci` fall from 1 to 0."""
+
+
+def rotated_half_fibonacci(key: jax.Array, index: Any, num: Any) -> tuple[jax.Array, jax.Array]:
+    """The same for even functions, f(-u) = f(u): points on half the sphere, and their weights.
+
+    Each point stands for its opposite too, so the lattice is twice as fine and the error of |u.c|
+    about 0.64 of that of `rotated_fibonacci`. A lattice that ends at the equator does not meet its
+    mirror image in step, and that seam would cost more than all the rest; so it goes on to
+    z = -SEAM, with weights w(z) that rise smoothly over |z| < SEAM and obey w(z) + w(-z) = 1.
+    """
+    height = (jnp.asarray(index).astype(float) + 0.5) / num * (1 + SEAM) / 2
+    rise = jnp.clip((1 - 2 * height + SEAM) / (2 * SEAM), 0, 1)
+    points = cylinder_to_sphere(height, (jnp.asarray(index) * GOLDEN) % 1)
+    return _rotated(key, points), rise**2 * (3 - 2 * rise)
+
+
+def _rotated(key: jax.Array, points: jax.Array) -> jax.Array:
     rotation = random_rotation(key)
     return jnp.stack([dot(rotation[i], points) for i in range(3)], axis=-1)
 

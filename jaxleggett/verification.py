@@ -13,7 +13,7 @@ import numpy as np
 from ._checks import MAX_SAMPLES, MAX_SEED, InputError, integer, quoted, visibilities
 from .correlation import OUTCOMES, probabilities
 from .models import LeggettModel, WernerModel
-from .montecarlo import Averages, Plan, average, one_point
+from .montecarlo import Averages, Plan, average, has_even_correlator, one_point
 from .settings import SettingPairs
 
 Verdict = Literal["reproduces", "negative_probability", "wrong_average"]
@@ -183,7 +183,8 @@ def verify(
     method = _method(method, ends[0])
     targets = _targets(target, ends, V)
 
-    plan = None if method == "exact" else Plan.of(samples, method)
+    half = method == "rqmc" and hasattr(ends[0], "half_lattice") and all(map(has_even_correlator, ends))
+    plan = None if method == "exact" else Plan.of(samples, method, half)
     points = 0 if plan is None else plan.num_samples
     done = 0
 

@@ -69,10 +69,35 @@ def test_a_lattice_made_in_pieces_is_the_lattice():
 
 def test_rotated_points_are_uniform_one_by_one():
     with jax.enable_x64(True):
-        keys = jax.random.split(KEY, 4000)
+        keys = jax.random.split(KEY, 40000)
         u = np.asarray(jax.vmap(lambda k: sphere.rotated_fibonacci(k, np.array([3]), 10)[0])(keys))
     for i in range(3):
         assert stats.kstest(u[:, i], stats.uniform(-1, 2).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("num", [1, 10, 1000])
+def test_half_a_lattice_averages_even_functions(num):
+    """Unbiased for any number of points: E[sum w f] / sum w over rotations is the mean of f."""
+    with jax.enable_x64(True):
+        keys = jax.random.split(KEY, 20000 // num)
+        u, w = jax.vmap(lambda k: sphere.rotated_half_fibonacci(k, np.arange(num), num))(keys)
+    u, w = np.asarray(u), np.asarray(w)
+    np.testing.assert_array_equal(w, np.tile(w[0], (len(w), 1)))
+    c = oracles.unit(np.random.default_rng(0), 1)[0]
+    average = (w * abs(u @ c)).sum(1) / w.sum(1)
+    assert average.mean() == pytest.approx(0.5, abs=5 * average.std() / np.sqrt(len(keys)) + 1e-5)
+    assert w.sum() / w.size == pytest.approx(1 / (1 + sphere.SEAM), abs=0.6 / num)
+
+
+def test_half_a_lattice_is_a_finer_lattice():
+    def rms(points, weights):
+        c = oracles.unit(np.random.default_rng(2), 500)
+        return np.sqrt(np.mean((weights @ abs(points @ c.T) / weights.sum() - 0.5) ** 2))
+
+    with jax.enable_x64(True):
+        whole = np.asarray(sphere.rotated_fibonacci(KEY, np.arange(20000), 20000))
+        half, weights = (np.asarray(x) for x in sphere.rotated_half_fibonacci(KEY, np.arange(20000), 20000))
+    assert rms(half, weights) < 0.75 * rms(whole, np.ones(20000))
 
 
 def test_lattice_error_falls_like_n_to_the_minus_five_quarters():

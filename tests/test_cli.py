@@ -1,0 +1,256 @@
+"""The command line: in process where the answer is quick, as a real process where it must be."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import oracles
+import pytest
+
+import jaxleggett as jl
+from jaxleggett import cli, montecarlo
+
+SETTINGS = "ax,ay,az,bx,by,bz\n1,0,0,0,0.6,0.8\n1,0,0,0.8284271247461900976,0.5600969,0\n"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command line in this process: exit code, stdout, stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["jaxleggett", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    return call
+
+
+def test_the_main_job_tells_a_newcomer_what_was_found(run):
+    code, out, err = run("verify", "--samples", 2000, "--settings", "random:200")
+    assert (code, err) == (0, "")
+    assert "V = 0.800000 ... 0.850000 (6 values): all probabilities are non-negative" in out
+    assert "V = 0.860000 ... 0.900000 (5 values): some probabilities are negative" in out
+    assert "V_c = 0.853553" in out
+    assert "A negative probability to recompute by hand at V = 0.900000" in out
+
+
+def test_json_answers_with_one_object(run):
+    code, out, err = run(
+        "verify", "--json", "--visibility", "-0.1:1:12", "--samples", "1e3", "--settings", "grid:5", "--seed", 7
+    )
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert out.count("\n") == 1
+    assert answer["num_pairs"] == 25
+    assert answer["num_samples"] == 1008
+    assert (answer["seed"], answer["dtype"], answer["method"]) == (7, "float64", "rqmc")
+    V = [row["visibility"] for row in answer["visibilities"]]
+    np.testing.assert_allclose(V, np.linspace(-0.1, 1, 12))
+    assert answer["visibilities"][0]["verdict"] == "negative_probability"
+    assert answer["visibilities"][1]["verdict"] == "reproduces"
+
+
+def test_exact_answers_with_nulls(run):
+    answer = json.loads(run("verify", "--json", "--method", "exact", "--visibility", 0.5)[1])
+    assert answer["num_samples"] is None
+    assert answer["seed"] is None
+    row = answer["visibilities"][0]
+    assert (row["max_standard_error"], row["max_z"], row["witness"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("model", cli.MODELS)
+def test_every_model_has_settings_of_its_own(run, model):
+    code, out, _ = run("verify", "--json", "--model", model, "--samples", 500, "--precision", "single")
+    answer = json.loads(out)
+    assert code == 0
+    assert (answer["model"], answer["dtype"]) == (model, "float32")
+    if model != "werner":
+        assert [(row["visibility"], row["verdict"]) for row in answer["visibilities"]] == [(None, "reproduces")]
+
+
+def test_out_holds_everything(run, tmp_path):
+    folder = tmp_path / "new" / "run"
+    arguments = ("verify", "--samples", 1000, "--settings", "random:9", "--out", folder, "--json")
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert {p.name for p in folder.iterdir()} == {
+        "report.json", "averages.npz", "settings.csv", "verification.png", "meta.json",
+    }  # fmt: skip
+    assert json.loads((folder / "report.json").read_text()) == json.loads(out)
+    meta = json.loads((folder / "meta.json").read_text())
+    assert meta["command"].startswith("jaxleggett verify --samples 1000")
+    assert {"versions", "commit", "seed", "num_pairs", "num_samples", "dtype", "device", "seconds"} <= set(meta)
+    assert (folder / "verification.png").read_bytes()[:4] == b"\x89PNG"
+    pairs = jl.SettingPairs.from_csv(folder / "settings.csv")
+    with np.load(folder / "averages.npz") as data:
+        np.testing.assert_allclose(data["a"], pairs.a, atol=1e-15)
+        assert data["mean"].shape == (2, 4, 9)
+    before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "already holds report.json" in err
+    assert {p.name: p.stat().st_mtime_ns for p in folder.iterdir()} == before
+    assert run(*arguments, "--force")[0] == 0
+
+
+def test_a_settings_file_by_name(run, tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text(SETTINGS)
+    answer = json.loads(run("verify", "--json", "--settings", path, "--method", "exact", "--visibility", 0.8536)[1])
+    row = answer["visibilities"][0]
+    assert row["verdict"] == "negative_probability"
+    a, b = np.array([1.0, 0, 0]), np.array([2 * np.sqrt(2) - 2, 0.5600969, 0])
+    exact = oracles.smallest_werner_probability(0.8536, a, b / np.linalg.norm(b))
+    assert row["min_probability"] == pytest.approx(exact, abs=1e-12)
+
+
+BAD = [
+    (("--visibility", "1.01"), "visibility must lie in [-1/3, 1], but 1.01 does not"),
+    (("--visibility", "-0.5:1:10"), "but -0.5 does not"),
+    (("--visibility", "0:1"), "--visibility must be V or START:STOP:NUM, but is '0:1'"),
+    (("--visibility", "0:1:0"), "must lie between 1 and"),
+    (("--visibility", "0:1:2.5"), "must be an integer, but is '2.5'"),
+    (("--visibility", "0:nan:3"), "visibility must lie in"),
+    (("--visibility", "inf"), "but inf does not"),
+    (("--visibility", "high"), "--visibility must be a number or START:STOP:NUM, but is 'high'"),
+    (("--samples", "0"), "--samples must lie between 1 and"),
+    (("--samples", "-5"), "--samples must lie between 1 and"),
+    (("--samples", "1e300"), "--samples must lie between 1 and"),
+    (("--samples", "nan"), "--samples must be an integer, but is 'nan'"),
+    (("--samples", "1.5"), "--samples must be an integer, but is '1.5'"),
+    (("--seed", "-1"), "--seed must lie between 0 and 9223372036854775807"),
+    (("--seed", "9223372036854775808"), "--seed must lie between"),
+    (("--model", "leggett"), "'--model': 'leggett' is not one of 'werner', 'white-noise'"),
+    (("--method", "qmc"), "'--method': 'qmc' is not one of"),
+    (("--precision", "half"), "'--precision': 'half' is not one of"),
+    (("--settings", "random:0"), "settings random:N must lie between 1 and"),
+    (("--settings", "nowhere.csv"), "but 'nowhere.csv' is none of them"),
+    (("--platform", "gpu"), "--platform gpu must name a platform of this machine"),
+    (("--model", "white-noise", "--visibility", "0.5"), "--visibility must be left out for --model white-noise"),
+    (("--model", "pr-box", "--settings", "random:9"), "settings of the pr-box must be two for Alice"),
+    (("--frequency", "3"), "No such option"),
+    (("extra",), "unexpected extra argument"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input_is_one_sentence_and_nothing_is_written(run, tmp_path, arguments, message):
+    folder = tmp_path / "out"
+    code, out, err = run("verify", *arguments, "--out", folder)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert not folder.exists()
+
+
+def test_a_bad_row_of_a_file_is_named(run, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text(SETTINGS + "1,1,0,0,0,1\n")
+    code, _, err = run("verify", "--settings", path)
+    assert code == 2
+    assert f"{path}:4 must hold unit vectors (to 1e-06), but the norm of a is 1.41421356" in err
+
+
+def test_a_folder_that_cannot_be_made(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run("verify", "--out", tmp_path / "file" / "deep", "--samples", 100)
+    assert code == 2
+    assert "cannot be written: Not a directory" in err
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_an_unknown_command_and_none(run):
+    code, _, err = run("verfiy")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "No such command" in err
+    assert run()[0] in (0, 2)
+
+
+def test_what_is_no_fault_of_the_input_exits_with_1(run, monkeypatch):
+    monkeypatch.setattr(montecarlo, "_run_group", lambda *a: 1 / 0)
+    code, out, err = run("verify", "--samples", 100)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "ZeroDivisionError" in err
+
+
+def test_an_interruption_reports_what_was_finished(run, monkeypatch):
+    monkeypatch.setattr(montecarlo, "BLOCK", 8)
+    whole, calls = montecarlo._run_group, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(montecarlo, "_run_group", interrupted)
+    code, out, _ = run("verify", "--json", "--samples", 100, "--settings", "random:100", "--platform", "cpu")
+    answer = json.loads(out)
+    assert code == 130
+    assert answer["status"] == "interrupted"
+    assert answer["num_pairs"] == 32  # two rounds of one block a device
+    calls[:] = [1, 1]
+    code, out, err = run("verify", "--json", "--samples", 100, "--settings", "random:100")
+    assert (code, out, err.strip()) == (130, "", "error: interrupted")
+
+
+def _process(*arguments, **environment):
+    environment = {**os.environ, **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "jaxleggett", *arguments], capture_output=True, text=True, env=environment
+    )
+
+
+def test_as_a_process_on_one_device_and_on_two():
+    arguments = ("verify", "--json", "--samples", "2000", "--settings", "random:20", "--method", "mc")
+    flag = "--xla_force_host_platform_device_count="
+    one, two = (_process(*arguments, XLA_FLAGS=flag + n) for n in "12")
+    assert (one.returncode, one.stderr, two.returncode) == (0, "", 0)
+    one, two = json.loads(one.stdout), json.loads(two.stdout)
+    assert one["visibilities"] == two["visibilities"]
+    assert (one["device"], two["device"]) == ("cpu", "2 x cpu")
+
+
+def test_version_and_help_without_jax():
+    for option, text in (("--version", jl.__version__), ("--help", "verify")):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "jaxleggett", option], capture_output=True, text=True
+        )
+        assert done.returncode == 0
+        assert text in done.stdout
+        assert "numpy" not in done.stderr
+        assert " jax\n" not in done.stderr
+
+
+def test_import_changes_no_setting_and_names_what_there_is():
+    program = (
+        "import jax; before = dict(jax.config.values); import jaxleggett as jl\n"
+        "[getattr(jl, name) for name in jl.__all__]\n"
+        "assert dict(jax.config.values) == before\n"
+        "assert set(jl.__all__) <= set(dir(jl)) and sorted(jl._HOMES) == jl.__all__"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = jl.nonsense
+
+
+def test_the_core_needs_only_jax_and_numpy():
+    program = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('click', 'rich', 'matplotlib', 'optax'):\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "import jax, numpy as np\n"
+        "from jaxleggett import models, montecarlo, settings, sphere, correlation, states\n"
+        "p = settings.SettingPairs.random(3)\n"
+        "montecarlo.average(jax.random.key(0), [models.WernerModel(0.5)], p.a, p.b, montecarlo.Plan.of(100, 'rqmc'))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,0 +1,250 @@
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import oracles
+import pytest
+from tolerances import EXACT, SAME_ARITHMETIC, SINGLE
+
+import jaxleggett as jl
+from jaxleggett import montecarlo
+from jaxleggett.montecarlo import Plan, average, simulate_counts
+
+KEY = jax.random.key(5)
+
+
+def _all_hidden(model, plan):
+    """Every hidden vector of a run and its weight, batch by batch, made chunk by chunk."""
+    with jax.enable_x64(True):
+        make = jax.jit(lambda c: montecarlo.hidden_vectors(KEY, model, plan, c))
+        chunks = [make(np.uint32(c)) for c in range(plan.num_chunks)]
+    u, v, w = (np.concatenate([np.asarray(c[i]) for c in chunks]) for i in range(3))
+    return u.reshape(plan.batches, -1, 3), v.reshape(plan.batches, -1, 3), w.reshape(plan.batches, -1)
+
+
+def _naive(V, u, a, b):
+    """P at every u (n, 3) and pair, (n, P, 4), without a line of the package."""
+    weights = [oracles.half_angle_weights(V, x, y) for x, y in zip(a, b, strict=True)]
+    minus, plus = np.array(weights).T
+    C = minus * (abs(u @ (a - b).T) - 1) + plus * (1 - abs(u @ (a + b).T))
+    return np.stack([(1 + x * u @ a.T - y * u @ b.T + x * y * C) / 4 for x, y in oracles.SIGNS], -1)
+
+
+@pytest.mark.parametrize(("method", "half"), [("mc", False), ("rqmc", False), ("rqmc", True)])
+@pytest.mark.parametrize("samples", [3, 1000, 20000])
+def test_sums_against_numpy_on_the_same_hidden_vectors(method, half, samples):
+    pairs = jl.SettingPairs.random(13, seed=2)
+    V = (0.3, 0.95)
+    plan = Plan.of(samples, method, half)
+    found = average(KEY, [jl.WernerModel(x) for x in V], pairs.a, pairs.b, plan)
+    u, v, w = _all_hidden(jl.WernerModel(0.3), plan)
+    np.testing.assert_array_equal(u, -v)
+    P = np.stack([_naive(x, u.reshape(-1, 3), pairs.a, pairs.b) for x in V])
+    np.testing.assert_allclose(found.smallest, P.min((1, 3)), atol=SAME_ARITHMETIC)
+    # the witness is the hidden vector at which the smallest probability is found
+    for e in range(2):
+        for k in range(13):
+            at = _naive(V[e], found.witness[e, k, 0][None], pairs.a[k : k + 1], pairs.b[k : k + 1]).min()
+            assert at == pytest.approx(P[e, :, k].min(), abs=SAME_ARITHMETIC)
+    if half:  # every point stands for its opposite too
+        P = (P + np.stack([_naive(x, -u.reshape(-1, 3), pairs.a, pairs.b) for x in V])) / 2
+    share = (w / w.sum(1, keepdims=True))[None, :, :, None, None]
+    batches = (share * P.reshape(2, plan.batches, -1, 13, 4)).sum(2)
+    np.testing.assert_allclose(found.mean, batches.mean(1).transpose(0, 2, 1), atol=SAME_ARITHMETIC)
+    for e in range(2):
+        for f in range(2):
+            for k in range(13):
+                for o in range(4):
+                    want = np.cov(batches[e, :, k, o], batches[f, :, k, o])[0, 1] / plan.batches
+                    assert found.covariance[e, f, o, k] == pytest.approx(want, rel=1e-7, abs=1e-30)
+
+
+def test_half_a_lattice_is_taken_for_even_correlators_alone():
+    class Odd(jl.WernerModel):
+        def correlator(self, u, v, a, b):
+            return 0.1 * jax.numpy.dot(u, a)
+
+    assert montecarlo.has_even_correlator(jl.WernerModel(0.7))
+    assert montecarlo.has_even_correlator(jl.WhiteNoiseModel())
+    assert not montecarlo.has_even_correlator(Odd(0.7))
+
+
+@pytest.mark.parametrize("method", ["mc", "rqmc"])
+@pytest.mark.parametrize("samples", [1, 2, 15, 16, 17, 1000, 10007, 10**5, 10**6, 4 * 10**6, 999983])
+def test_plans_keep_their_word(method, samples):
+    plan = Plan.of(samples, method)
+    assert plan.num_samples == plan.batches * plan.chunks_per_batch * plan.chunk
+    assert samples <= plan.num_samples <= max(16, 1.04 * samples + 16)
+    assert plan.chunk <= montecarlo.CHUNK
+    assert plan.batches == 16 if method == "rqmc" else plan.batches >= 2
+    if method == "mc" and samples >= 1000:
+        assert plan.batches >= 100
+
+
+def test_round_numbers_are_not_rounded():
+    for samples in (10**4, 10**5, 10**6, 4 * 10**6, 10**8):
+        assert Plan.of(samples, "mc").num_samples == samples
+        assert Plan.of(samples, "rqmc").num_samples == samples
+
+
+def _bits(found):
+    return [x.tobytes() for x in found.arrays() if x is not None]
+
+
+@pytest.mark.parametrize("method", ["mc", "rqmc"])
+def test_the_same_bits_however_the_work_is_cut(method):
+    pairs = jl.SettingPairs.random(40)
+    ends = [jl.WernerModel(0.2), jl.WernerModel(1.0)]
+    plan = Plan.of(50000, method)
+    runs = [average(KEY, ends, pairs.a, pairs.b, plan, chunks_per_call=n) for n in (1, 3, None)]
+    assert _bits(runs[0]) == _bits(runs[1]) == _bits(runs[2])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_same_bits_on_one_device_and_on_two(dtype, monkeypatch):
+    devices = jax.devices()
+    assert len(devices) == 2
+    monkeypatch.setattr(montecarlo, "BLOCK", 16)
+    pairs = jl.SettingPairs.random(53)  # four blocks, the last one part empty
+    ends = [jl.WernerModel(0.2), jl.WernerModel(1.0)]
+    for method in ("mc", "rqmc"):
+        plan = Plan.of(3000, method)
+        one, two = (
+            average(KEY, ends, pairs.a, pairs.b, plan, devices=d, dtype=dtype) for d in (devices[:1], devices)
+        )
+        assert _bits(one) == _bits(two)
+
+
+def test_pairs_do_not_depend_on_their_block(monkeypatch):
+    pairs = jl.SettingPairs.random(50)
+    plan = Plan.of(2000, "rqmc")
+    whole = average(KEY, [jl.WernerModel(0.5)], pairs.a, pairs.b, plan)
+    monkeypatch.setattr(montecarlo, "BLOCK", 24)
+    parts = average(KEY, [jl.WernerModel(0.5)], pairs.a, pairs.b, plan)
+    np.testing.assert_allclose(parts.mean, whole.mean, atol=1e-15)
+    np.testing.assert_array_equal(parts.witness, whole.witness)
+
+
+def test_single_precision_is_double_to_its_rounding():
+    pairs = jl.SettingPairs.random(100)
+    ends = [jl.WernerModel(0.0), jl.WernerModel(1.0)]
+    plan = Plan.of(10**5, "rqmc")
+    double, single = (average(KEY, ends, pairs.a, pairs.b, plan, dtype=d) for d in (np.float64, np.float32))
+    np.testing.assert_allclose(single.mean, double.mean, atol=SINGLE)
+    np.testing.assert_allclose(single.smallest, double.smallest, atol=SINGLE)
+    assert not np.array_equal(single.mean, double.mean)
+
+
+def test_sums_lose_no_bits():
+    """A constant correlator comes back to rounding after 10^6 samples, in both precisions."""
+    pairs = jl.PRBoxModel().pairs
+    for dtype in (np.float32, np.float64):
+        found = average(KEY, [jl.PRBoxModel()], pairs.a, pairs.b, Plan.of(10**6, "mc"), dtype=dtype)
+        want = [[0.5, 0.5, 0.5, 0], [0, 0, 0, 0.5], [0, 0, 0, 0.5], [0.5, 0.5, 0.5, 0]]
+        np.testing.assert_allclose(found.mean[0], want, atol=1e-14)
+
+
+def test_quadrature_is_exact_for_every_model():
+    rng = np.random.default_rng(3)
+    R = oracles.random_rotation(rng)
+    pairs = jl.SettingPairs.product(oracles.unit(rng, 5), oracles.unit(rng, 7))
+    circle = jl.SettingPairs.parse("equatorial:5")
+    turned = jl.SettingPairs(circle.a @ R.T, circle.b @ R.T)
+    for model, at in (
+        (jl.WernerModel(0.7), pairs),
+        (jl.WhiteNoiseModel(), pairs),
+        (jl.SeparableModel(), pairs),
+        (jl.GreatCircleModel(R[:, 2]), turned),
+        (jl.PRBoxModel(), jl.PRBoxModel().pairs),
+    ):
+        found = average(KEY, [model], at.a, at.b, None)
+        want = jl.probabilities(*model.target.correlation(at.a, at.b))
+        np.testing.assert_allclose(found.mean[0], np.asarray(want).T, atol=EXACT)
+        assert found.covariance is None
+
+
+def test_counts_follow_the_averaged_probabilities():
+    pairs = jl.SettingPairs.random(6)
+    counts = simulate_counts(KEY, jl.WernerModel(0.8), pairs.a, pairs.b, 5000)
+    np.testing.assert_array_equal(counts.sum(1), 5000)
+    want = 5000 * np.array([oracles.born(oracles.werner_rho(0.8), *p) for p in zip(pairs.a, pairs.b, strict=True)])
+    chi2 = ((counts - want) ** 2 / want).sum()
+    assert 3 < chi2 < 43  # 18 degrees of freedom: 1e-4 on either side
+    again = simulate_counts(KEY, jl.WernerModel(0.8), pairs.a, pairs.b, 5000)
+    np.testing.assert_array_equal(counts, again)
+
+
+def test_a_model_with_negative_probabilities_shows_no_events():
+    pairs = jl.SettingPairs([[1, 0, 0]], [[0.6, 0.8, 0]])
+    with pytest.raises(ValueError, match="negative probabilities"):
+        simulate_counts(KEY, jl.WernerModel(1.0), pairs.a, pairs.b, 5000)
+
+
+def test_an_interruption_keeps_the_finished_pairs(monkeypatch):
+    monkeypatch.setattr(montecarlo, "BLOCK", 16)
+    pairs = jl.SettingPairs.random(50)
+    plan = Plan.of(1000, "mc")
+    ends = [jl.WernerModel(0.5)]
+    told = []
+
+    def stop_in_the_third_block(evaluations):
+        told.append(evaluations)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    def run(progress):
+        return average(KEY, ends, pairs.a, pairs.b, plan, devices=jax.devices()[:1], progress=progress)
+
+    kept, whole = run(stop_in_the_third_block), run(None)
+    assert kept.mean.shape[-1] == 32
+    assert _bits(kept) == _bits(whole.pairs(slice(32)))
+
+    def stop_at_once(evaluations):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stop_at_once)
+
+
+class _Mine:
+    """A user's model: two functions, no pytree, no lattice."""
+
+    def __init__(self, sign):
+        self.sign = sign
+
+    def sample(self, key, num):
+        u = jl.sample_sphere(key, num)
+        return u, u
+
+    def correlator(self, u, v, a, b):
+        return self.sign * jax.numpy.dot(u, a) * jax.numpy.dot(v, b)
+
+
+def test_a_model_of_the_users_own():
+    pairs = jl.SettingPairs.random(8)
+    plan = Plan.of(20000, "mc")
+    mine = _Mine(1.0)
+    found = average(KEY, [mine], pairs.a, pairs.b, plan)
+    C = np.einsum("o,eop->ep", [1, -1, -1, 1], found.mean)[0]
+    np.testing.assert_allclose(C, (pairs.a * pairs.b).sum(1) / 3, atol=0.02)
+    # changed in place between two runs: nothing stale is reused
+    mine.sign = -1.0
+    again = average(KEY, [mine], pairs.a, pairs.b, plan)
+    np.testing.assert_allclose(np.einsum("o,eop->ep", [1, -1, -1, 1], again.mean)[0], -C, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_million_pairs_in_one_and_a_half_gibibytes():
+    """Peak resident memory, and that it does not grow with the number of samples."""
+    program = (
+        "import sys, resource, jaxleggett as jl\n"
+        "jl.verify(jl.WernerModel, 'random:1000000', [0.5, 1.0], samples=int(sys.argv[1]))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
+    )
+    peaks = []
+    for samples in ("256", "4096"):
+        run = subprocess.run([sys.executable, "-c", program, samples], capture_output=True, text=True, check=True)
+        peaks.append(float(run.stdout))
+    assert max(peaks) < 1.5
+    assert peaks[1] < 1.1 * peaks[0]

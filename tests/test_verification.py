@@ -1,0 +1,301 @@
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from jax.tree_util import register_dataclass
+from scipy import stats
+from tolerances import EXACT, EXACT_SINGLE, RQMC_4E6, SMALLEST
+
+import jaxleggett as jl
+from jaxleggett import models, verification
+from jaxleggett.sphere import cylinder_to_sphere, rotated_fibonacci
+
+REPRODUCED = [0.0, 0.2, 0.5, 0.8, 0.853553]
+BROKEN = [-1 / 3, -0.01, 0.8536, 0.86, 0.9, 1.0]
+
+
+def _verdicts(result):
+    return [row.verdict for row in result.rows]
+
+
+@pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_the_explicit_model_on_both_sides_of_its_range(method, precision):
+    found = jl.verify(
+        jl.WernerModel, "random:1024", REPRODUCED + BROKEN, samples=20000, method=method, precision=precision
+    )
+    assert _verdicts(found) == ["reproduces"] * len(REPRODUCED) + ["negative_probability"] * len(BROKEN)
+    assert not found.reproduces
+    assert [row.witness is None for row in found.rows] == [True] * len(REPRODUCED) + [False] * len(BROKEN)
+
+
+@pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
+def test_smallest_probability_against_its_exact_value(method):
+    pairs = jl.SettingPairs.random(300, seed=4)
+    V = np.array(BROKEN + REPRODUCED)
+    found = jl.verify(jl.WernerModel, pairs, V, samples=50000, method=method)
+    for v, row in zip(V, found.rows, strict=True):
+        exact = min(oracles.smallest_werner_probability(v, a, b) for a, b in zip(pairs.a, pairs.b, strict=True))
+        assert row.min_probability >= exact - SMALLEST
+        if method == "exact":
+            assert row.min_probability == pytest.approx(exact, abs=SMALLEST)
+        else:
+            assert row.min_probability == pytest.approx(exact, abs=2e-3)
+
+
+@pytest.mark.parametrize("method", ["rqmc", "exact"])
+def test_a_witness_can_be_recomputed_by_hand(method):
+    found = jl.verify(jl.WernerModel, "random:200", BROKEN, samples=5000, method=method)
+    for V, row in zip(BROKEN, found.rows, strict=True):
+        w = row.witness
+        a, b, u, v = (np.array(x) for x in (w.a, w.b, w.u, w.v))
+        np.testing.assert_array_equal(u, -v)
+        P = oracles.werner_model(V, u, a, b)[oracles.SIGNS.index((w.alpha, w.beta))]
+        assert P == pytest.approx(w.probability, abs=1e-14)
+        assert P == pytest.approx(row.min_probability, abs=1e-14)
+        assert P < 0
+
+
+def test_exact_averages_are_exact():
+    found = jl.verify(jl.WernerModel, "random:1024", np.linspace(-1 / 3, 1, 21), method="exact")
+    assert max(row.max_abs_error for row in found.rows) < EXACT
+    assert {(row.max_standard_error, row.max_z) for row in found.rows} == {(None, None)}
+    assert found.num_samples is None
+    assert found.seed is None
+    single = jl.verify(jl.WernerModel, "random:1024", [0.5], method="exact", precision="single")
+    assert EXACT < single.rows[0].max_abs_error < EXACT_SINGLE
+
+
+@pytest.mark.slow
+def test_rqmc_reaches_2e_8():
+    found = jl.verify(jl.WernerModel, "random:1024", np.linspace(0, 0.853553, 5), samples=4 * 10**6)
+    assert max(row.max_abs_error for row in found.rows) < RQMC_4E6
+    assert found.reproduces
+
+
+def test_mc_errors_are_those_of_their_standard_errors():
+    found = jl.verify(jl.WernerModel, "random:1024", [0.0, 0.5, 0.85], samples=10**5, method="mc")
+    for row in found.rows:
+        assert 2e-4 < row.max_standard_error < 2e-3
+        assert 1 < row.max_z < 6
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (jl.WhiteNoiseModel(), "random:50"),
+        (jl.GreatCircleModel(), "equatorial:7"),
+        (jl.PRBoxModel(), jl.PRBoxModel().pairs),
+        (jl.SeparableModel(), "random:50"),
+        (
+            jl.SeparableModel(np.array([0.999, 0.001]), np.eye(3)[:2], np.eye(3)[1:]),
+            jl.SettingPairs.product(np.eye(3), np.eye(3)),
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
+@pytest.mark.parametrize("samples", [10, 3000])
+def test_every_model_reproduces_its_target(model, settings, method, samples):
+    found = jl.verify(model, settings, method=method, samples=samples)
+    assert _verdicts(found) == ["reproduces"]
+    assert found.rows[0].visibility is None
+    assert found.rows[0].min_probability > -1e-15
+
+
+def test_off_its_circle_the_great_circle_model_breaks():
+    assert _verdicts(jl.verify(jl.GreatCircleModel(), "random:20")) == ["negative_probability"]
+
+
+class _Wrong(jl.WernerModel):
+    """The explicit model with one thing wrong."""
+
+    def correlator(self, u, v, a, b):
+        minus, plus = models.werner_weights(self.visibility, a, b)
+        lower = -1 + jnp.abs(jnp.dot(u, a - b))
+        upper = 1 - jnp.abs(jnp.dot(u, a + b))
+        faulty = (
+            plus * lower + minus * upper,  # p+ and p- exchanged: the wrong sign in p+-
+            minus * lower * 0.99 + plus * upper,  # a wrong factor
+            minus * lower - plus * upper,  # a wrong sign
+        )
+        return faulty[self.FAULT]
+
+    FAULT: ClassVar[int]
+
+
+class _Exchanged(_Wrong):
+    FAULT = 0
+
+
+class _Factor(_Wrong):
+    FAULT = 1
+
+
+class _Sign(_Wrong):
+    FAULT = 2
+
+
+for _class in (_Exchanged, _Factor, _Sign):
+    register_dataclass(_class, data_fields=["visibility"], meta_fields=[])
+
+
+class _Leaning:
+    """The right correlator, but u is not uniform: it leans towards +z by a per cent."""
+
+    def __init__(self, V):
+        self.right = jl.WernerModel(V)
+        self.correlator = self.right.correlator
+        self.target = self.right.target
+
+    def sample(self, key, num):
+        height, azimuth = jax.random.uniform(key, (2, num), float)
+        u = cylinder_to_sphere(height**1.05, azimuth)
+        return u, -u
+
+    def lattice(self, key, index, num):
+        u = rotated_fibonacci(key, index, num)
+        u = u.at[:, 2].set(jnp.where(index % 50 == 0, jnp.abs(u[:, 2]), u[:, 2]))
+        return u, -u
+
+
+@pytest.mark.parametrize("fault", [_Exchanged, _Factor, _Sign, _Leaning])
+@pytest.mark.parametrize("method", ["rqmc", "mc"])
+def test_a_wrong_model_is_found_out(fault, method):
+    found = jl.verify(fault, "random:64", [0.5, 0.7], samples=10**5, method=method, target=jl.werner)
+    assert not found.reproduces
+    assert set(_verdicts(found)) <= {"wrong_average", "negative_probability"}
+
+
+@pytest.mark.parametrize("method", ["rqmc", "exact"])
+def test_a_visibility_off_by_one_in_ten_thousand_is_found_out(method):
+    found = jl.verify(lambda V: jl.WernerModel(V + 1e-4), "random:64", 0.5, method=method, target=jl.werner)
+    assert _verdicts(found) == ["wrong_average"]
+    right = jl.verify(lambda V: jl.WernerModel(V), "random:64", 0.5, method=method, target=jl.werner)
+    assert _verdicts(right) == ["reproduces"]
+
+
+def test_everything_may_be_rotated():
+    """Rotating settings, normals and decompositions together changes no verdict and no exact average."""
+    rng = np.random.default_rng(0)
+    R = oracles.random_rotation(rng)
+    a, b = oracles.unit(rng, 5), oracles.unit(rng, 7)
+    straight, turned = (jl.SettingPairs.product(x, y) for x, y in ((a, b), (a @ R.T, b @ R.T)))
+    for pairs in (straight, turned):
+        found = jl.verify(jl.WernerModel, pairs, [0.1, 0.8, 1.0], samples=5000)
+        assert _verdicts(found) == ["reproduces", "reproduces", "negative_probability"]
+    one, two = (jl.verify(jl.WernerModel, p, [0.1, 1.0], method="exact") for p in (straight, turned))
+    for x, y in zip(one.rows, two.rows, strict=True):
+        assert x.min_probability == pytest.approx(y.min_probability, abs=1e-13)
+    np.testing.assert_allclose(one.averages.mean, two.averages.mean, atol=1e-13)
+
+
+def test_equal_and_opposite_settings_are_no_special_case():
+    a = oracles.unit(np.random.default_rng(1), 4)
+    pairs = jl.SettingPairs(np.concatenate([a, a]), np.concatenate([a, -a]))
+    for method in ("rqmc", "mc", "exact"):
+        found = jl.verify(jl.WernerModel, pairs, [0.0, 0.5, 0.85], method=method, samples=2000)
+        assert found.reproduces
+        assert np.isfinite([row.max_abs_error for row in found.rows]).all()
+
+
+@pytest.mark.parametrize(
+    ("method", "distribution"), [("mc", stats.norm), ("rqmc", stats.t(15))], ids=["mc-normal", "rqmc-t15"]
+)
+def test_z_scores_over_seeds_follow_their_distribution(method, distribution):
+    pairs = jl.SettingPairs.random(1, seed=21)
+    target = np.asarray(jl.probabilities(*jl.werner(0.6).correlation(pairs.a, pairs.b)))[0]
+    z = []
+    for seed in range(200):
+        found = jl.verify(jl.WernerModel, pairs, 0.6, samples=20000, method=method, seed=seed).averages
+        z.append((found.mean[0, :, 0] - target) / np.sqrt(found.covariance[0, 0, :, 0]))
+    for outcome in np.array(z).T:
+        assert stats.kstest(outcome, distribution.cdf).pvalue > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["mc", "rqmc"])
+def test_ten_thousand_verdicts_without_a_rejection(method):
+    for samples in (16, 200, 1000, 3000):
+        for seed in range(2500):
+            found = jl.verify(jl.WernerModel, "random:16", [0.0, 0.85], samples=samples, method=method, seed=seed)
+            assert found.reproduces, (samples, seed, str(found))
+
+
+def test_a_scan_is_the_sum_of_its_rows():
+    """Every row of a scan equals the run at that visibility alone, witnesses between the ends apart."""
+    V = [0.1, 0.4, 0.8]
+    scan = jl.verify(jl.WernerModel, "random:32", V, samples=5000)
+    for v, row in zip(V, scan.rows, strict=True):
+        alone = jl.verify(jl.WernerModel, "random:32", v, samples=5000).rows[0]
+        assert row.max_abs_error == pytest.approx(alone.max_abs_error, rel=1e-6)
+        assert row.max_standard_error == pytest.approx(alone.max_standard_error, rel=1e-6)
+        assert row.min_probability >= alone.min_probability - 1e-15
+
+
+def test_blocks_of_pairs_are_judged_as_one(monkeypatch):
+    whole = jl.verify(jl.WernerModel, "random:50", [0.5, 0.9], samples=2000)
+    monkeypatch.setattr(verification, "PAIRS_AT_ONCE", 7)
+    parts = jl.verify(jl.WernerModel, "random:50", [0.5, 0.9], samples=2000)
+    for x, y in zip(whole.rows, parts.rows, strict=True):
+        assert x.to_json() == pytest.approx(y.to_json()) if x.witness is None else x.witness == y.witness
+        assert (x.verdict, x.max_z) == (y.verdict, y.max_z)
+
+
+def test_the_seed_decides():
+    runs = [jl.verify(jl.WernerModel, "random:8", 0.5, samples=1000, seed=s).averages.mean for s in (3, 3, 4)]
+    assert runs[0].tobytes() == runs[1].tobytes()
+    assert not np.allclose(runs[0], runs[2], atol=1e-6)
+
+
+def test_a_users_two_functions_are_enough():
+    class Mine:
+        def sample(self, key, num):
+            u = jl.sample_sphere(key, num)
+            return u, -u
+
+        def correlator(self, u, v, a, b):
+            return -jnp.dot(u, a) * jnp.dot(u, b)
+
+    found = jl.verify(Mine(), "random:16", samples=10**5, target=jl.werner(1 / 3))
+    assert found.method == "mc"
+    assert found.reproduces
+    assert not jl.verify(Mine(), "random:16", samples=10**5, target=jl.werner(0.5)).reproduces
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"visibility": 1.2}, r"visibility must lie in \[-1/3, 1\], but 1.2"),
+        ({"visibility": [0.5, -0.4]}, r"but -0.4"),
+        ({"visibility": float("nan")}, r"but nan does not"),
+        ({"visibility": []}, "visibility must be a number or a list"),
+        ({"visibility": "much"}, "visibility must be a number"),
+        ({}, "visibility must be given"),
+        ({"model": jl.WhiteNoiseModel(), "visibility": 0.5}, "visibility must be left out"),
+        ({"model": 3, "visibility": 0.5}, "model must have the methods sample and correlator"),
+        ({"visibility": 0.5, "samples": 0}, "samples must lie between 1 and"),
+        ({"visibility": 0.5, "samples": 1.5}, "samples must be an integer"),
+        ({"visibility": 0.5, "seed": -1}, "seed must lie between 0 and"),
+        ({"visibility": 0.5, "method": "exat"}, "method must be rqmc, mc or exact, but is 'exat'"),
+        ({"visibility": 0.5, "precision": "half"}, "precision must be single or double"),
+        ({"visibility": 0.5, "target": 7}, "target must be given for the model werner"),
+        ({"visibility": 0.5, "settings": "random:x"}, "must be an integer"),
+        ({"model": _Leaning, "visibility": 0.5, "method": "exact"}, "method exact needs a model with the method quad"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(jl.InputError, match=message):
+        jl.verify(**arguments)
+
+
+def test_json_is_finite_and_complete():
+    found = jl.verify(jl.WernerModel, "random:4", [0.5, 1.0], samples=100).to_json()
+    assert {"model", "method", "num_pairs", "num_samples", "seed", "dtype", "device", "seconds"} <= set(found)
+    assert found["evaluations"] == found["num_samples"] * found["num_pairs"]
+    assert found["model"] == "werner"
+    keys = {"visibility", "verdict", "min_probability", "witness", "max_abs_error", "max_standard_error", "max_z"}
+    assert all(set(row) == keys for row in found["visibilities"])
+    assert set(found["visibilities"][1]["witness"]) == {"a", "b", "u", "v", "alpha", "beta", "probability"}
