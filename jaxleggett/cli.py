@@ -106,11 +106,15 @@ def cli() -> None:
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every command has."""
     for option in (
-        click.option("--seed", type=Count(0, "MAX_SEED"), default=0, show_default=True, help="Seed of everything random."),
+        click.option(
+            "--seed", type=Count(0, "MAX_SEED"), default=0, show_default=True, help="Seed of everything random."
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
         click.option("--out", metavar="DIR", help="Also write data, meta.json and a picture to this folder."),
         click.option("--force", is_flag=True, help="Let --out overwrite another run's data."),
-        click.option("--platform", type=click.Choice(["cpu", "gpu"]), help="Where to compute [default: what JAX finds]."),
+        click.option(
+            "--platform", type=click.Choice(["cpu", "gpu"]), help="Where to compute [default: what JAX finds]."
+        ),
         click.option("--precision", type=click.Choice(["single", "double"]), default="double", show_default=True),
     ):
         command = option(command)
@@ -124,7 +128,7 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--settings",
     metavar="SETTINGS",
-    help="random:N, grid:N, equatorial:N, icosahedron or a CSV file [default: random:1024, or what the model is made for].",
+    help="random:N, grid:N, equatorial:N, icosahedron or a CSV file [default: what the model is made for].",
 )
 @click.option(
     "--samples", type=Count(1, "MAX_SAMPLES"), default=10**6, show_default=True, help="Hidden vectors to draw."
@@ -156,18 +160,14 @@ def verify(
     Checks that every probability is non-negative and that the averages are right, at each
     visibility V. For the Werner model the answer changes at V_c = (1 + 1/sqrt 2)/2 = 0.853553...
     """
-    from . import verification
+    from . import results, verification
     from ._checks import InputError
 
     if visibility is not None and model != "werner":
         raise InputError(f"--visibility must be left out for --model {model}, which has none")
     devices = _devices(platform)
     family, pairs, V = _model_and_settings(model, settings, visibility, seed)
-    folder = None
-    if out is not None:
-        from . import results
-
-        folder = results.claim(out, results.VERIFY_FILES, force)
+    folder = None if out is None else results.claim(out, results.VERIFY_FILES, force)
     with _progress("sampling" if method != "exact" else "integrating") as progress:
         result = verification.verify(
             family,

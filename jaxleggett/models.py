@@ -50,9 +50,13 @@ CRITICAL_VISIBILITY = (1 + 1 / np.sqrt(2)) / 2
 class LeggettModel(Protocol):
     """What `verify` needs of a model; see the head of this module for the optional rest."""
 
-    def sample(self, key: jax.Array, num: int) -> tuple[Any, Any]: ...
+    def sample(self, key: jax.Array, num: int) -> tuple[Any, Any]:
+        """`num` independent pairs of hidden vectors, u and v of shape (num, 3)."""
+        ...
 
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any: ...
+    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
+        """C_{u,v}(a, b) for single vectors of shape (3,)."""
+        ...
 
 
 def marginals(u: Any, v: Any, a: Any, b: Any) -> tuple[Any, Any]:

@@ -28,7 +28,6 @@ import numpy as np
 from jax import lax
 from jax.tree_util import register_dataclass, register_static
 
-from ._numerics import dot
 from .correlation import moments, probabilities, smallest_probability
 from .models import LeggettModel, marginals, outcomes
 from .sphere import sample_sphere
@@ -175,9 +174,7 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
     return model.half_lattice(*arguments) if plan.half else (*model.lattice(*arguments), jnp.ones(plan.chunk, float))
 
 
-def chunk_sums(
-    models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any
-) -> tuple[jax.Array, jax.Array]:
+def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
     Both (E, P); the sums in float64. The arithmetic is done in the dtype of the settings.
@@ -201,7 +198,7 @@ def chunk_sums(
         for end, (total, least) in enumerate(carry):
             C = [value[end][0] for value in values]
             P = [value[end][1] for value in values]
-            sums.append(total + sum(w[k] * C[k] for k in range(unroll)).astype(float))
+            sums.append(total + jnp.asarray(sum(w[k] * C[k] for k in range(unroll)), float))
             smallest.append(functools.reduce(lambda x, y: jnp.where(y < x, y, x), P, least))
         return list(zip(sums, smallest, strict=True))
 
@@ -221,7 +218,8 @@ def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any,
     uv = sums.partial_uv + (0.0 if plan.half else jnp.stack([u.sum(0), v.sum(0)]))
     done = (chunk + 1) % plan.chunks_per_batch == 0
 
-    M_A, M_B = marginals(*(uv / weight), a.T.astype(float), b.T.astype(float))
+    u_mean, v_mean = uv / weight
+    M_A, M_B = marginals(u_mean, v_mean, a.T.astype(float), b.T.astype(float))
     P = jnp.moveaxis(probabilities(M_A, M_B, C / weight), -1, 1)
     # Welford's update by one batch
     delta = P - sums.mean
@@ -248,9 +246,7 @@ def advance(
     same compiled code adds them.
     """
     opened = _opened(models, a.dtype)
-    return lax.fori_loop(
-        start, stop, lambda chunk, s: add_chunk(key, opened, plan, a, b, chunk, s), sums
-    )
+    return lax.fori_loop(start, stop, lambda chunk, s: add_chunk(key, opened, plan, a, b, chunk, s), sums)
 
 
 @functools.partial(jax.jit, static_argnames="plan")
@@ -375,18 +371,19 @@ def average(
         try:
             # Blocks of one round are dispatched before any is waited for, so that devices overlap.
             for first in range(0, num, size * len(devices)):
-                starts = range(first, min(num, first + size * len(devices)), size)
+                last = min(num, first + size * len(devices))
+                starts = range(first, last, size)
                 group = [
                     jax.device_put((key, trees, *_block(a, b, start, size, dtype)), device)
                     for start, device in zip(starts, devices, strict=False)
                 ]
                 for start, part in zip(starts, _run_group(group, plan, chunks_per_call, progress), strict=True):
-                    stop = min(start + size, num)
+                    stop = min(start + size, last)
                     for whole, piece, axis in zip(found.arrays(), part, PAIR_AXES, strict=True):
                         if whole is not None:
                             pairs = (slice(None),) * axis
                             whole[*pairs, start:stop] = piece[*pairs, : stop - start]
-                finished = stop
+                finished = last
         except KeyboardInterrupt:
             if not finished:
                 raise
@@ -448,9 +445,7 @@ def _chunk_counts(key: jax.Array, models: Sequence[Any], a: Any, b: Any, num: in
     return jax.vmap(one_pair, in_axes=(0, 1, 1))(jnp.arange(a.shape[1]), a, b)
 
 
-def simulate_counts(
-    key: jax.Array, model: LeggettModel, a: np.ndarray, b: np.ndarray, counts: int
-) -> np.ndarray:
+def simulate_counts(key: jax.Array, model: LeggettModel, a: np.ndarray, b: np.ndarray, counts: int) -> np.ndarray:
     """Simulated counts (P, 4) of `counts` detection events at each pair, outcomes ++, +-, -+, --.
 
     Every event draws its own hidden vectors and its own lower-level lambda [B13, footnote 2].

@@ -88,7 +88,7 @@ def save_verification(result: Verification, folder: Path, command: Sequence[str]
     report = result.to_json()
     write_json(folder / "report.json", report)
     mean, covariance, smallest, witness = result.averages.arrays()
-    arrays = {"mean": mean, "smallest": smallest, "witness": witness}
+    arrays: dict[str, Any] = {"mean": mean, "smallest": smallest, "witness": witness}
     if covariance is not None:
         arrays["covariance"] = covariance
     np.savez(folder / "averages.npz", a=result.settings.a, b=result.settings.b, **arrays)

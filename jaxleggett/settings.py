@@ -155,7 +155,6 @@ def _raise_first_fault(path: str | Path, columns: int) -> None:
                 norm = float(np.linalg.norm(vector))
                 if not abs(norm - 1) <= UNIT_TOLERANCE:
                     raise InputError(
-                        f"{place} must hold unit vectors (to {UNIT_TOLERANCE:g}), but the norm of "
-                        f"{party} is {norm:.9g}"
+                        f"{place} must hold unit vectors (to {UNIT_TOLERANCE:g}), but the norm of {party} is {norm:.9g}"
                     )
     raise InputError(f"{path} must be a CSV file of numbers with {columns} columns")

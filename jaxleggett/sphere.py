@@ -144,7 +144,5 @@ def equatorial_directions(num: int) -> np.ndarray:
 def icosahedron_axes() -> np.ndarray:
     """The six axes through opposite vertices of an icosahedron, shape (6, 3)."""
     golden = (1 + np.sqrt(5)) / 2
-    axes = np.array(
-        [[0, 1, golden], [0, 1, -golden], [1, golden, 0], [1, -golden, 0], [golden, 0, 1], [-golden, 0, 1]]
-    )
+    axes = np.array([[0, 1, golden], [0, 1, -golden], [1, golden, 0], [1, -golden, 0], [golden, 0, 1], [-golden, 0, 1]])
     return axes / np.sqrt(1 + golden**2)

@@ -65,13 +65,12 @@ class Row:
         """The fields by name."""
         return {**vars(self), "witness": self.witness and self.witness.to_json()}
 
-
     def merged(self, other: Row) -> Row:
         """The row of two sets of pairs together."""
         worse = min(self, other, key=lambda row: row.min_probability)
         return Row(
             visibility=self.visibility,
-            verdict=max(self.verdict, other.verdict, key=SEVERITY.index),
+            verdict=SEVERITY[max(map(SEVERITY.index, (self.verdict, other.verdict)))],
             min_probability=worse.min_probability,
             witness=worse.witness,
             max_abs_error=max(self.max_abs_error, other.max_abs_error),
@@ -129,9 +128,7 @@ class Verification:
         for row in self.rows:
             V = "       -  " if row.visibility is None else f"{row.visibility:10.6f}"
             error = "      exact" if row.max_standard_error is None else f"{row.max_standard_error:11.2e}"
-            lines.append(
-                f"{V}  {row.verdict:20}  {row.min_probability:10.2e}  {row.max_abs_error:15.2e}  {error:>14}"
-            )
+            lines.append(f"{V}  {row.verdict:20}  {row.min_probability:10.2e}  {row.max_abs_error:15.2e}  {error:>14}")
         return "\n".join(lines)
 
 
@@ -180,11 +177,11 @@ def verify(
     if isinstance(settings, str):
         settings = SettingPairs.parse(settings, seed)
     V, ends = _ends(model, visibility)
-    method = _method(method, ends[0])
+    way = _method(method, ends[0])
     targets = _targets(target, ends, V)
 
-    half = method == "rqmc" and hasattr(ends[0], "half_lattice") and all(map(has_even_correlator, ends))
-    plan = None if method == "exact" else Plan.of(samples, method, half)
+    half = way == "rqmc" and hasattr(ends[0], "half_lattice") and all(map(has_even_correlator, ends))
+    plan = None if way == "exact" else Plan.of(samples, way, half)
     points = 0 if plan is None else plan.num_samples
     done = 0
 
@@ -213,7 +210,7 @@ def verify(
     rows = _rows(V, ends, targets, finished, averages, precision)
     return Verification(
         model=_name(ends[0]),
-        method=method,
+        method=way,
         rows=rows,
         settings=finished,
         averages=averages,
@@ -247,7 +244,8 @@ def _ends(model: Any, visibility: Any) -> tuple[np.ndarray | None, list[Any]]:
     return V, [model(V.min()), model(V.max())]
 
 
-def _method(method: str | None, model: Any) -> Any:
+def _method(method: str | None, model: Any) -> Literal["rqmc", "mc", "exact"]:
+    """The method, checked against what the model offers; None is the best sampling it has."""
     needs = {"rqmc": "lattice", "mc": "sample", "exact": "quadrature"}
     if method is None:
         return "rqmc" if hasattr(model, "lattice") else "mc"
@@ -255,7 +253,7 @@ def _method(method: str | None, model: Any) -> Any:
         raise InputError(f"method must be rqmc, mc or exact, but is {quoted(method)}")
     if not hasattr(model, needs[method]):
         raise InputError(f"method {method} needs a model with the method {needs[method]}: {_name(model)} has none")
-    return method
+    return method  # type: ignore[return-value]
 
 
 def _targets(target: Any, ends: Sequence[Any], V: np.ndarray | None) -> list[Any]:

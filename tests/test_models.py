@@ -30,9 +30,7 @@ def test_werner_probabilities_against_plain_python(V, angle):
     rng = np.random.default_rng(int(1000 * angle))
     a, b = _pair(angle, rng)
     for u in oracles.unit(rng, 3):
-        np.testing.assert_allclose(
-            _one(jl.WernerModel(V), u, -u, a, b), oracles.werner_model(V, u, a, b), atol=ALGEBRA
-        )
+        np.testing.assert_allclose(_one(jl.WernerModel(V), u, -u, a, b), oracles.werner_model(V, u, a, b), atol=ALGEBRA)
 
 
 def test_marginals_are_those_of_pure_qubits():

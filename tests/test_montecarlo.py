@@ -110,9 +110,7 @@ def test_the_same_bits_on_one_device_and_on_two(dtype, monkeypatch):
     ends = [jl.WernerModel(0.2), jl.WernerModel(1.0)]
     for method in ("mc", "rqmc"):
         plan = Plan.of(3000, method)
-        one, two = (
-            average(KEY, ends, pairs.a, pairs.b, plan, devices=d, dtype=dtype) for d in (devices[:1], devices)
-        )
+        one, two = (average(KEY, ends, pairs.a, pairs.b, plan, devices=d, dtype=dtype) for d in (devices[:1], devices))
         assert _bits(one) == _bits(two)
 
 

@@ -1,0 +1,147 @@
+"""Break every formula on purpose, one at a time, and see that a test fails.
+
+    python scripts/mutate.py [MODULE ...] [--workers 2]
+
+A mutant swaps + and -, or * and /, drops a minus sign, adds 1 to a number (a factor, an exponent, an
+index), turns a comparison round, or swaps sin and cos. Each is written to a copy of the tree, where
+the tests of its module run until the first failure. Mutants that no test notices are listed with
+their line, and the script then exits with 1. Writes results/mutation/report.json and meta.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+from jaxleggett import results
+
+ROOT = Path(__file__).parent.parent
+
+# The modules that hold formulas, the functions in them that do (None: all), and the tests that must notice.
+PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
+    "correlation": (None, ["test_correlation.py"]),
+    "states": ({"from_density_matrix", "density_matrix", "_correlation", "with_visibility", "werner", "bell_diagonal", "pure"}, ["test_states.py"]),
+    "sphere": (None, ["test_sphere.py"]),
+    "models": (None, ["test_models.py", "test_montecarlo.py"]),
+    "montecarlo": ({"hidden_vectors", "chunk_sums", "add_chunk", "quadrature_averages"}, ["test_montecarlo.py"]),
+    "verification": ({"_rows_of_block", "_end_weights", "negative", "averages", "merged"}, ["test_verification.py"]),
+}  # fmt: skip
+
+SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
+TURNS = {ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.LtE: ast.Gt}
+NAMES = {"sin": "cos", "cos": "sin"}
+
+
+def mutants(source: str, functions: set[str] | None) -> Iterator[tuple[int, str, str]]:
+    """Line, description and source of every mutant of a module."""
+    tree = ast.parse(source)
+    for number, node in enumerate(ast.walk(tree)):
+        if not isinstance(node, ast.FunctionDef) or (functions is not None and node.name not in functions):
+            continue
+        for inner in range(sum(1 for _ in ast.walk(node))):
+            changed = copy.deepcopy(tree)
+            function = next(n for i, n in enumerate(ast.walk(changed)) if i == number)
+            target = next(n for i, n in enumerate(ast.walk(function)) if i == inner)
+            what = _mutate(target)
+            if what:
+                yield getattr(target, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(changed))
+
+
+def _mutate(node: ast.AST) -> str | None:
+    """Change one node in place; say how, or return None if there is nothing to change."""
+    before = ast.unparse(node) if isinstance(node, ast.expr) else ""
+    if isinstance(node, ast.BinOp) and type(node.op) in SWAPS:
+        node.op = SWAPS[type(node.op)]()
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node.op = ast.UAdd()
+    elif isinstance(node, ast.Compare) and type(node.ops[0]) in TURNS:
+        node.ops[0] = TURNS[type(node.ops[0])]()
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        node.value += 1
+    elif isinstance(node, ast.Attribute) and node.attr in NAMES:
+        node.attr = NAMES[node.attr]
+    else:
+        return None
+    return f"{before}  ->  {ast.unparse(node)}"
+
+
+def main() -> None:
+    """Make the mutants, run the tests on each, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"some of {', '.join(PLAN)}")
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    modules = arguments.modules or list(PLAN)
+    if unknown := set(modules) - set(PLAN):
+        parser.error(f"MODULE must be one of {', '.join(PLAN)}, but is {unknown.pop()}")
+
+    started = time.time()
+    copies: SimpleQueue[Path] = SimpleQueue()
+    with tempfile.TemporaryDirectory() as scratch:
+        for worker in range(arguments.workers):
+            tree = Path(scratch) / str(worker)
+            for part in ("jaxleggett", "tests", "pyproject.toml"):
+                whole = ROOT / part
+                if whole.is_dir():
+                    shutil.copytree(whole, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
+                else:
+                    shutil.copy(whole, tree / part)
+            copies.put(tree)
+
+        def noticed(job: tuple[str, int, str, str]) -> bool:
+            module, line, what, source = job
+            tree = copies.get()
+            path = tree / "jaxleggett" / f"{module}.py"
+            original = path.read_text()
+            path.write_text(source)
+            try:
+                tests = [f"tests/{name}" for name in PLAN[module][1]]
+                command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+                environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+                # A mutant that hangs has been noticed too.
+                done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=600)
+                failed = done.returncode != 0
+            except subprocess.TimeoutExpired:
+                failed = True
+            finally:
+                path.write_text(original)
+                copies.put(tree)
+            print(f"{'noticed ' if failed else 'SURVIVED'}  {module}.py:{line}  {what}", flush=True)
+            return failed
+
+        jobs = [
+            (module, *mutant)
+            for module in modules
+            for mutant in mutants((ROOT / "jaxleggett" / f"{module}.py").read_text(), PLAN[module][0])
+        ]
+        with ThreadPoolExecutor(arguments.workers) as pool:
+            outcome = list(pool.map(noticed, jobs))
+
+    survivors = [
+        {"module": module, "line": line, "change": what}
+        for (module, line, what, _), fine in zip(jobs, outcome, strict=True)
+        if not fine
+    ]
+    print(f"\n{len(jobs)} mutants, {len(jobs) - len(survivors)} noticed, {len(survivors)} survived")
+    if not arguments.modules:
+        folder = ROOT / "results" / "mutation"
+        folder.mkdir(parents=True, exist_ok=True)
+        results.write_json(folder / "report.json", {"mutants": len(jobs), "survivors": survivors})
+        meta = results.provenance(["python", "scripts/mutate.py", *sys.argv[1:]], seconds=time.time() - started)
+        results.write_json(folder / results.META, meta)
+    sys.exit(bool(survivors))
+
+
+if __name__ == "__main__":
+    main()
