@@ -41,6 +41,10 @@ def test_werner(V):
     np.testing.assert_allclose(jl.werner(V).density_matrix(), oracles.werner_rho(V), atol=ALGEBRA)
 
 
+def test_werner_is_the_singlet_unless_told_otherwise():
+    np.testing.assert_allclose(jl.werner().density_matrix(), oracles.werner_rho(1), atol=ALGEBRA)
+
+
 @pytest.mark.parametrize("theta", [0, 0.1, 0.5, math.pi / 4, 1.2])
 def test_pure(theta):
     psi = oracles.ket_01_10(theta)
