@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MODELS = ("werner", "white-noise", "great-circle", "pr-box", "separable")
 
+INTERRUPTED = 130
+"""Exit code of a run that Ctrl-C ended."""
+
 DEFAULT_VISIBILITY = "0.8:0.9:11"
 
 DEFAULT_SETTINGS = {
@@ -40,7 +43,8 @@ def main() -> NoReturn:
     except click.ClickException as error:
         _fail(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted", 130)
+        print("error: interrupted", file=sys.stderr)
+        _leave_at_once()
     except Exception as error:
         from ._checks import InputError
 
@@ -49,7 +53,16 @@ def main() -> NoReturn:
         if os.environ.get("JAXLEGGETT_TRACEBACK"):
             raise
         _fail(f"{type(error).__name__}: {error} (JAXLEGGETT_TRACEBACK=1 shows where)", 1)
+    if code == INTERRUPTED:
+        _leave_at_once()
     sys.exit(code or 0)
+
+
+def _leave_at_once() -> NoReturn:
+    """Exit with code 130, without waiting: JAX may be computing still, and crashes when torn down under way."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -188,7 +201,7 @@ def verify(
         _report(result)
         if folder is not None:
             print(f"\nWritten to {folder}: {', '.join(results.VERIFY_FILES)}")
-    return 0 if result.status == "complete" else 130
+    return 0 if result.status == "complete" else INTERRUPTED
 
 
 def _model_and_settings(model: str, settings: str | None, visibility: Any, seed: int) -> tuple[Any, Any, Any]:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import oracles
@@ -26,7 +28,11 @@ def run(monkeypatch, capsys):
         captured = capsys.readouterr()
         return stop.value.code, captured.out, captured.err
 
+    def leave(code):
+        raise SystemExit(code)
+
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setattr(os, "_exit", leave)  # how an interrupted command ends
     return call
 
 
@@ -205,6 +211,15 @@ def _process(*arguments, **environment):
     return subprocess.run(
         [sys.executable, "-m", "jaxleggett", *arguments], capture_output=True, text=True, env=environment
     )
+
+
+def test_ctrl_c_in_the_middle_of_a_long_run():
+    command = [sys.executable, "-m", "jaxleggett", "verify", "--samples", "1e11", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(12)  # well into the sampling; there is no progress to wait for without a terminal
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
 
 
 def test_as_a_process_on_one_device_and_on_two():

@@ -82,6 +82,10 @@ def test_critical_visibility_is_where_the_weights_touch_zero():
     assert below_zero == pytest.approx(-1e-6, rel=1e-3)
 
 
+def test_the_allowance_of_few_points_covers_any_error_of_one():
+    assert [jl.WernerModel(0.5).lattice_error(n) for n in (1, 10)] == [1, 0.01]
+
+
 def test_werner_hidden_vectors_are_opposite_and_uniform():
     u, v = jl.WernerModel(0.5).sample(KEY, 20000)
     np.testing.assert_array_equal(u, -np.asarray(v))
