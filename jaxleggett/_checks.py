@@ -13,8 +13,8 @@ UNIT_TOLERANCE = 1e-6
 MAX_PAIRS = 10**7
 """Most setting pairs of one run."""
 
-MAX_SAMPLES = 2**43
-"""Most samples of one run: chunks are counted in 32 bits and hold up to 4096 samples."""
+MAX_SAMPLES = 2**42
+"""Most samples of one run: chunks are counted in 32 bits and hold at least 2048 samples of a large run."""
 
 MAX_SEED = 2**63 - 1
 
@@ -39,7 +39,8 @@ def unit_vectors(name: str, value: Any) -> np.ndarray:
         vectors = vectors[None]
     if vectors.ndim != 2 or vectors.shape[1] != 3 or len(vectors) == 0:
         raise InputError(f"{name} must have shape (N, 3) with N >= 1, but has {np.shape(value)}")
-    norms = np.linalg.norm(vectors, axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.linalg.norm(vectors, axis=1)
     bad = np.flatnonzero(~(np.abs(norms - 1) <= UNIT_TOLERANCE))
     if len(bad):
         row = int(bad[0])
@@ -51,19 +52,24 @@ def unit_vectors(name: str, value: Any) -> np.ndarray:
 
 
 def integer(name: str, value: Any, low: int, high: int) -> int:
-    """`value` as an int in [low, high]; integral floats such as 1e6 count as integers."""
+    """`value` as an int in [low, high]; integral floats such as 1e6 count as integers, exactly."""
     try:
-        number = float(value)
-        whole = int(number) if isinstance(value, float | str | np.floating) else operator.index(value)
+        if isinstance(value, str):
+            text = value.strip()
+            whole = int(text) if text.lstrip("+-").isdecimal() else _whole(float(text))
+        else:
+            whole = _whole(float(value)) if isinstance(value, float | np.floating) else operator.index(value)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} must be an integer, but is {quoted(value)}") from None
-    if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
-        whole = int(value)  # exact where the float is not
-    elif whole != number:
-        raise InputError(f"{name} must be an integer, but is {quoted(value)}")
     if not low <= whole <= high:
-        raise InputError(f"{name} must lie between {low} and {high}, but is {value}")
+        raise InputError(f"{name} must lie between {low} and {high}, but is {quoted(value)}")
     return whole
+
+
+def _whole(number: float) -> int:
+    if not number.is_integer():
+        raise ValueError
+    return int(number)
 
 
 def visibilities(value: Any) -> np.ndarray:

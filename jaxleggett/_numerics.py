@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 import jax
@@ -24,6 +25,13 @@ def dot(p: Any, q: Any) -> Any:
     return p[..., 0] * q[..., 0] + p[..., 1] * q[..., 1] + p[..., 2] * q[..., 2]
 
 
+@contextlib.contextmanager
+def double_precision() -> Iterator[None]:
+    """64-bit types and JAX's usual promotion, whatever the caller's configuration is, which comes back after."""
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
 def in_double(function: Callable[P, R]) -> Callable[P, R]:
     """Run `function` with 64-bit types enabled, leaving the caller's configuration alone.
 
@@ -37,13 +45,18 @@ def in_double(function: Callable[P, R]) -> Callable[P, R]:
         leaves = jax.tree.leaves((args, kwargs))
         if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
             return function(*args, **kwargs)
-        with jax.enable_x64(True):
+        with double_precision():
             result = function(*args, **kwargs)
-        if any(isinstance(leaf, jax.Array) for leaf in leaves):
+        if any(isinstance(leaf, jax.Array) for leaf in (*leaves, *_tracers(result))):
             return result
         return jax.tree.map(np.asarray, result)
 
     return wrapper
+
+
+def _tracers(result: Any) -> list[Any]:
+    """Tracers among the leaves: constants computed inside a caller's trace have no values yet."""
+    return [leaf for leaf in jax.tree.leaves(result) if isinstance(leaf, jax.core.Tracer)]
 
 
 def as_float(x: Any) -> jax.Array:

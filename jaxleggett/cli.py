@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -19,6 +19,9 @@ import click
 from . import __version__
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .thresholds import Threshold
     from .verification import Verification
 
 MODELS = ("werner", "white-noise", "great-circle", "pr-box", "separable")
@@ -105,12 +108,13 @@ class Scan(click.ParamType):
             ends = [float(part) for part in parts[:2]]
         except ValueError:
             raise InputError(f"--visibility must be a number or START:STOP:NUM, but is {quoted(value)}") from None
-        num = integer("--visibility START:STOP:NUM", parts[2], 1, 10**6) if len(parts) == 3 else 1
+        fewest = 1 if ends[0] == ends[-1] else 2
+        num = integer("NUM of --visibility START:STOP:NUM", parts[2], fewest, 10**6) if len(parts) == 3 else 1
         V = np.linspace(ends[0], ends[-1], num) if all(map(math.isfinite, ends)) else np.array(ends)
         return visibilities(V)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="jaxleggett", message="%(prog)s %(version)s")
 def cli() -> None:
     """Leggett's crypto-nonlocality: what locally pure hidden variables can and cannot reproduce."""
@@ -173,35 +177,136 @@ def verify(
     Checks that every probability is non-negative and that the averages are right, at each
     visibility V. For the Werner model the answer changes at V_c = (1 + 1/sqrt 2)/2 = 0.853553...
     """
+    devices = _devices(platform)
     from . import results, verification
     from ._checks import InputError
 
     if visibility is not None and model != "werner":
         raise InputError(f"--visibility must be left out for --model {model}, which has none")
-    devices = _devices(platform)
     family, pairs, V = _model_and_settings(model, settings, visibility, seed)
-    folder = None if out is None else results.claim(out, results.VERIFY_FILES, force)
-    with _progress("sampling" if method != "exact" else "integrating") as progress:
-        result = verification.verify(
-            family,
-            pairs,
-            V,
-            samples=samples,
-            method=method,
-            seed=seed,
-            precision=precision,
-            devices=devices,
-            progress=progress,
-        )
-    if folder is not None:
-        results.save_verification(result, folder, _command())
+    with results.claimed(out, results.VERIFY_FILES, force) as folder:
+        with _progress("sampling" if method != "exact" else "integrating") as progress:
+            result = verification.verify(
+                family,
+                pairs,
+                V,
+                samples=samples,
+                method=method,
+                seed=seed,
+                precision=precision,
+                devices=devices,
+                progress=progress,
+            )
+        if folder is not None:
+            results.save_verification(result, folder, _command())
     if as_json:
         print(json.dumps(result.to_json(), allow_nan=False))
     else:
         _report(result)
-        if folder is not None:
-            print(f"\nWritten to {folder}: {', '.join(results.VERIFY_FILES)}")
+        _say_written(folder, results.VERIFY_FILES)
     return 0 if result.status == "complete" else INTERRUPTED
+
+
+def _say_written(folder: Path | None, names: Sequence[str]) -> None:
+    """Where the files went."""
+    if folder is not None:
+        print(f"\nWritten to {folder}: {', '.join(name for name in names if (folder / name).exists())}")
+
+
+class Positive(click.ParamType):
+    """A finite number above 0."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, or a message that names the option."""
+        from ._checks import InputError, quoted
+
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > 0):
+            option = param.opts[0] if param else "option"
+            raise InputError(f"{option} must be a number above 0, but is {quoted(value)}")
+        return number
+
+
+@cli.command()
+@click.option(
+    "--state",
+    metavar="STATE",
+    default="werner",
+    show_default=True,
+    help="werner, bell-diagonal:t1,t2,t3, pure:THETA, or a .npy or .json density matrix.",
+)
+@click.option(
+    "--settings",
+    metavar="SETTINGS|all",
+    default="all",
+    show_default=True,
+    help="all (Werner states only), random:N, grid:N, equatorial:N, icosahedron or a CSV file.",
+)
+@click.option("--tolerance", type=Positive(), default=1e-4, show_default=True, help="Distance of the bounds to reach.")
+@click.option("--time-limit", type=Positive(), metavar="SECONDS", help="Return the bracket as it is after this long.")
+@shared_options
+def threshold(
+    state: str,
+    settings: str,
+    tolerance: float,
+    time_limit: float | None,
+    seed: int,
+    as_json: bool,
+    out: str | None,
+    force: bool,
+    platform: str | None,
+    precision: str,
+) -> int:
+    """Bracket the largest white-noise visibility at which a state has a Leggett model.
+
+    A model proves the lower bound, a Leggett inequality the upper one; both are part of the answer.
+    """
+    _devices(platform)
+    from . import results, states, thresholds
+    from ._checks import InputError
+
+    if precision != "double":
+        raise InputError("--precision must be double for threshold, whose bounds need it")
+    target = states.parse_state(state)
+    history: list[tuple[float, float]] = []
+    with results.claimed(out, results.THRESHOLD_FILES, force) as folder:
+        with _progress("closing the bracket") as progress:
+
+            def closing(lower: float, upper: float) -> None:
+                history.append((lower, upper))
+                if progress:
+                    # From the widest bracket down to the tolerance, by orders of magnitude.
+                    share = math.log(max(upper - lower, tolerance)) / math.log(min(tolerance, 0.5))
+                    progress(min(1.0, max(0.0, share)))
+
+            result = thresholds.threshold(
+                target, settings, tolerance=tolerance, time_limit=time_limit, seed=seed, progress=closing
+            )
+        answer = {"state": state, **result.to_json(), "seed": seed}
+        if folder is not None:
+            results.save_threshold(result, answer, history, folder, _command())
+    if as_json:
+        print(json.dumps(answer, allow_nan=False))
+    else:
+        _report_threshold(state, result)
+        _say_written(folder, results.THRESHOLD_FILES)
+    return INTERRUPTED if result.status == "interrupted" else 0
+
+
+def _report_threshold(state: str, result: Threshold) -> None:
+    """The bracket in words."""
+    print(f"{state}: {result}\n")
+    if result.inequality is None:
+        print("The state itself (V = 1) is not excluded: no Leggett inequality at these settings is needed.")
+    else:
+        print(f"Every Leggett model obeys an inequality that this state breaks above V = {result.upper:.9f}.")
+    if result.model is not None:
+        print(f"Below V = {result.lower:.9f} an explicit Leggett model reproduces it.")
 
 
 def _model_and_settings(model: str, settings: str | None, visibility: Any, seed: int) -> tuple[Any, Any, Any]:
@@ -226,9 +331,8 @@ def _model_and_settings(model: str, settings: str | None, visibility: Any, seed:
 
 
 def _devices(platform: str | None) -> Any:
-    """The local devices to compute on."""
+    """The local devices to compute on. Called before anything imports JAX, which reads the variable then."""
     if platform == "cpu":
-        # Said before JAX starts, so that no accelerator is claimed.
         os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
 
@@ -236,8 +340,10 @@ def _devices(platform: str | None) -> Any:
 
     try:
         return jax.local_devices(backend=platform)
-    except RuntimeError:
-        raise InputError(f"--platform {platform} must name a platform of this machine, but JAX finds none") from None
+    except RuntimeError as error:
+        if platform is None:
+            raise
+        raise InputError(f"--platform {platform} must name a platform of this machine: {error}") from None
 
 
 @contextlib.contextmanager

@@ -77,7 +77,9 @@ def averaged_bounds(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def _norm(x: jax.Array) -> jax.Array:
-    return jnp.sqrt(dot(x, x))
+    """|x|, with gradient 0 where x = 0."""
+    square = dot(x, x)
+    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
 
 
 @in_double
@@ -106,16 +108,19 @@ class WernerModel:
 
     name: ClassVar[str] = "werner"
 
+    @in_double
     def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
         """`num` uniform u, and v = -u."""
         u = sample_sphere(key, num)
         return u, -u
 
+    @in_double
     def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
         """Points of a randomly rotated Fibonacci lattice, and v = -u."""
         u = rotated_fibonacci(key, index, num)
         return u, -u
 
+    @in_double
     def half_lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Points of a randomly rotated lattice on half the sphere, v = -u, and weights."""
         u, weights = rotated_half_fibonacci(key, index, num)
@@ -136,11 +141,13 @@ class WernerModel:
         u = jnp.concatenate([u, jnp.stack([a, b, -b, axes[2], -axes[2]])])
         return u, -u, jnp.concatenate([weights, np.zeros(5)])
 
+    @in_double
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> jax.Array:
         """C_{u,-u}(a, b) = p^- [-1 + |u.(a - b)|] + p^+ [1 - |u.(a + b)|].   [B13 (9)]
 
         The brackets are the bounds of [B13 (7)]; v = -u is taken for granted.
         """
+        a, b = jnp.asarray(a), jnp.asarray(b)
         p_minus, p_plus = werner_weights(self.visibility, a, b)
         u_a, u_b = dot(u, a), dot(u, b)
         return p_minus * (-1 + jnp.abs(u_a - u_b)) + p_plus * (1 - jnp.abs(u_a + u_b))
@@ -158,11 +165,13 @@ class WhiteNoiseModel:
 
     name: ClassVar[str] = "white-noise"
 
+    @in_double
     def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
         """`num` independent pairs of uniform directions."""
         u, v = sample_sphere(key, (2, num))
         return u, v
 
+    @in_double
     def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
         """A Kronecker lattice on S^2 x S^2, shifted at random.
 
@@ -179,6 +188,7 @@ class WhiteNoiseModel:
         u, v = jnp.stack([a, a, -a, -a]), jnp.stack([b, -b, b, -b])
         return u, v, jnp.full(4, 0.25)
 
+    @in_double
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
         """C = (u.a)(v.b): the product of the marginals."""
         return dot(u, a) * dot(v, b)
@@ -196,10 +206,12 @@ class _AtomicModel:
         """Weights (K,), u (K, 3) and v (K, 3)."""
         raise NotImplementedError
 
+    @in_double
     def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
         """`num` independent draws of an atom."""
         return self._at(jax.random.uniform(key, (num,), float))
 
+    @in_double
     def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
         """Systematic sampling: equally spaced levels of the cumulative weights, shifted at random."""
         shift = jax.random.uniform(key, (), float)
@@ -238,6 +250,7 @@ class GreatCircleModel(_AtomicModel):
         u = jnp.stack([jnp.asarray(self.normal), -jnp.asarray(self.normal)])
         return jnp.full(2, 0.5), u, u
 
+    @in_double
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
         """C = -a.b, that of the singlet."""
         return -dot(a, b)
@@ -289,6 +302,7 @@ class PRBoxModel(_AtomicModel):
         n_A, n_B = _normal_to(self.alice), _normal_to(self.bob)
         return jnp.full(4, 0.25), jnp.stack([n_A, n_A, -n_A, -n_A]), jnp.stack([n_B, -n_B, n_B, -n_B])
 
+    @in_double
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
         """C = (-1)^{ij}, i and j the numbers of the box's own settings nearest to a and b."""
         return 1 - 2.0 * (_second(a, self.alice) & _second(b, self.bob))
@@ -352,6 +366,7 @@ class SeparableModel(_AtomicModel):
         """The decomposition."""
         return self.weights, self.u, self.v
 
+    @in_double
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
         """C = (u.a)(v.b): that of a product state."""
         return dot(u, a) * dot(v, b)

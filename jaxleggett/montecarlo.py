@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jax
@@ -28,8 +28,11 @@ import numpy as np
 from jax import lax
 from jax.tree_util import register_dataclass, register_static
 
+from ._checks import MAX_SAMPLES, InputError, integer
+from ._numerics import double_precision
 from .correlation import moments, probabilities, smallest_probability
 from .models import LeggettModel, marginals, outcomes
+from .settings import SettingPairs
 from .sphere import sample_sphere
 
 Method = Literal["rqmc", "mc"]
@@ -350,7 +353,8 @@ def average(
     `models` are E models that share their hidden vectors (the ends of a scan); a, b have shape
     (P, 3). Blocks of pairs go round `devices` (default: all local ones). `progress` is told the
     evaluations (samples x pairs) done since it was last told. A KeyboardInterrupt keeps the blocks
-    that are finished and is raised again only where there is none.
+    that are finished, or the finished batches of the first one; it is raised again only where there
+    are neither.
     """
     devices = list(devices or jax.local_devices())
     num, ends = len(a), len(models)
@@ -366,27 +370,32 @@ def average(
         # About a quarter of a second on one core: prompt to stop, rare enough to cost nothing.
         chunks_per_call = max(1, 10**8 // (plan.chunk * size))
     finished = 0
-    with jax.enable_x64(True):
+    with double_precision():
         trees = tuple(as_pytree(model) for model in models)
-        try:
-            # Blocks of one round are dispatched before any is waited for, so that devices overlap.
-            for first in range(0, num, size * len(devices)):
-                last = min(num, first + size * len(devices))
-                starts = range(first, last, size)
-                group = [
-                    jax.device_put((key, trees, *_block(a, b, start, size, dtype)), device)
-                    for start, device in zip(starts, devices, strict=False)
-                ]
-                for start, part in zip(starts, _run_group(group, plan, chunks_per_call, progress), strict=True):
-                    stop = min(start + size, last)
-                    for whole, piece, axis in zip(found.arrays(), part, PAIR_AXES, strict=True):
-                        if whole is not None:
-                            pairs = (slice(None),) * axis
-                            whole[*pairs, start:stop] = piece[*pairs, : stop - start]
-                finished = last
-        except KeyboardInterrupt:
-            if not finished:
-                raise
+        # Blocks of one round are dispatched before any is waited for, so that devices overlap.
+        for first in range(0, num, size * len(devices)):
+            last = min(num, first + size * len(devices))
+            starts = range(first, last, size)
+            group = [
+                jax.device_put((key, trees, *_block(a, b, start, size, dtype)), device)
+                for start, device in zip(starts, devices, strict=False)
+            ]
+            try:
+                done, parts = _run_group(group, plan, chunks_per_call, progress, first == 0)
+            except KeyboardInterrupt:
+                if not finished:
+                    raise
+                break
+            for start, part in zip(starts, parts, strict=True):
+                stop = min(start + size, last)
+                for whole, piece, axis in zip(found.arrays(), part, PAIR_AXES, strict=True):
+                    if whole is not None:
+                        pairs = (slice(None),) * axis
+                        whole[*pairs, start:stop] = piece[*pairs, : stop - start]
+            finished = last
+            if done != plan:
+                found = replace(found, plan=done)
+                break
     return found if finished == num else found.pairs(slice(finished))
 
 
@@ -397,23 +406,41 @@ def _block(a: np.ndarray, b: np.ndarray, start: int, size: int, dtype: Any) -> t
 
 
 def _run_group(
-    group: Sequence[Any], plan: Plan | None, chunks_per_call: int | None, progress: Callable[[int], None] | None
-) -> list[tuple[Any, ...]]:
-    """The four arrays of `Averages` for blocks (key, models, a, b) that sit on different devices."""
+    group: Sequence[Any],
+    plan: Plan | None,
+    chunks_per_call: int | None,
+    progress: Callable[[int], None] | None,
+    keep: bool,
+) -> tuple[Plan | None, list[tuple[Any, ...]]]:
+    """The plan that was carried out, and the four arrays of `Averages` for blocks on different devices.
+
+    Each block is (key, models, a, b). The plan has fewer batches than it was given where an
+    interruption was met with `keep`, and at least two batches were finished.
+    """
     if plan is None or chunks_per_call is None:
         exact = [quadrature_averages(trees, a, b) for _, trees, a, b in group]
-        return [(np.asarray(m), None, np.asarray(s), np.asarray(w)) for m, s, w in exact]
+        return plan, [(np.asarray(m), None, np.asarray(s), np.asarray(w)) for m, s, w in exact]
     size = group[0][2].shape[1]
     sums = [jax.device_put(Sums.zeros(len(trees), size), next(iter(a.devices()))) for _, trees, a, _ in group]
-    for start in range(0, plan.num_chunks, chunks_per_call):
-        stop = min(start + chunks_per_call, plan.num_chunks)
-        span = np.uint32(start), np.uint32(stop)
-        sums = [advance(key, trees, plan, a, b, *span, s) for (key, trees, a, b), s in zip(group, sums, strict=True)]
-        jax.block_until_ready(sums)
-        if progress:
-            progress((stop - start) * plan.chunk * size * len(group))
+    done = 0
+    try:
+        while done < plan.num_chunks:
+            stop = min(done + chunks_per_call, plan.num_chunks)
+            span = np.uint32(done), np.uint32(stop)
+            ahead = [
+                advance(key, trees, plan, a, b, *span, s) for (key, trees, a, b), s in zip(group, sums, strict=True)
+            ]
+            jax.block_until_ready(ahead)
+            evaluations = (stop - done) * plan.chunk * size * len(group)
+            sums, done = ahead, stop
+            if progress:
+                progress(evaluations)
+    except KeyboardInterrupt:
+        if not keep or done < 2 * plan.chunks_per_batch:
+            raise
+    plan = replace(plan, batches=done // plan.chunks_per_batch)
     scale = plan.batches * (plan.batches - 1)
-    return [
+    return plan, [
         (
             np.asarray(s.mean),
             np.asarray(s.second) / scale,
@@ -449,9 +476,12 @@ def simulate_counts(key: jax.Array, model: LeggettModel, a: np.ndarray, b: np.nd
     """Simulated counts (P, 4) of `counts` detection events at each pair, outcomes ++, +-, -+, --.
 
     Every event draws its own hidden vectors and its own lower-level lambda [B13, footnote 2].
-    Raises ValueError if the model's probabilities turn negative: such a model shows no events.
+    Raises InputError for settings or counts that are none, and if the model's probabilities turn
+    negative: such a model shows no events.
     """
-    with jax.enable_x64(True):
+    pairs = SettingPairs(a, b)
+    a, b, counts = pairs.a, pairs.b, integer("counts", counts, 0, MAX_SAMPLES)
+    with double_precision():
         total = np.zeros((len(a), 4), np.int64)
         tree = (as_pytree(model),)
         for chunk in range(math.ceil(counts / EVENTS)):
@@ -462,14 +492,14 @@ def simulate_counts(key: jax.Array, model: LeggettModel, a: np.ndarray, b: np.nd
                 seen, smallest = _chunk_counts(block_key, tree, a[rows].T, b[rows].T, num)
                 lowest = float(np.min(smallest))
                 if lowest < -1e-12:
-                    raise ValueError(f"a model with negative probabilities ({lowest:.3g}) shows no events")
+                    raise InputError(f"a model with negative probabilities ({lowest:.3g}) shows no events")
                 total[rows] += np.asarray(seen)
     return total
 
 
 def has_even_correlator(model: LeggettModel) -> bool:
     """Whether C_{-u,-v} = C_{u,v}, seen at 64 random hidden vectors and setting pairs."""
-    with jax.enable_x64(True):
+    with double_precision():
         a, b = sample_sphere(jax.random.key(0), (2, 64))
         u, v = model.sample(jax.random.key(1), 64)
         there, back = (moments(one_point(model, s * u, s * v, a, b))[2] for s in (1, -1))
@@ -478,7 +508,7 @@ def has_even_correlator(model: LeggettModel) -> bool:
 
 def one_point(model: LeggettModel, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
     """P(alpha, beta) of a model at hidden vectors and settings of shape (N, 3): (N, 4), float64."""
-    with jax.enable_x64(True):
+    with double_precision():
         return np.asarray(_one_point((as_pytree(model),), u, v, a, b))
 
 

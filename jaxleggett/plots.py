@@ -10,6 +10,9 @@ import numpy as np
 from .models import CRITICAL_VISIBILITY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .thresholds import Threshold
     from .verification import Verification
 
 COLOURS = {"reproduces": "tab:blue", "negative_probability": "tab:red", "wrong_average": "tab:orange"}
@@ -61,4 +64,42 @@ def plot_verification(result: Verification, path: Path) -> None:
     upper.legend()
     samples = "exact integration" if result.num_samples is None else f"{result.num_samples:,} hidden vectors"
     upper.set_title(f"Leggett model '{result.model}': {samples} x {len(result.settings):,} setting pairs")
+    figure.savefig(path, dpi=120)
+
+
+def plot_threshold(result: Threshold, history: Sequence[tuple[float, float]], path: Path) -> None:
+    """The two bounds closing, round by round, and the settings with the model's hidden vectors on the sphere."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.add_subplot(121), figure.add_subplot(122, projection="mollweide")
+    bounds = np.array([*history, (result.lower, result.upper)])
+    rounds = np.arange(1, len(bounds) + 1)
+    left.plot(rounds, bounds[:, 1], ".-", color="tab:red", label="upper: an inequality")
+    left.plot(rounds, bounds[:, 0], ".-", color="tab:blue", label="lower: a model")
+    left.set_xlabel("round")
+    left.set_ylabel("visibility V")
+    left.set_title(f"{result.lower:.7f} <= V <= {result.upper:.7f} ({result.status})")
+    left.legend()
+
+    def mark(vectors: np.ndarray, style: str, colour: str, label: str, size: float | np.ndarray) -> None:
+        longitude, latitude = np.arctan2(vectors[:, 1], vectors[:, 0]), np.arcsin(np.clip(vectors[:, 2], -1, 1))
+        right.scatter(longitude, latitude, s=size, marker=style, color=colour, label=label, lw=0.8)
+
+    if result.model is not None and result.model.symmetry is None:
+        area = 4 + 300 * result.model.weights
+        mark(result.model.u, "o", "lightskyblue", "u (area: weight)", area)
+        mark(result.model.v, "o", "lightsalmon", "v", area)
+    if result.inequality is not None:
+        used = np.abs(result.inequality.coefficients) > 1e-9
+        mark(result.inequality.a[used], "x", "tab:blue", "a", 20.0)
+        mark(result.inequality.b[used], "+", "tab:red", "b", 28.0)
+    right.grid(alpha=0.3)
+    right.set_xticklabels([])
+    right.set_yticklabels([])
+    right.set_title("settings and hidden vectors")
+    if right.collections:
+        right.legend(loc="lower center", bbox_to_anchor=(0.5, -0.22), ncols=4)
     figure.savefig(path, dpi=120)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,36 +15,51 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from ._checks import InputError
+from ._checks import InputError, quoted
+from .thresholds import Threshold
 from .verification import Verification
 
 META = "meta.json"
 
 VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", "verification.png", META)
 
+THRESHOLD_FILES = ("report.json", "inequality.json", "model.npz", "settings.csv", "threshold.png", META)
 
-def claim(folder: str | Path, names: Sequence[str], force: bool) -> Path:
-    """Make `folder` ready to receive the files `names`, before anything is computed.
+
+@contextlib.contextmanager
+def claimed(folder: str | None, names: Sequence[str], force: bool) -> Iterator[Path | None]:
+    """`folder`, ready to receive the files `names` before anything is computed; None for None.
 
     Raises InputError where it cannot be written, or holds one of those files and `force` is not
-    set. A folder made here for nothing is removed again.
+    set. If the block fails, folders that were made here and are still empty are removed again.
     """
+    if folder is None:
+        yield None
+        return
     path = Path(folder)
-    missing = [p for p in (path, *path.parents) if not p.exists()]
+    made: list[Path] = []
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".jaxleggett-probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        for made in missing:
-            if made.is_dir():
-                made.rmdir()
-        raise InputError(f"--out {folder} cannot be written: {error.strerror}") from None
-    held = [name for name in names if (path / name).exists()]
-    if held and not force:
-        raise InputError(f"--out {folder} already holds {held[0]}: choose another folder or add --force")
-    return path
+        if not folder:
+            raise InputError("--out must name a folder, but is ''")
+        try:
+            made += [p for p in (path, *path.parents) if not p.exists()]
+            path.mkdir(parents=True, exist_ok=True)
+            probe = path / ".jaxleggett-probe"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(f"--out {quoted(folder)} cannot be written: {error.strerror}") from None
+        held = [name for name in names if (path / name).exists()]
+        if held and not force:
+            raise InputError(f"--out {folder} already holds {held[0]}: choose another folder or add --force")
+        if foreign := [name for name in held if not (path / name).is_file()]:
+            raise InputError(f"--out {folder} must not hold a folder named {foreign[0]}")
+        yield path
+    except BaseException:
+        for empty in made:
+            with contextlib.suppress(OSError):
+                empty.rmdir()
+        raise
 
 
 def provenance(command: Sequence[str], **facts: Any) -> dict[str, Any]:
@@ -62,14 +78,18 @@ def provenance(command: Sequence[str], **facts: Any) -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The commit of the source tree, `+` appended where tracked files differ; None outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+    """The commit of the source tree, `+` appended where its files differ; None outside a checkout of it."""
+    root = Path(__file__).parent.parent
+    git = ["git", "-C", str(root)]
     try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+        top = subprocess.run([*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True)
+        source = [*git, "status", "--porcelain", "--", "jaxleggett", "scripts"]
+        changed = subprocess.run(source, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head.stdout.strip() + ("+" if changed.returncode else "")
+    where, head = top.stdout.split("\n")[:2]
+    # An installed copy may lie inside somebody else's repository.
+    return head + ("+" if changed else "") if Path(where).resolve() == root.resolve() else None
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -85,6 +105,7 @@ def save_verification(result: Verification, folder: Path, command: Sequence[str]
     """
     from .plots import plot_verification
 
+    (folder / META).unlink(missing_ok=True)
     report = result.to_json()
     write_json(folder / "report.json", report)
     mean, covariance, smallest, witness = result.averages.arrays()
@@ -94,5 +115,32 @@ def save_verification(result: Verification, folder: Path, command: Sequence[str]
     np.savez(folder / "averages.npz", a=result.settings.a, b=result.settings.b, **arrays)
     result.settings.to_csv(folder / "settings.csv")
     plot_verification(result, folder / "verification.png")
-    facts = {name: value for name, value in report.items() if name != "visibilities"}
+    facts = {name: value for name, value in report.items() if name != "visibilities"} | {"seed": result.seed}
     write_json(folder / META, provenance(command or sys.argv, **facts))
+
+
+def save_threshold(
+    result: Threshold,
+    report: dict[str, Any],
+    history: Sequence[tuple[float, float]],
+    folder: Path,
+    command: Sequence[str] | None = None,
+) -> None:
+    """Write a threshold: report.json, inequality.json, model.npz, settings.csv, threshold.png, meta.json.
+
+    A file whose content does not exist (no inequality, no model, all settings) is left out.
+    """
+    from .plots import plot_threshold
+
+    for name in THRESHOLD_FILES:
+        (folder / name).unlink(missing_ok=True)
+    write_json(folder / "report.json", report)
+    if result.inequality is not None:
+        write_json(folder / "inequality.json", report["inequality"])
+    if result.model is not None:
+        np.savez(folder / "model.npz", weights=result.model.weights, u=result.model.u, v=result.model.v)
+    if result.settings is not None:
+        result.settings.to_csv(folder / "settings.csv")
+    plot_threshold(result, history, folder / "threshold.png")
+    facts = {name: value for name, value in report.items() if name not in ("model", "inequality")}
+    write_json(folder / META, provenance(command or sys.argv, dtype="float64", **facts))

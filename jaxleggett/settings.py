@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._checks import MAX_PAIRS, UNIT_TOLERANCE, InputError, integer, quoted, unit_vectors
+from ._checks import MAX_PAIRS, MAX_SEED, UNIT_TOLERANCE, InputError, integer, quoted, unit_vectors
+from ._numerics import double_precision
 from .sphere import equatorial_directions, fibonacci_directions, icosahedron_axes, sample_sphere
 
 CSV_HEADER = "ax,ay,az,bx,by,bz"
@@ -67,14 +69,15 @@ class SettingPairs:
                 return cls.random(num, seed)
             directions = fibonacci_directions(num) if name == "grid" else equatorial_directions(num)
             return cls.product(directions, directions)
-        if not Path(text).exists():
+        if not text or not os.path.exists(text):
             raise InputError(f"settings must be {NAMED_SETTINGS}, but {quoted(text)} is none of them")
         return cls.from_csv(text)
 
     @classmethod
     def random(cls, num: int, seed: int = 0) -> SettingPairs:
         """`num` independent pairs, each setting uniform on S^2, the same for the same `seed`."""
-        with jax.enable_x64(True):
+        num, seed = integer("num", num, 1, MAX_PAIRS), integer("seed", seed, 0, MAX_SEED)
+        with double_precision():
             a, b = np.asarray(sample_sphere(jax.random.key(seed), (2, num)))
         return cls(a, b)
 
@@ -96,6 +99,8 @@ def read_numbers(path: str | Path, header: str) -> np.ndarray:
     read again line by line for the first line at fault.
     """
     columns = header.count(",") + 1
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path} must be a regular file")
     try:
         with open(path, encoding="utf-8-sig", errors="replace") as file:
             first = file.readline(10_000).rstrip("\r\n")
@@ -111,11 +116,10 @@ def read_numbers(path: str | Path, header: str) -> np.ndarray:
                     rows = None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if rows is not None and rows.size == 0:
+    if rows is None or (len(rows) and (rows.shape[1] != columns or not _settings_fine(rows))):
+        rows = _read_line_by_line(path, columns)
+    if len(rows) == 0:
         raise InputError(f"{path} must hold at least one row below its header, but holds none")
-    if rows is None or rows.shape[1] != columns or not _settings_fine(rows):
-        _raise_first_fault(path, columns)
-    assert rows is not None
     return rows
 
 
@@ -133,11 +137,14 @@ def _too_long(path: str | Path) -> bool:
 
 
 def _settings_fine(rows: np.ndarray) -> bool:
-    norms = np.linalg.norm(rows[:, :6].reshape(-1, 2, 3), axis=2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.linalg.norm(rows[:, :6].reshape(-1, 2, 3), axis=2)
     return bool((np.abs(norms - 1) <= UNIT_TOLERANCE).all())
 
 
-def _raise_first_fault(path: str | Path, columns: int) -> None:
+def _read_line_by_line(path: str | Path, columns: int) -> np.ndarray:
+    """The rows, or an InputError that names the first line at fault."""
+    rows = []
     with open(path, encoding="utf-8-sig", errors="replace") as file:
         next(file)
         for line_number, line in enumerate(file, start=2):
@@ -148,13 +155,21 @@ def _raise_first_fault(path: str | Path, columns: int) -> None:
             if len(fields) != columns:
                 raise InputError(f"{place} must have {columns} columns, but has {len(fields)}")
             try:
-                numbers = np.array([float(field) for field in fields])
+                numbers = np.array([_number(field) for field in fields])
             except ValueError:
                 raise InputError(f"{place} must hold numbers, but is {quoted(line.strip())}") from None
             for party, vector in zip("ab", numbers[:6].reshape(2, 3), strict=True):
-                norm = float(np.linalg.norm(vector))
+                norm = math.hypot(*vector)
                 if not abs(norm - 1) <= UNIT_TOLERANCE:
                     raise InputError(
                         f"{place} must hold unit vectors (to {UNIT_TOLERANCE:g}), but the norm of {party} is {norm:.9g}"
                     )
-    raise InputError(f"{path} must be a CSV file of numbers with {columns} columns")
+            rows.append(numbers)
+    return np.array(rows)
+
+
+def _number(field: str) -> float:
+    """float(), but for 1_0 and the digits of other scripts, which nobody means."""
+    if not field.isascii() or "_" in field:
+        raise ValueError
+    return float(field)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._numerics import dot, in_double
+from ._numerics import dot, double_precision, in_double
 
 GOLDEN = (np.sqrt(5) - 1) / 2
 """Fractional part of the golden ratio."""
@@ -22,7 +22,7 @@ def sample_sphere(key: jax.Array, shape: int | tuple[int, ...] = (), dtype: Any 
     integer or a tuple, the result has shape (*shape, 3). A pure function of `key`; float64 unless
     `dtype` says otherwise (inside a caller's jit: the default float there).
     """
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = tuple(np.atleast_1d(shape).tolist()) if np.size(shape) else ()
     height, azimuth = jnp.moveaxis(jax.random.uniform(key, (*shape, 2), dtype), -1, 0)
     return cylinder_to_sphere(height, azimuth)
 
@@ -131,7 +131,7 @@ def octant_rule(order: int = 12) -> tuple[np.ndarray, np.ndarray]:
 
 def fibonacci_directions(num: int) -> np.ndarray:
     """`num` directions spread evenly over S^2 (the Fibonacci lattice), shape (num, 3)."""
-    with jax.enable_x64(True):
+    with double_precision():
         return np.asarray(fibonacci(np.arange(num), num))
 
 

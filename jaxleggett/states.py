@@ -6,7 +6,9 @@ Settings a, b then give M^A = r_A.a, M^B = r_B.b and C = a.T b.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,7 +17,7 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from ._checks import InputError, quoted
-from ._numerics import dot, in_double
+from ._numerics import as_float, dot, in_double
 
 STATE_TOLERANCE = 1e-9
 """How far from Hermitian, from trace 1 and from positive a density matrix may be."""
@@ -75,7 +77,7 @@ class TwoQubitState:
 
     def with_visibility(self, V: float) -> TwoQubitState:
         """V rho + (1 - V) 1/4: white noise scales (r_A, r_B, T) by V."""
-        return TwoQubitState(r_A=V * self.r_A, r_B=V * self.r_B, T=V * self.T)
+        return jax.tree.map(lambda x: V * x, self)
 
 
 @in_double
@@ -85,7 +87,7 @@ def _correlation(state: TwoQubitState, a: Any, b: Any) -> tuple[jax.Array, jax.A
     return dot(r_A, a), dot(r_B, b), dot(a, T_b)
 
 
-def werner(V: float = 1.0) -> TwoQubitState:
+def werner(V: Any = 1.0) -> TwoQubitState:
     """The Werner state V |Psi-><Psi-| + (1 - V) 1/4: no marginals, C(a, b) = -V a.b.   [B13 (6)]
 
     V = 1 is the singlet; it is a state for V in [-1/3, 1].
@@ -93,16 +95,56 @@ def werner(V: float = 1.0) -> TwoQubitState:
     return bell_diagonal(-V, -V, -V)
 
 
-def bell_diagonal(t1: float, t2: float, t3: float) -> TwoQubitState:
+@in_double
+def bell_diagonal(t1: Any, t2: Any, t3: Any) -> TwoQubitState:
     """The Bell-diagonal state with T = diag(t1, t2, t3); the singlet is (-1, -1, -1)."""
-    return TwoQubitState(r_A=np.zeros(3), r_B=np.zeros(3), T=np.diag([t1, t2, t3]))
+    T = jnp.diag(jnp.stack([as_float(t) for t in (t1, t2, t3)]))
+    return TwoQubitState(r_A=jnp.zeros(3, T.dtype), r_B=jnp.zeros(3, T.dtype), T=T)
 
 
-def pure(theta: float) -> TwoQubitState:
+@in_double
+def pure(theta: Any) -> TwoQubitState:
     """cos(theta) |01> - sin(theta) |10>, theta in radians; the singlet is pi/4.
 
     r_A = cos(2 theta) z = -r_B, T = diag(-sin 2 theta, -sin 2 theta, -1).
     """
-    z = np.array([0.0, 0.0, np.cos(2 * theta)])
-    s = np.sin(2 * theta)
-    return TwoQubitState(r_A=z, r_B=-z, T=np.diag([-s, -s, -1.0]))
+    theta = as_float(theta)
+    zero, s = jnp.zeros_like(theta), jnp.sin(2 * theta)
+    r_A = jnp.stack([zero, zero, jnp.cos(2 * theta)])
+    return TwoQubitState(r_A=r_A, r_B=-r_A, T=jnp.diag(jnp.stack([-s, -s, zero - 1])))
+
+
+NAMED_STATES = "werner, bell-diagonal:t1,t2,t3, pure:THETA, or a .npy or .json file of a 4x4 density matrix"
+
+
+def parse_state(text: str) -> TwoQubitState:
+    """A state by name: `werner` (the singlet), `bell-diagonal:t1,t2,t3`, `pure:THETA`, or a file.
+
+    A `.npy` file, or a `.json` file of nested lists with complex numbers as [re, im], holds a 4x4
+    density matrix. Raises InputError for anything else, and for what is no state.
+    """
+    name, colon, numbers = text.partition(":")
+    if text == "werner":
+        return werner()
+    if colon and name in ("bell-diagonal", "pure"):
+        expected = {"bell-diagonal": 3, "pure": 1}[name]
+        try:
+            values = [float(number) for number in numbers.split(",")]
+        except ValueError:
+            values = []
+        if len(values) != expected or not np.isfinite(values).all():
+            raise InputError(f"state {name} must have {expected} finite numbers, but is {quoted(text)}")
+        state = pure(*values) if name == "pure" else bell_diagonal(*values)
+        return TwoQubitState.from_density_matrix(state.density_matrix())
+    path = Path(text)
+    if path.suffix not in (".npy", ".json") or not path.exists():
+        raise InputError(f"state must be {NAMED_STATES}, but {quoted(text)} is none of them")
+    try:
+        if path.suffix == ".npy":
+            rho = np.load(path, allow_pickle=False)
+        else:
+            content = np.asarray(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
+            rho = content[..., 0] + 1j * content[..., 1] if content.shape == (4, 4, 2) else content
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise InputError(f"{path} cannot be read as a density matrix: {error}") from None
+    return TwoQubitState.from_density_matrix(rho)

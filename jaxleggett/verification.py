@@ -10,11 +10,13 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from ._checks import MAX_SAMPLES, MAX_SEED, InputError, integer, quoted, visibilities
+from ._checks import MAX_SAMPLES, MAX_SEED, UNIT_TOLERANCE, InputError, integer, quoted, visibilities
+from ._numerics import double_precision
 from .correlation import OUTCOMES, probabilities
 from .models import LeggettModel, WernerModel
 from .montecarlo import Averages, Plan, average, has_even_correlator, one_point
 from .settings import SettingPairs
+from .sphere import sample_sphere
 
 Verdict = Literal["reproduces", "negative_probability", "wrong_average"]
 
@@ -93,7 +95,7 @@ class Verification:
     settings: SettingPairs
     averages: Averages
     num_samples: int | None
-    seed: int | None
+    seed: int
     dtype: str
     device: str
     seconds: float
@@ -112,7 +114,7 @@ class Verification:
             "method": self.method,
             "num_pairs": len(self.settings),
             "num_samples": self.num_samples,
-            "seed": self.seed,
+            "seed": None if self.num_samples is None else self.seed,
             "dtype": self.dtype,
             "device": self.device,
             "seconds": self.seconds,
@@ -149,7 +151,8 @@ def verify(
     """Check that a model's probabilities are non-negative and average to the target's.   [B13 (1)]
 
     model       an object with `sample` and `correlator` (see `jaxleggett.models`), or a function of
-                the visibility that returns one and whose correlator is affine in it (`WernerModel`)
+                the visibility that returns one (`WernerModel`): its correlator affine in the
+                visibility, its hidden vectors independent of it
     settings    setting pairs, or a name that `SettingPairs.parse` knows
     visibility  one or many, in [-1/3, 1]; only with a model that is a function of it
     target      what to reproduce: an object with `correlation(a, b) -> (M^A, M^B, C)`, such as a
@@ -176,11 +179,14 @@ def verify(
         raise InputError(f"precision must be single or double, but is {quoted(precision)}")
     if isinstance(settings, str):
         settings = SettingPairs.parse(settings, seed)
+    elif not isinstance(settings, SettingPairs):
+        raise InputError(f"settings must be SettingPairs or a name, but are {quoted(settings)}")
     V, ends = _ends(model, visibility)
+    _inspect(model, V, ends)
     way = _method(method, ends[0])
-    targets = _targets(target, ends, V)
+    targets = _targets(target, model, ends, V)
 
-    half = way == "rqmc" and hasattr(ends[0], "half_lattice") and all(map(has_even_correlator, ends))
+    half = way == "rqmc" and offers(ends[0], "half_lattice", "lattice") and all(map(has_even_correlator, ends))
     plan = None if way == "exact" else Plan.of(samples, way, half)
     points = 0 if plan is None else plan.num_samples
     done = 0
@@ -191,7 +197,7 @@ def verify(
         if progress:
             progress(min(1.0, done / (points * len(settings))))
 
-    with jax.enable_x64(True):
+    with double_precision():
         # Settings drawn from the seed used the key itself; sampling takes another branch of it.
         key = jax.random.fold_in(jax.random.key(seed), 1)
     devices = list(devices or jax.local_devices())
@@ -207,6 +213,7 @@ def verify(
         progress=report,
     )
     finished = settings[: averages.mean.shape[-1]]
+    planned, points = points, averages.plan.num_samples if averages.plan else 0
     rows = _rows(V, ends, targets, finished, averages, precision)
     return Verification(
         model=_name(ends[0]),
@@ -215,12 +222,12 @@ def verify(
         settings=finished,
         averages=averages,
         num_samples=None if plan is None else points,
-        seed=None if plan is None else seed,
+        seed=seed,
         dtype=np.dtype(DTYPES[precision]).name,
         device=f"{len(devices)} x {devices[0].device_kind}" if len(devices) > 1 else devices[0].device_kind,
         seconds=time.perf_counter() - started,
         evaluations=points * len(finished),
-        status="complete" if len(finished) == len(settings) else "interrupted",
+        status="complete" if (len(finished), points) == (len(settings), planned) else "interrupted",
     )
 
 
@@ -248,22 +255,78 @@ def _method(method: str | None, model: Any) -> Literal["rqmc", "mc", "exact"]:
     """The method, checked against what the model offers; None is the best sampling it has."""
     needs = {"rqmc": "lattice", "mc": "sample", "exact": "quadrature"}
     if method is None:
-        return "rqmc" if hasattr(model, "lattice") else "mc"
+        return "rqmc" if offers(model, "lattice", "sample") else "mc"
     if method not in needs:
         raise InputError(f"method must be rqmc, mc or exact, but is {quoted(method)}")
-    if not hasattr(model, needs[method]):
-        raise InputError(f"method {method} needs a model with the method {needs[method]}: {_name(model)} has none")
+    if not offers(model, needs[method], "sample"):
+        raise InputError(f"method {method} needs a {needs[method]} that belongs to the sample of {_name(model)}")
     return method  # type: ignore[return-value]
 
 
-def _targets(target: Any, ends: Sequence[Any], V: np.ndarray | None) -> list[Any]:
-    """What is to be reproduced at the ends of the scan."""
+def _inspect(model: Any, V: np.ndarray | None, ends: Sequence[Any]) -> None:
+    """Refuse what is no Leggett model, seen at a few hidden vectors: one clear sentence before a long run."""
+    name = _name(ends[0])
+    with double_precision():
+        key = jax.random.key(0)
+        a, b = np.asarray(sample_sphere(jax.random.fold_in(key, 1), (2, 64)))
+        drawn = []
+        for end in ends:
+            try:
+                u, v = (np.asarray(x) for x in end.sample(key, 64))
+            except (TypeError, ValueError) as error:
+                raise InputError(f"sample of the model {name} must return (u, v), but fails: {error}") from None
+            for x in (u, v):
+                if x.shape != (64, 3) or not (np.abs(np.linalg.norm(x, axis=1) - 1) <= UNIT_TOLERANCE).all():
+                    raise InputError(f"sample of the model {name} must return unit vectors of shape (num, 3)")
+            if hasattr(end, "atoms"):
+                weights = np.asarray(end.atoms()[0])
+                if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 1e-9:
+                    raise InputError(f"weights of the model {name} must be non-negative and sum to 1")
+            drawn.append((u, v))
+    (u, v), last = drawn[0], drawn[-1]
+    if not np.array_equal([u, v], last):
+        raise InputError(f"hidden vectors of the model {name} must not depend on the visibility")
+
+    def probed(one: Any) -> np.ndarray:
+        try:
+            P = one_point(one, u, v, a, b)
+        except (TypeError, ValueError) as error:  # JAX's own errors are among these
+            first = str(error).splitlines()[0]
+            raise InputError(f"correlator of the model {name} must be a scalar function in JAX: {first}") from None
+        if P.shape != (64, 4) or not np.isfinite(P).all():
+            raise InputError(f"correlator of the model {name} must return one finite number")
+        return P
+
+    at_ends = np.stack([probed(end) for end in ends])
+    if V is not None and len(V) > 2:
+        middle = float(np.sort(V)[len(V) // 2])
+        if not np.allclose(probed(model(middle)), np.tensordot(_end_weights(V, middle), at_ends, 1), atol=1e-9):
+            raise InputError(f"correlator of the model {name} must be affine in the visibility, but is not")
+
+
+def offers(model: Any, name: str, base: str) -> bool:
+    """Whether `model` has the method `name`, and no class below the one it comes from overrides `base`.
+
+    A subclass that changes only how hidden vectors are sampled has no use for the lattice it inherits.
+    """
+
+    def depth(method: str) -> float:
+        if method in vars(model) if hasattr(model, "__dict__") else False:
+            return -1
+        return next((i for i, c in enumerate(type(model).__mro__) if method in vars(c)), np.inf)
+
+    return hasattr(model, name) and depth(name) <= depth(base)
+
+
+def _targets(target: Any, model: Any, ends: Sequence[Any], V: np.ndarray | None) -> list[Any]:
+    """What is to be reproduced at each visibility (one entry for a model without)."""
+    models = ends[:1] if V is None else [model(visibility) for visibility in V.tolist()]
     if target is None:
-        targets = [getattr(end, "target", None) for end in ends]
+        targets = [getattr(one, "target", None) for one in models]
     elif hasattr(target, "correlation"):
-        targets = [target] * len(ends)
+        targets = [target] * len(models)
     elif callable(target) and V is not None:
-        targets = [target(V.min()), target(V.max())]
+        targets = [target(visibility) for visibility in V.tolist()]
     else:
         targets = [None]
     if not all(hasattr(t, "correlation") for t in targets):
@@ -303,17 +366,16 @@ def _rows_of_block(
     judge: _Judge,
 ) -> list[Row]:
     """The rows as these pairs alone decide them."""
-    goals = [np.asarray(probabilities(*t.correlation(settings.a, settings.b))).T for t in targets]
-    deviation = averages.mean - np.stack(goals)
     # Hidden vectors worth a look: for every pair, those of the smallest probability at each end.
     u, v = (averages.witness[:, :, i].reshape(-1, 3) for i in (0, 1))
     a, b = (np.tile(x, (len(ends), 1)) for x in (settings.a, settings.b))
     extreme = np.stack([one_point(end, u, v, a, b) for end in ends])
 
     rows = []
-    for visibility in [None] if V is None else V.tolist():
+    for visibility, target in zip([None] if V is None else V.tolist(), targets, strict=True):
         weights = _end_weights(V, visibility)
-        error = np.abs(np.tensordot(weights, deviation, 1))
+        goal = np.asarray(probabilities(*target.correlation(settings.a, settings.b))).T
+        error = np.abs(np.tensordot(weights, averages.mean, 1) - goal)
         spread = None
         if averages.covariance is not None:
             variance = np.einsum("e,f,efop->op", weights, weights, averages.covariance)

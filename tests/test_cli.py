@@ -119,7 +119,8 @@ BAD = [
     (("--visibility", "1.01"), "visibility must lie in [-1/3, 1], but 1.01 does not"),
     (("--visibility", "-0.5:1:10"), "but -0.5 does not"),
     (("--visibility", "0:1"), "--visibility must be V or START:STOP:NUM, but is '0:1'"),
-    (("--visibility", "0:1:0"), "must lie between 1 and"),
+    (("--visibility", "0:1:0"), "must lie between 2 and"),
+    (("--visibility", "0:1:1"), "must lie between 2 and"),
     (("--visibility", "0:1:2.5"), "must be an integer, but is '2.5'"),
     (("--visibility", "0:nan:3"), "visibility must lie in"),
     (("--visibility", "inf"), "but inf does not"),
@@ -171,11 +172,33 @@ def test_a_folder_that_cannot_be_made(run, tmp_path):
     assert (tmp_path / "file").read_text() == ""
 
 
+def test_folders_that_cannot_be_used(run, tmp_path):
+    (tmp_path / "meta.json").mkdir()
+    for arguments, message in (
+        (("--out", tmp_path, "--force"), "must not hold a folder named meta.json"),
+        (("--out", ""), "--out must name a folder"),
+        (("--out", "a" * 5000), "cannot be written: File name too long"),
+        (("--settings", "a" * 5000), "is none of them"),
+        (("--settings", ""), "but '' is none of them"),
+        (("--settings", "/dev/null"), "/dev/null must be a regular file"),
+    ):
+        code, out, err = run("verify", "--samples", 100, *arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+
+
+def test_the_largest_seed(run):
+    code, out, _ = run("verify", "--json", "--seed", 2**63 - 1, "--settings", "random:2", "--samples", 100)
+    assert (code, json.loads(out)["seed"]) == (0, 2**63 - 1)
+
+
 def test_an_unknown_command_and_none(run):
     code, _, err = run("verfiy")
     assert (code, err.count("\n")) == (2, 1)
     assert "No such command" in err
-    assert run()[0] in (0, 2)
+    code, _, err = run()
+    assert (code, err.count("\n")) == (2, 1)
+    assert "Missing command" in err
 
 
 def test_what_is_no_fault_of_the_input_exits_with_1(run, monkeypatch):
@@ -185,7 +208,7 @@ def test_what_is_no_fault_of_the_input_exits_with_1(run, monkeypatch):
     assert "ZeroDivisionError" in err
 
 
-def test_an_interruption_reports_what_was_finished(run, monkeypatch):
+def test_an_interruption_reports_what_was_finished(run, monkeypatch, tmp_path):
     monkeypatch.setattr(montecarlo, "BLOCK", 8)
     whole, calls = montecarlo._run_group, []
 
@@ -202,8 +225,53 @@ def test_an_interruption_reports_what_was_finished(run, monkeypatch):
     assert answer["status"] == "interrupted"
     assert answer["num_pairs"] == 32  # two rounds of one block a device
     calls[:] = [1, 1]
-    code, out, err = run("verify", "--json", "--samples", 100, "--settings", "random:100")
+    folder = tmp_path / "a" / "b"
+    code, out, err = run("verify", "--json", "--samples", 100, "--settings", "random:100", "--out", folder)
     assert (code, out, err.strip()) == (130, "", "error: interrupted")
+    assert not (tmp_path / "a").exists()
+
+
+def test_threshold_of_werner_states_is_proved(run):
+    code, out, err = run("threshold", "--json")
+    answer = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (answer["lower"], answer["upper"]) == (0.8535533905932737, 0.8535533905932738)
+    assert (answer["state"], answer["num_pairs"], answer["certified"]) == ("werner", None, True)
+    assert "proved by directed rounding" in run("threshold")[1]
+
+
+def test_threshold_at_finitely_many_settings(run, tmp_path):
+    folder = tmp_path / "out"
+    code, out, err = run(
+        "threshold", "--state", "pure:0.7", "--settings", "random:12", "--json", "--out", folder, "--tolerance", "1e-5"
+    )
+    answer = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (answer["num_pairs"], answer["status"], answer["certified"]) == (12, "converged", False)
+    assert 0 <= answer["upper"] - answer["lower"] <= 1e-5
+    assert set(answer["model"]) == {"weights", "u", "v", "symmetry"}
+    assert json.loads((folder / "report.json").read_text()) == answer
+    assert (folder / "threshold.png").exists()
+    assert (folder / "meta.json").exists()
+    assert run("threshold", "--out", folder)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--tolerance", "0"), "--tolerance must be a number above 0, but is '0'"),
+        (("--tolerance", "nan"), "--tolerance must be a number above 0"),
+        (("--time-limit", "-1"), "--time-limit must be a number above 0"),
+        (("--state", "wernr"), "state must be werner, bell-diagonal"),
+        (("--state", "pure:0.3"), "settings all is known for the state werner alone"),
+        (("--precision", "single"), "--precision must be double"),
+    ],
+)
+def test_bad_input_of_threshold(run, tmp_path, arguments, message):
+    code, out, err = run("threshold", *arguments, "--out", tmp_path / "out")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert not (tmp_path / "out").exists()
 
 
 def _process(*arguments, **environment):

@@ -73,3 +73,8 @@ def test_jax_arrays_keep_their_dtype_and_transform():
     assert P.dtype == jnp.float32
     np.testing.assert_allclose(P, probabilities(np.asarray(x), 0.5 * np.asarray(x), 0.0), atol=1e-6)
     assert jax.grad(lambda m: probabilities(m, 0.0, 0.0)[0])(0.3) == pytest.approx(0.25)
+
+
+def test_constants_inside_a_callers_trace():
+    P = jax.jit(lambda: probabilities(0.1, 0.2, 0.3))()
+    np.testing.assert_allclose(P, probabilities(0.1, 0.2, 0.3), atol=1e-7)

@@ -255,6 +255,21 @@ def test_for_a_single_lambda_the_outcomes_are_signalling():
     assert rates[0] == pytest.approx(-0.8, abs=0.005)
 
 
+def test_gradients_are_finite_at_equal_settings():
+    z = jnp.array([0.0, 0.0, 1.0])
+    for function in (models.averaged_bounds, lambda a, b: models.werner_weights(0.5, a, b)):
+        for i in (0, 1):
+            assert np.isfinite(jax.grad(lambda a: function(a, z)[i])(z)).all()  # noqa: B023
+
+
+def test_methods_are_in_double_for_a_caller_without_it():
+    u, a, b = oracles.unit(np.random.default_rng(0), 3)
+    C = jl.WernerModel(0.5).correlator(u, -u, a, b)
+    assert C.dtype == np.float64
+    assert pytest.approx(oracles.werner_model(0.5, u, a, b) @ [1, -1, -1, 1], abs=1e-14) == C
+    assert jl.SeparableModel().sample(KEY, 4)[0].dtype == np.float64
+
+
 def test_models_are_differentiable_pytrees():
     a, b = jnp.array([1.0, 0, 0]), jnp.array([0.6, 0.8, 0])
     u = jnp.array([0.0, 0.6, 0.8])

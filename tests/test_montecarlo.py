@@ -175,8 +175,12 @@ def test_counts_follow_the_averaged_probabilities():
 
 def test_a_model_with_negative_probabilities_shows_no_events():
     pairs = jl.SettingPairs([[1, 0, 0]], [[0.6, 0.8, 0]])
-    with pytest.raises(ValueError, match="negative probabilities"):
+    with pytest.raises(jl.InputError, match="negative probabilities"):
         simulate_counts(KEY, jl.WernerModel(1.0), pairs.a, pairs.b, 5000)
+    with pytest.raises(jl.InputError, match="counts must lie between 0"):
+        simulate_counts(KEY, jl.WernerModel(0.5), pairs.a, pairs.b, -5)
+    with pytest.raises(jl.InputError, match="must hold unit vectors"):
+        simulate_counts(KEY, jl.WernerModel(0.5), 2 * pairs.a, pairs.b, 5)
 
 
 def test_an_interruption_keeps_the_finished_pairs(monkeypatch):
@@ -184,25 +188,32 @@ def test_an_interruption_keeps_the_finished_pairs(monkeypatch):
     pairs = jl.SettingPairs.random(50)
     plan = Plan.of(1000, "mc")
     ends = [jl.WernerModel(0.5)]
-    told = []
 
-    def stop_in_the_third_block(evaluations):
-        told.append(evaluations)
-        if len(told) == 3:
-            raise KeyboardInterrupt
+    def run(stop_at, chunks_per_call=None):
+        told = []
 
-    def run(progress):
-        return average(KEY, ends, pairs.a, pairs.b, plan, devices=jax.devices()[:1], progress=progress)
+        def progress(evaluations):
+            told.append(evaluations)
+            if len(told) == stop_at:
+                raise KeyboardInterrupt
 
-    kept, whole = run(stop_in_the_third_block), run(None)
+        devices = jax.devices()[:1]
+        return average(
+            KEY, ends, pairs.a, pairs.b, plan, devices=devices, progress=progress, chunks_per_call=chunks_per_call
+        )
+
+    kept, whole = run(3), run(0)
     assert kept.mean.shape[-1] == 32
     assert _bits(kept) == _bits(whole.pairs(slice(32)))
-
-    def stop_at_once(evaluations):
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        run(stop_at_once)
+        run(1, chunks_per_call=1)
+    # in the first block the finished batches are kept
+    batches = run(5, chunks_per_call=1)
+    assert batches.plan.batches == 5
+    assert batches.mean.shape[-1] == 16
+    u = _all_hidden(ends[0], batches.plan)[0].reshape(-1, 3)
+    want = _naive(0.5, u, pairs.a[:16], pairs.b[:16]).mean(0).T
+    np.testing.assert_allclose(batches.mean[0], want, atol=SAME_ARITHMETIC)
 
 
 class _Mine:

@@ -90,7 +90,7 @@ def test_bad_names(name, message):
 
 
 def test_a_folder_is_no_settings_file(tmp_path):
-    with pytest.raises(jl.InputError, match="cannot be read: Is a directory"):
+    with pytest.raises(jl.InputError, match="must be a regular file"):
         jl.SettingPairs.parse(str(tmp_path))
 
 

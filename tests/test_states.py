@@ -1,5 +1,7 @@
 import math
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
@@ -61,6 +63,13 @@ def test_white_noise_scales_everything():
     rho = oracles.random_rho(RNG)
     noisy = jl.TwoQubitState.from_density_matrix(rho).with_visibility(0.3)
     np.testing.assert_allclose(noisy.density_matrix(), 0.3 * rho + 0.7 * np.eye(4) / 4, atol=ALGEBRA)
+
+
+def test_states_can_be_traced():
+    slope = jax.grad(lambda t: jl.pure(t).T[0, 0])(0.3)
+    assert slope == pytest.approx(-2 * np.cos(0.6), rel=1e-5)
+    assert jax.jit(lambda V: jl.werner(V).T.sum())(0.5) == pytest.approx(-1.5)
+    assert jax.vmap(jl.werner)(jnp.ones(4)).T.shape == (4, 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_exact_averages_are_exact():
     assert max(row.max_abs_error for row in found.rows) < EXACT
     assert {(row.max_standard_error, row.max_z) for row in found.rows} == {(None, None)}
     assert found.num_samples is None
-    assert found.seed is None
+    assert found.to_json()["seed"] is None
     single = jl.verify(jl.WernerModel, "random:1024", [0.5], method="exact", precision="single")
     assert EXACT < single.rows[0].max_abs_error < EXACT_SINGLE
 
@@ -172,7 +172,7 @@ def test_a_wrong_model_is_found_out(fault, method):
 @pytest.mark.parametrize("method", ["rqmc", "exact"])
 def test_a_visibility_off_by_one_in_ten_thousand_is_found_out(method):
     found = jl.verify(lambda V: jl.WernerModel(V + 1e-4), "random:64", 0.5, method=method, target=jl.werner)
-    assert _verdicts(found) == ["wrong_average"]
+    assert _verdicts(found) == ["wrong_average"], found.rows
     right = jl.verify(lambda V: jl.WernerModel(V), "random:64", 0.5, method=method, target=jl.werner)
     assert _verdicts(right) == ["reproduces"]
 
@@ -283,12 +283,83 @@ def test_a_users_two_functions_are_enough():
         ({"visibility": 0.5, "precision": "half"}, "precision must be single or double"),
         ({"visibility": 0.5, "target": 7}, "target must be given for the model werner"),
         ({"visibility": 0.5, "settings": "random:x"}, "must be an integer"),
-        ({"model": _Leaning, "visibility": 0.5, "method": "exact"}, "method exact needs a model with the method quad"),
+        ({"model": _Leaning, "visibility": 0.5, "method": "exact"}, "method exact needs a quadrature"),
     ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(jl.InputError, match=message):
         jl.verify(**arguments)
+
+
+def test_targets_are_those_of_every_visibility():
+    """A target that is not affine in V is not interpolated, a family that is not is refused."""
+    found = jl.verify(
+        jl.WernerModel, "random:16", [0.0, 0.4, 0.8], method="exact", target=lambda V: jl.werner(V * V / 0.8)
+    )
+    assert _verdicts(found) == ["reproduces", "wrong_average", "reproduces"]
+    with pytest.raises(jl.InputError, match="must be affine in the visibility"):
+        jl.verify(lambda V: jl.WernerModel(V * V), "random:16", [0.0, 0.4, 0.8])
+
+
+def test_a_subclass_that_samples_otherwise_is_sampled():
+    class Hemisphere(jl.WernerModel):
+        def sample(self, key, num):
+            u, _ = super().sample(key, num)
+            u = u * jnp.sign(u[:, 2:])
+            return u, -u
+
+    register_dataclass(Hemisphere, data_fields=["visibility"], meta_fields=[])
+    found = jl.verify(Hemisphere, "random:16", 0.5, samples=20000)
+    assert (found.method, _verdicts(found)) == ("mc", ["wrong_average"])
+    with pytest.raises(jl.InputError, match="method exact needs a quadrature that belongs to the sample"):
+        jl.verify(Hemisphere, "random:16", 0.5, method="exact")
+
+
+class _Faulty:
+    """A user's model with a fault that no statistics should be asked about."""
+
+    target = jl.werner(0.0)
+
+    def __init__(self, u=None, C=0.0):
+        self.u, self.C = u, C
+
+    def sample(self, key, num):
+        u = jl.sample_sphere(key, num)
+        return (u, u) if self.u is None else self.u(u)
+
+    def correlator(self, u, v, a, b):
+        return self.C(u, a) if callable(self.C) else jnp.dot(u, a) * self.C
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (_Faulty(u=lambda u: (0 * u, u)), "must return unit vectors of shape"),
+        (_Faulty(u=lambda u: (u[1:], u[1:])), "must return unit vectors of shape"),
+        (_Faulty(u=lambda u: u), r"must return \(u, v\)"),
+        (_Faulty(C=float("nan")), "must return one finite number"),
+        (_Faulty(C=lambda u, a: u * a), "must be a scalar function in JAX"),
+        (_Faulty(C=lambda u, a: np.asarray(u) @ a), "must be a scalar function in JAX"),
+        (jl.SeparableModel(np.array([1.5, -0.5]), np.eye(3)[:2], np.eye(3)[:2]), "must be non-negative and sum to 1"),
+        (jl.GreatCircleModel(np.zeros(3)), "must return unit vectors"),
+    ],
+)
+def test_what_is_no_leggett_model_is_refused(model, message):
+    with pytest.raises(jl.InputError, match=message):
+        jl.verify(model, "random:4", method="mc")
+
+
+def test_hidden_vectors_may_not_depend_on_the_visibility():
+    def family(V):
+        return jl.SeparableModel(np.array([1 - V, V]), np.eye(3)[:2], np.eye(3)[:2])
+
+    with pytest.raises(jl.InputError, match="must not depend on the visibility"):
+        jl.verify(family, "random:4", [0.1, 0.9])
+
+
+def test_the_callers_configuration_does_not_matter():
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        assert jl.verify(jl.WernerModel, "random:4", [0.1, 0.5], samples=100).reproduces
 
 
 def test_json_is_finite_and_complete():

@@ -1,0 +1,242 @@
+"""Leggett inequalities: what every Leggett model obeys, and where a state breaks it.
+
+For coefficients g, f, h on setting pairs (a_i, b_i), every Leggett model has
+
+    sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i)  <=  beta,
+    beta = max over unit u, v of  sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i,
+
+because g C <= |g| (1 - |M^A - sgn(g) M^B|) for each pair of hidden vectors, by [B13 (5)].
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._checks import InputError, quoted
+from ._numerics import dot, double_precision
+from .settings import SettingPairs
+from .sphere import sample_sphere
+
+STARTS = 512
+"""Starts of the search for the hidden vectors at which a bound is reached."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeggettInequality:
+    """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every Leggett model.
+
+    `coefficients` g, `alice` f and `bob` h have shape (N,), the settings `a`, `b` shape (N, 3).
+    `LeggettInequality.of` computes the bound; a bound that is given is taken on trust.
+    """
+
+    coefficients: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    alice: np.ndarray
+    bob: np.ndarray
+    bound: float
+
+    def __post_init__(self) -> None:
+        pairs = SettingPairs(self.a, self.b)
+        object.__setattr__(self, "a", pairs.a)
+        object.__setattr__(self, "b", pairs.b)
+        for name in ("coefficients", "alice", "bob"):
+            try:
+                column = np.asarray(getattr(self, name), dtype=np.float64)
+            except (TypeError, ValueError):
+                column = np.empty(0)
+            if column.shape != (len(pairs),) or not np.isfinite(column).all():
+                raise InputError(f"{name} of an inequality must be {len(pairs)} finite numbers, one a setting pair")
+            object.__setattr__(self, name, column)
+        if isinstance(self.bound, bool) or not isinstance(self.bound, int | float) or not np.isfinite(self.bound):
+            raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
+
+    @classmethod
+    def of(
+        cls, coefficients: Any, a: Any, b: Any, alice: Any = None, bob: Any = None, seed: int = 0
+    ) -> LeggettInequality:
+        """The inequality with these coefficients and the least bound that a search from many starts finds.
+
+        The search is not exhaustive, so the bound is numerical and no proof.
+        """
+        f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
+        inequality = cls(coefficients, a, b, f, h, bound=0.0)
+        return replace(inequality, bound=float(inequality.at(*inequality.worst(seed))))
+
+    def at(self, u: Any, v: Any) -> np.ndarray:
+        """The left side at its largest for hidden vectors u, v of shape (..., 3).
+
+        sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, of shape (...).
+        """
+        x, y = np.asarray(u) @ self.a.T, np.asarray(v) @ self.b.T
+        g = self.coefficients
+        return (np.abs(g) - np.abs(g) * np.abs(x - np.sign(g) * y) + self.alice * x + self.bob * y).sum(-1)
+
+    def worst(self, seed: int = 0, starts: int = STARTS) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors u, v (3,) at which the left side is largest, as far as `starts` searches see."""
+        g = self.coefficients
+        with double_precision():
+            u, v = sample_sphere(jax.random.key(seed), (2, starts))
+            plus, minus = np.maximum(-g, 0), np.maximum(g, 0)
+            found = descend(plus, minus, self.alice @ self.a, self.bob @ self.b, self.a, self.b, u, v)
+            u, v, least = (np.asarray(x) for x in found)
+        best = int(np.argmin(least))
+        return u[best], v[best]
+
+    def value(self, state: Any) -> float:
+        """The left side for a state (visibility 1), or any object with `correlation(a, b)`."""
+        M_A, M_B, C = (np.asarray(x) for x in state.correlation(self.a, self.b))
+        return float(self.coefficients @ C + self.alice @ M_A + self.bob @ M_B)
+
+    def threshold(self, state: Any) -> float:
+        """The white-noise visibility above which the state breaks the inequality: bound / value.
+
+        Infinite where the value is not positive: no visibility of this state breaks it.
+        """
+        value = self.value(state)
+        return self.bound / value if value > 0 else float("inf")
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain lists, with the names of the command line's JSON."""
+        return {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, content: Any) -> LeggettInequality:
+        """The inequality of `to_json`; InputError names the field that is missing or wrong."""
+        if not isinstance(content, dict):
+            raise InputError(f"an inequality must be a JSON object, but is {quoted(content)}")
+        names = [f.name for f in fields(cls)]
+        if missing := [name for name in names if name not in content]:
+            raise InputError(f"an inequality must have the field {missing[0]}")
+        return cls(**{name: content[name] for name in names})
+
+    def __str__(self) -> str:
+        def vector(x: np.ndarray) -> str:
+            return f"({x[0]:+.6f}, {x[1]:+.6f}, {x[2]:+.6f})"
+
+        columns = zip(self.coefficients, self.alice, self.bob, self.a, self.b, strict=True)
+        rows = [
+            f"{g:+.6f}  {f:+.6f}  {h:+.6f}  {vector(a)}  {vector(b)}" for g, f, h, a, b in columns if any((g, f, h))
+        ]
+        head = f"sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= {self.bound:.9f}"
+        names = f"{'g_i':9}  {'f_i':9}  {'h_i':9}  {'a_i':33}  b_i"
+        return "\n".join([head, names, *rows])
+
+
+def smallest_mean_projection(e: Any) -> float:
+    """eta = min over unit v of mean_i |v.e_i|, for at least two different axes e_i of shape (N, 3).
+
+    Between the great circles v.e_i = 0 the mean is linear in v and positive, so it is concave along
+    the sphere and least where two of them cross: v along e_i x e_j.
+    """
+    e = np.asarray(e, dtype=np.float64)
+    i, j = np.triu_indices(len(e), 1)
+    v = np.cross(e[i], e[j])
+    length = np.linalg.norm(v, axis=1)
+    v = v[length > 1e-9] / length[length > 1e-9, None]
+    return float(np.abs(v @ e.T).mean(1).min())
+
+
+def published(axes: Any, directions: Any) -> LeggettInequality:
+    """(1/N) sum_i |E(a_i, b_i) + E(a_i, b_i')| <= 2 - 2 eta sin(phi/2), with the bound as published.
+
+    The family of C. Branciard et al., Nat. Phys. 4, 681 (2008): b_i - b_i' points along the axes e_i
+    (N, 3), and a_i along b_i + b_i', one of the `directions` orthogonal to them. eta is
+    `smallest_mean_projection`, and the angle is the best one, sin(phi/2) = eta: then the singlet's
+    threshold is sqrt(1 - eta^2). The moduli carry the signs that the singlet gives them. The family
+    uses Bob's marginals only; `LeggettInequality.of` on the same coefficients is never weaker.
+    """
+    pairs = SettingPairs(axes, directions)
+    e, m = pairs.a, pairs.b
+    if np.abs((e * m).sum(1)).max() > 1e-6:
+        raise InputError("directions of a published inequality must be orthogonal to its axes, row by row")
+    eta = smallest_mean_projection(e)
+    middle = np.sqrt(1 - eta**2) * m
+    number = len(e)
+    zero = np.zeros(2 * number)
+    return LeggettInequality(
+        coefficients=np.full(2 * number, -1 / number),
+        a=np.concatenate([m, m]),
+        b=np.concatenate([middle + eta * e, middle - eta * e]),
+        alice=zero,
+        bob=zero,
+        bound=2 - 2 * eta**2,
+    )
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def descend(
+    plus: Any, minus: Any, F: Any, H: Any, a: Any, b: Any, u: Any, v: Any, steps: int = 48
+) -> tuple[Any, Any, Any]:
+    """Minimise sum_i plus_i |u.a_i + v.b_i| + minus_i |u.a_i - v.b_i| - F.u - H.v over S^2 x S^2.
+
+    From every start in u, v of shape (S, 3), in parallel: Newton steps in the tangent planes on
+    sqrt(x^2 + eps^2) in place of |x|, damped, while eps falls from 0.3 to 1e-11, so that a start
+    ends in a corner of the piecewise linear function to rounding. Returns u, v (S, 3) and the values
+    (S,) of the function itself. a, b have shape (N, 3).
+    """
+
+    def value(u: Any, v: Any) -> Any:
+        x, y = a @ u, b @ v
+        return plus @ jnp.abs(x + y) + minus @ jnp.abs(x - y) - dot(F, u) - dot(H, v)
+
+    def one(u: Any, v: Any) -> tuple[Any, Any, Any]:
+        def step(i: Any, state: Any) -> Any:
+            u, v, best_u, best_v, best = state
+            eps = 0.3 * 10 ** (-10.5 * i / steps)
+            (p, q), (r, s) = _tangents(u), _tangents(v)
+            rows_a = jnp.stack([a @ p, a @ q], axis=1)
+            rows_b = jnp.stack([b @ r, b @ s], axis=1)
+            gradient, hessian = jnp.zeros(4), jnp.zeros((4, 4))
+            radial_u, radial_v = -dot(F, u), -dot(H, v)
+            x, y = a @ u, b @ v
+            for weight, sign in ((plus, 1), (minus, -1)):
+                z = x + sign * y
+                root = jnp.sqrt(z * z + eps * eps)
+                rows = jnp.concatenate([rows_a, sign * rows_b], axis=1)
+                slope = weight * z / root
+                gradient += slope @ rows
+                hessian += (rows * (weight * eps * eps / root**3)[:, None]).T @ rows
+                radial_u += slope @ x
+                radial_v += sign * slope @ y
+            gradient -= jnp.stack([dot(F, p), dot(F, q), dot(H, r), dot(H, s)])
+            # Curvature of the sphere: moving by d shortens the vector itself by d^2/2.
+            hessian -= jnp.diag(jnp.stack([radial_u, radial_u, radial_v, radial_v]))
+            values, axes = jnp.linalg.eigh(hessian)
+            move = -axes @ ((axes.T @ gradient) / jnp.maximum(jnp.abs(values), 1e-12))
+            # No further than the scale on which the smoothed function is quadratic.
+            move = move * jnp.minimum(1.0, 4 * eps / jnp.maximum(jnp.linalg.norm(move), 1e-300))
+            u = _normalised(u + move[0] * p + move[1] * q)
+            v = _normalised(v + move[2] * r + move[3] * s)
+            now = value(u, v)
+            better = now < best
+            return (
+                u,
+                v,
+                jnp.where(better, u, best_u),
+                jnp.where(better, v, best_v),
+                jnp.where(better, now, best),
+            )
+
+        start = (u, v, u, v, value(u, v))
+        _, _, u, v, best = jax.lax.fori_loop(0, steps, step, start)
+        return u, v, best
+
+    return jax.vmap(one)(u, v)
+
+
+def _tangents(u: Any) -> tuple[Any, Any]:
+    """Two unit vectors orthogonal to `u` and to each other."""
+    helper = jnp.eye(3)[jnp.argmin(jnp.abs(u))]
+    p = _normalised(jnp.cross(u, helper))
+    return p, jnp.cross(u, p)
+
+
+def _normalised(x: Any) -> Any:
+    return x / jnp.sqrt(dot(x, x))

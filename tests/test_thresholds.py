@@ -1,0 +1,192 @@
+import dataclasses
+import json
+
+import numpy as np
+import oracles
+import pytest
+from scipy.optimize import linprog
+
+import jaxleggett as jl
+from jaxleggett import game
+from jaxleggett.inequality import LeggettInequality, published
+from jaxleggett.states import parse_state
+from jaxleggett.thresholds import Model, Threshold, threshold
+
+THREE_AXES = published(np.eye(3), np.eye(3)[[1, 2, 0]])
+
+
+def test_published_three_axes_are_optimal_for_their_settings():
+    found = threshold(jl.werner(), jl.SettingPairs(THREE_AXES.a, THREE_AXES.b), tolerance=1e-7)
+    assert found.status == "converged"
+    assert found.lower == pytest.approx(np.sqrt(8) / 3, abs=1e-7)
+    assert found.upper == pytest.approx(np.sqrt(8) / 3, abs=1e-7)
+    found.check()
+
+
+@pytest.mark.parametrize("settings", ["icosahedron", "equatorial:6"])
+def test_settings_at_which_the_singlet_is_compatible(settings):
+    found = threshold(jl.werner(), settings)
+    assert found.upper == 1
+    assert found.lower > 1 - 1e-4
+    assert found.inequality is None
+    found.check()
+
+
+def _dense(state, pairs, num=3000, seed=0):
+    """The same linear programme over random atoms, by another library's front end: a lower bound."""
+    rng = np.random.default_rng(seed)
+    u = oracles.unit(rng, num)
+    v = np.where(rng.random((num, 1)) < 0.7, -u, oracles.unit(rng, num))
+    x, y = u @ pairs.a.T, v @ pairs.b.T
+    M_A, M_B, C = state.correlation(pairs.a, pairs.b)
+    upper = np.concatenate([abs(x + y), abs(x - y)], axis=1).T
+    A_ub = np.concatenate([upper, np.concatenate([-C, C])[:, None]], axis=1)
+    A_eq = np.concatenate([x, y, np.ones((num, 1))], axis=1).T
+    A_eq = np.concatenate([A_eq, np.concatenate([-np.asarray(M_A), -np.asarray(M_B), [0]])[:, None]], axis=1)
+    cost = np.zeros(num + 1)
+    cost[-1] = -1
+    done = linprog(cost, A_ub, np.ones(2 * len(C)), A_eq, [0] * (2 * len(C)) + [1], bounds=[(0, None)] * num + [(0, 1)])
+    return -done.fun
+
+
+@pytest.mark.parametrize("theta", [np.pi / 4, 0.65])
+def test_random_pairs_close_and_agree_with_a_dense_programme(theta):
+    state, pairs = jl.pure(theta), jl.SettingPairs.random(20, seed=3)
+    found = threshold(state, pairs, tolerance=1e-6)
+    assert found.status == "converged"
+    assert oracles.V_C - 1e-6 < found.lower < 1 or theta != np.pi / 4
+    dense = _dense(state, pairs)
+    assert dense <= found.upper + 1e-7
+    assert dense > found.upper - 0.1
+    found.check()
+
+
+def test_unequal_numbers_of_settings_and_rotations():
+    rng = np.random.default_rng(5)
+    psi = 0.97 * oracles.ket_01_10(0.72) + np.array([0.2, 0.05j, 0, 0.1])
+    psi /= np.linalg.norm(psi)
+    state = jl.TwoQubitState.from_density_matrix(np.outer(psi, psi.conj()))
+    assert np.abs(state.r_A).max() > 0.05
+    circle = [np.array([np.cos(t), 0.1, np.sin(t)]) for t in np.linspace(0, 3, 7)]
+    bob = np.array([x / np.linalg.norm(x) for x in circle])
+    pairs = jl.SettingPairs.product(oracles.unit(rng, 5), np.concatenate([bob]))
+    one = threshold(state, pairs, tolerance=1e-6)
+    one.check()
+    R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
+    turned = jl.TwoQubitState(R @ state.r_A, S @ state.r_B, R @ state.T @ S.T)
+    two = threshold(turned, jl.SettingPairs(pairs.a @ R.T, pairs.b @ S.T), tolerance=1e-6)
+    swapped = threshold(
+        jl.TwoQubitState(state.r_B, state.r_A, state.T.T), jl.SettingPairs(pairs.b, pairs.a), tolerance=1e-6
+    )
+    for other in (two, swapped):
+        assert other.lower <= one.upper + 1e-9
+        assert one.lower <= other.upper + 1e-9
+
+
+def test_product_and_separable_states_are_compatible():
+    separable = jl.SeparableModel().target
+    for state in (jl.pure(0.0), separable):
+        found = threshold(state, jl.SettingPairs.random(12), tolerance=1e-4)
+        assert found.upper == 1
+        assert found.lower > 1 - 1e-4
+        found.check()
+
+
+def test_werner_at_all_settings_is_certified():
+    found = threshold(jl.werner(), "all")
+    assert (found.lower, found.upper) == (0.8535533905932737, 0.8535533905932738)
+    assert found.certified
+    found.check()
+    assert found.inequality.threshold(jl.werner()) == pytest.approx(oracles.V_C, abs=1e-15)
+    answer = found.to_json()
+    assert answer["num_pairs"] is None
+    assert answer["model"]["symmetry"] == answer["inequality"]["symmetry"] == "SO(3)"
+    with pytest.raises(ArithmeticError, match="not the one that is proved"):
+        dataclasses.replace(found, upper=0.9).check()
+
+
+def test_a_check_finds_what_is_wrong():
+    found = threshold(jl.werner(), jl.SettingPairs(THREE_AXES.a, THREE_AXES.b), tolerance=1e-7)
+    model, cut = found.model, found.inequality
+    wrong = [
+        ({"lower": found.lower + 1e-6, "upper": 0.95}, "misses the state at the lower bound"),
+        ({"upper": found.upper + 1e-6}, "does not reach the inequality's bound"),
+        ({"inequality": dataclasses.replace(cut, bound=cut.bound - 1e-5)}, "beyond the bound"),
+        ({"model": Model(model.weights * 1.01, model.u, model.v)}, "no probabilities"),
+        ({"model": Model(model.weights, model.u * 1.01, model.v)}, "no unit vectors"),
+        ({"model": Model(model.weights, model.u, -model.v)}, "misses the state"),
+    ]
+    for change, message in wrong:
+        with pytest.raises(ArithmeticError, match=message):
+            dataclasses.replace(found, **change).check()
+    with pytest.raises(ArithmeticError, match="the bracket is inverted"):
+        dataclasses.replace(found, lower=0.95, upper=0.94)
+
+
+def test_a_time_limit_leaves_a_valid_bracket():
+    found = threshold(jl.werner(), "random:40", tolerance=1e-12, time_limit=1e-6)
+    assert (found.lower, found.upper, found.status, found.model) == (0.0, 1.0, "time_limit", None)
+    stalled = threshold(jl.werner(), jl.SettingPairs(THREE_AXES.a, THREE_AXES.b), tolerance=1e-15)
+    assert stalled.status == "stalled"
+    assert stalled.upper - stalled.lower < 1e-8
+
+
+def test_an_interruption_keeps_the_bracket():
+    def stop(lower, upper):
+        raise KeyboardInterrupt
+
+    found = threshold(jl.werner(), "random:25", tolerance=1e-9, progress=stop)
+    assert found.status == "interrupted"
+    assert 0.5 < found.lower < found.upper
+    found.check()
+
+
+def test_a_failing_solver_is_an_error(monkeypatch):
+    monkeypatch.setattr(game._Master, "solve", lambda self: (_ for _ in ()).throw(game.SolverError("no optimum")))
+    with pytest.raises(game.SolverError):
+        threshold(jl.werner(), "random:5")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"tolerance": 0}, "tolerance must be a number above 0"),
+        ({"tolerance": float("nan")}, "tolerance must be a number above 0"),
+        ({"time_limit": -1}, "time_limit must be a number of seconds above 0"),
+        ({"state": jl.pure(0.3)}, "settings all is known for the state werner alone"),
+        ({"settings": "random:0"}, "must lie between"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(jl.InputError, match=message):
+        threshold(**{"state": jl.werner(), **arguments})
+
+
+def test_states_by_name(tmp_path):
+    rho = oracles.random_rho(np.random.default_rng(0))
+    np.save(tmp_path / "rho.npy", rho)
+    (tmp_path / "rho.json").write_text(json.dumps([[[x.real, x.imag] for x in row] for row in rho]))
+    for name in ("rho.npy", "rho.json"):
+        np.testing.assert_allclose(parse_state(str(tmp_path / name)).density_matrix(), rho, atol=1e-12)
+    np.testing.assert_allclose(parse_state("pure:0.3").density_matrix(), jl.pure(0.3).density_matrix(), atol=1e-12)
+    np.testing.assert_allclose(parse_state("bell-diagonal:0.1,-0.2,0.3").T, np.diag([0.1, -0.2, 0.3]), atol=1e-12)
+    (tmp_path / "bad.json").write_text("[[1, 2], [3]]")
+    (tmp_path / "pickled.npy").write_bytes(b"\x93NUMPY nonsense")
+    for text, message in (
+        ("wener", "state must be werner, bell-diagonal"),
+        ("pure:x", "must have 1 finite numbers"),
+        ("bell-diagonal:1,2", "must have 3 finite numbers"),
+        ("bell-diagonal:1,1,1", "must be positive, but has the eigenvalue -0.5"),
+        (str(tmp_path / "bad.json"), "cannot be read as a density matrix"),
+        (str(tmp_path / "pickled.npy"), "cannot be read as a density matrix"),
+    ):
+        with pytest.raises(jl.InputError, match=message):
+            parse_state(text)
+
+
+def test_a_bracket_prints_itself():
+    text = str(threshold(jl.werner(), "all"))
+    assert "0.8535533905932737" in text
+    assert "proved by directed rounding" in text
+    assert isinstance(threshold(jl.werner(), "all"), Threshold)
+    assert isinstance(THREE_AXES, LeggettInequality)

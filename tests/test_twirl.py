@@ -1,0 +1,51 @@
+import numpy as np
+import oracles
+import pytest
+from scipy.stats import special_ortho_group
+
+from jaxleggett.certify import CertificationError, _require, certify_werner
+from jaxleggett.twirl import CRITICAL_ANGLE, twirled_bound
+
+GRID = np.linspace(0, np.pi, 61)
+
+
+def test_known_edges_and_symmetry():
+    np.testing.assert_allclose(twirled_bound(0, GRID), np.sin(GRID / 2), atol=1e-14)
+    np.testing.assert_allclose(twirled_bound(np.pi, GRID), np.cos(GRID / 2), atol=1e-14)
+    F = twirled_bound(GRID[:, None], GRID)
+    np.testing.assert_allclose(F, F.T, atol=1e-14)
+
+
+@pytest.mark.parametrize(("theta", "phi"), [(0.7, 1.9), (2.0, 0.3), (1.1, 1.1), (np.pi / 2, np.pi / 2)])
+def test_against_rotations(theta, phi):
+    R = special_ortho_group.rvs(3, 200000, random_state=1)
+    z, x = np.array([0, 0, 1.0]), np.array([1.0, 0, 0])
+    turn = lambda angle: np.cos(angle) * z + np.sin(angle) * x  # noqa: E731
+    sampled = np.abs(R @ z @ z - R @ turn(theta) @ turn(phi))
+    assert twirled_bound(theta, phi) == pytest.approx(sampled.mean(), abs=5 * sampled.std() / np.sqrt(len(R)))
+
+
+def test_quadrature_has_converged():
+    F = twirled_bound(GRID[:, None], GRID)
+    np.testing.assert_allclose(F, twirled_bound(GRID[:, None], GRID, order=60), atol=1e-14)
+
+
+def test_inequality_2_of_the_proof_and_its_estimate():
+    """F(theta, phi*) >= sin(phi*/2), and >= the right side of (3), on a fine grid."""
+    theta = np.linspace(0, np.pi, 5001)
+    s, c, m = np.sin(CRITICAL_ANGLE / 2), np.cos(CRITICAL_ANGLE / 2), 4 / np.pi**2
+    s1, s2 = 2 * s * np.cos(theta / 2), 2 * c * np.sin(theta / 2)
+    with np.errstate(divide="ignore"):
+        estimate = np.where(m * s2 <= s1, (s1 + (m * s2) ** 2 / s1) / 2, m * s2)
+    F = twirled_bound(theta, CRITICAL_ANGLE)
+    assert (F >= estimate - 1e-14).all()
+    assert (estimate >= s - 1e-15).all()
+    assert estimate[1:].min() > s
+
+
+def test_certified_interval():
+    lower, upper = certify_werner()
+    assert (lower, upper) == (0.8535533905932737, 0.8535533905932738)
+    assert lower <= oracles.V_C <= upper
+    with pytest.raises(CertificationError, match="not proved: two is less than one"):
+        _require(2 < 1, "two is less than one")
