@@ -32,8 +32,11 @@ from .states import TwoQubitState
 POOL = 500
 """Atoms of each of three kinds (independent, v = -u, their mixture) to begin with."""
 
-STARTS = 256
-"""Starts of each search for new atoms: half at atoms the model uses, half at random."""
+STARTS = 512
+"""Starts of each search for new atoms: half at atoms the model uses, the rest cheap or random ones."""
+
+SCREENED = 20_000
+"""Random atoms from which the starts of a search are picked by their price."""
 
 MARGIN = 1e-9
 """What is added to a bound, relative to its coefficients: the solver and the search end well within it."""
@@ -211,8 +214,13 @@ def _price(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Atoms of least price sum_i plus|u.a + v.b| + minus|u.a - v.b| - F.u - H.v, and those prices."""
     heaviest = np.argsort(-weights)[: STARTS // 2]
-    random_u, random_v = (np.asarray(x) for x in sample_sphere(key, (2, STARTS - len(heaviest))))
-    u, v = np.concatenate([pool_u[heaviest], random_u]), np.concatenate([pool_v[heaviest], random_v])
+    # The cheapest of many random atoms, and as many taken as they come.
+    random_u, random_v = (np.asarray(x) for x in sample_sphere(key, (2, SCREENED)))
+    x, y = random_u @ pairs.a.T, random_v @ pairs.b.T
+    price = np.abs(x + y) @ plus + np.abs(x - y) @ minus - random_u @ F - random_v @ H
+    others = STARTS - len(heaviest)
+    chosen = np.concatenate([np.argsort(price)[: others // 2], np.arange(others - others // 2)])
+    u, v = np.concatenate([pool_u[heaviest], random_u[chosen]]), np.concatenate([pool_v[heaviest], random_v[chosen]])
     u, v, least = (np.asarray(x) for x in descend(plus, minus, F, H, pairs.a, pairs.b, u, v))
     return u, v, least
 
