@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ._checks import InputError
     from .correlation import correlation_bounds, probabilities
+    from .experiment import simulate_counts
     from .models import (
         CRITICAL_VISIBILITY,
         GreatCircleModel,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
         WernerModel,
         WhiteNoiseModel,
     )
-    from .montecarlo import simulate_counts
     from .settings import SettingPairs
     from .sphere import sample_sphere
     from .states import TwoQubitState, bell_diagonal, pure, werner
@@ -49,7 +49,7 @@ _HOMES = {
     "probabilities": "correlation",
     "pure": "states",
     "sample_sphere": "sphere",
-    "simulate_counts": "montecarlo",
+    "simulate_counts": "experiment",
     "verify": "verification",
     "werner": "states",
 }

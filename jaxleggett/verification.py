@@ -10,13 +10,14 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from ._checks import MAX_SAMPLES, MAX_SEED, UNIT_TOLERANCE, InputError, integer, quoted, visibilities
+from ._checks import MAX_SAMPLES, MAX_SEED, InputError, integer, quoted, visibilities
 from ._numerics import double_precision
 from .correlation import OUTCOMES, probabilities
+from .inspection import at_visibility, has_even_correlator, inspect_model, model_name, offers
+from .kernels import Plan, one_point
 from .models import LeggettModel, WernerModel
-from .montecarlo import Averages, Plan, average, has_even_correlator, one_point
+from .montecarlo import Averages, average
 from .settings import SettingPairs
-from .sphere import sample_sphere
 
 Verdict = Literal["reproduces", "negative_probability", "wrong_average"]
 
@@ -182,7 +183,7 @@ def verify(
     elif not isinstance(settings, SettingPairs):
         raise InputError(f"settings must be SettingPairs or a name, but are {quoted(settings)}")
     V, ends = _ends(model, visibility)
-    _inspect(model, V, ends)
+    inspect_model(model, V, ends)
     way = _method(method, ends[0])
     targets = _targets(target, model, ends, V)
 
@@ -216,7 +217,7 @@ def verify(
     planned, points = points, averages.plan.num_samples if averages.plan else 0
     rows = _rows(V, ends, targets, finished, averages, precision)
     return Verification(
-        model=_name(ends[0]),
+        model=model_name(ends[0]),
         method=way,
         rows=rows,
         settings=finished,
@@ -229,10 +230,6 @@ def verify(
         evaluations=points * len(finished),
         status="complete" if (len(finished), points) == (len(settings), planned) else "interrupted",
     )
-
-
-def _name(model: Any) -> str:
-    return getattr(model, "name", type(model).__name__)
 
 
 def _ends(model: Any, visibility: Any) -> tuple[np.ndarray | None, list[Any]]:
@@ -259,63 +256,8 @@ def _method(method: str | None, model: Any) -> Literal["rqmc", "mc", "exact"]:
     if method not in needs:
         raise InputError(f"method must be rqmc, mc or exact, but is {quoted(method)}")
     if not offers(model, needs[method], "sample"):
-        raise InputError(f"method {method} needs a {needs[method]} that belongs to the sample of {_name(model)}")
+        raise InputError(f"method {method} needs a {needs[method]} that belongs to the sample of {model_name(model)}")
     return method  # type: ignore[return-value]
-
-
-def _inspect(model: Any, V: np.ndarray | None, ends: Sequence[Any]) -> None:
-    """Refuse what is no Leggett model, seen at a few hidden vectors: one clear sentence before a long run."""
-    name = _name(ends[0])
-    with double_precision():
-        key = jax.random.key(0)
-        a, b = np.asarray(sample_sphere(jax.random.fold_in(key, 1), (2, 64)))
-        drawn = []
-        for end in ends:
-            try:
-                u, v = (np.asarray(x) for x in end.sample(key, 64))
-            except (TypeError, ValueError) as error:
-                raise InputError(f"sample of the model {name} must return (u, v), but fails: {error}") from None
-            for x in (u, v):
-                if x.shape != (64, 3) or not (np.abs(np.linalg.norm(x, axis=1) - 1) <= UNIT_TOLERANCE).all():
-                    raise InputError(f"sample of the model {name} must return unit vectors of shape (num, 3)")
-            if hasattr(end, "atoms"):
-                weights = np.asarray(end.atoms()[0])
-                if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 1e-9:
-                    raise InputError(f"weights of the model {name} must be non-negative and sum to 1")
-            drawn.append((u, v))
-    (u, v), last = drawn[0], drawn[-1]
-    if not np.array_equal([u, v], last):
-        raise InputError(f"hidden vectors of the model {name} must not depend on the visibility")
-
-    def probed(one: Any) -> np.ndarray:
-        try:
-            P = one_point(one, u, v, a, b)
-        except (TypeError, ValueError) as error:  # JAX's own errors are among these
-            first = str(error).splitlines()[0]
-            raise InputError(f"correlator of the model {name} must be a scalar function in JAX: {first}") from None
-        if P.shape != (64, 4) or not np.isfinite(P).all():
-            raise InputError(f"correlator of the model {name} must return one finite number")
-        return P
-
-    at_ends = np.stack([probed(end) for end in ends])
-    if V is not None and len(V) > 2:
-        middle = float(np.sort(V)[len(V) // 2])
-        if not np.allclose(probed(model(middle)), np.tensordot(_end_weights(V, middle), at_ends, 1), atol=1e-9):
-            raise InputError(f"correlator of the model {name} must be affine in the visibility, but is not")
-
-
-def offers(model: Any, name: str, base: str) -> bool:
-    """Whether `model` has the method `name`, and no class below the one it comes from overrides `base`.
-
-    A subclass that changes only how hidden vectors are sampled has no use for the lattice it inherits.
-    """
-
-    def depth(method: str) -> float:
-        if method in vars(model) if hasattr(model, "__dict__") else False:
-            return -1
-        return next((i for i, c in enumerate(type(model).__mro__) if method in vars(c)), np.inf)
-
-    return hasattr(model, name) and depth(name) <= depth(base)
 
 
 def _targets(target: Any, model: Any, ends: Sequence[Any], V: np.ndarray | None) -> list[Any]:
@@ -331,7 +273,7 @@ def _targets(target: Any, model: Any, ends: Sequence[Any], V: np.ndarray | None)
         targets = [None]
     if not all(hasattr(t, "correlation") for t in targets):
         raise InputError(
-            f"target must be given for the model {_name(ends[0])}: an object with correlation(a, b), "
+            f"target must be given for the model {model_name(ends[0])}: an object with correlation(a, b), "
             "or a function of the visibility that returns one"
         )
     return targets
@@ -373,14 +315,14 @@ def _rows_of_block(
 
     rows = []
     for visibility, target in zip([None] if V is None else V.tolist(), targets, strict=True):
-        weights = _end_weights(V, visibility)
         goal = np.asarray(probabilities(*target.correlation(settings.a, settings.b))).T
-        error = np.abs(np.tensordot(weights, averages.mean, 1) - goal)
+        error = np.abs(at_visibility(V, visibility, averages.mean) - goal)
         spread = None
         if averages.covariance is not None:
-            variance = np.einsum("e,f,efop->op", weights, weights, averages.covariance)
+            half = np.stack([at_visibility(V, visibility, row) for row in averages.covariance])
+            variance = at_visibility(V, visibility, half)
             spread = np.sqrt(np.maximum(variance, judge.rounding**2))
-        probability = np.tensordot(weights, extreme, 1)
+        probability = at_visibility(V, visibility, extreme)
         smallest = float(probability.min())
         negative = judge.negative(smallest)
         verdict: Verdict = "negative_probability" if negative else judge.averages(error, spread)
@@ -395,15 +337,6 @@ def _rows_of_block(
         )
         rows.append(row)
     return rows
-
-
-def _end_weights(V: np.ndarray | None, visibility: float | None) -> np.ndarray:
-    """Weights (E,) with which quantities at the ends of the scan combine to those at `visibility`."""
-    if V is None or visibility is None:
-        return np.ones(1)
-    low, high = V.min(), V.max()
-    share = 0.0 if high == low else (visibility - low) / (high - low)
-    return np.array([1 - share, share])
 
 
 class _Judge:

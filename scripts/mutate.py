@@ -35,8 +35,9 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     "states": ({"density_matrix", "_correlation", "with_visibility", "bell_diagonal", "pure"}, ["test_states.py"]),
     "sphere": (None, ["test_sphere.py"]),
     "models": (None, ["test_models.py"]),
-    "montecarlo": ({"hidden_vectors", "chunk_sums", "add_chunk", "quadrature_averages"}, ["test_montecarlo.py"]),
-    "verification": ({"_rows_of_block", "_end_weights", "negative", "averages", "merged"}, ["test_verification.py"]),
+    "kernels": ({"hidden_vectors", "chunk_sums", "add_chunk", "quadrature_averages"}, ["test_montecarlo.py"]),
+    "verification": ({"_rows_of_block", "negative", "averages", "merged"}, ["test_verification.py"]),
+    "inspection": ({"at_visibility"}, ["test_verification.py"]),
 }  # fmt: skip
 
 # Changes that make no difference, by module and line of code, and why.

@@ -13,6 +13,7 @@ import pytest
 
 import jaxleggett as jl
 from jaxleggett import cli, montecarlo
+from jaxleggett.cli._verify import MODELS
 
 SETTINGS = "ax,ay,az,bx,by,bz\n1,0,0,0,0.6,0.8\n1,0,0,0.8284271247461900976,0.5600969,0\n"
 
@@ -69,7 +70,7 @@ def test_exact_answers_with_nulls(run):
     assert (row["max_standard_error"], row["max_z"], row["witness"]) == (None, None, None)
 
 
-@pytest.mark.parametrize("model", cli.MODELS)
+@pytest.mark.parametrize("model", MODELS)
 def test_every_model_has_settings_of_its_own(run, model):
     code, out, _ = run("verify", "--json", "--model", model, "--samples", 500, "--precision", "single")
     answer = json.loads(out)
@@ -332,8 +333,8 @@ def test_the_core_needs_only_jax_and_numpy():
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Refuse())\n"
         "import jax, numpy as np\n"
-        "from jaxleggett import models, montecarlo, settings, sphere, correlation, states\n"
+        "from jaxleggett import kernels, models, montecarlo, settings, sphere, correlation, states\n"
         "p = settings.SettingPairs.random(3)\n"
-        "montecarlo.average(jax.random.key(0), [models.WernerModel(0.5)], p.a, p.b, montecarlo.Plan.of(100, 'rqmc'))\n"
+        "montecarlo.average(jax.random.key(0), [models.WernerModel(0.5)], p.a, p.b, kernels.Plan.of(100, 'rqmc'))\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -8,7 +8,7 @@ from tolerances import ALGEBRA
 
 import jaxleggett as jl
 from jaxleggett import models
-from jaxleggett.montecarlo import one_point
+from jaxleggett.kernels import one_point
 
 KEY = jax.random.key(11)
 RNG = np.random.default_rng(11)

@@ -8,8 +8,10 @@ import pytest
 from tolerances import EXACT, SAME_ARITHMETIC, SINGLE
 
 import jaxleggett as jl
-from jaxleggett import montecarlo
-from jaxleggett.montecarlo import Plan, average, simulate_counts
+from jaxleggett import kernels, montecarlo
+from jaxleggett.inspection import has_even_correlator
+from jaxleggett.kernels import Plan
+from jaxleggett.montecarlo import average
 
 KEY = jax.random.key(5)
 
@@ -17,7 +19,7 @@ KEY = jax.random.key(5)
 def _all_hidden(model, plan):
     """Every hidden vector of a run and its weight, batch by batch, made chunk by chunk."""
     with jax.enable_x64(True):
-        make = jax.jit(lambda c: montecarlo.hidden_vectors(KEY, model, plan, c))
+        make = jax.jit(lambda c: kernels.hidden_vectors(KEY, model, plan, c))
         chunks = [make(np.uint32(c)) for c in range(plan.num_chunks)]
     u, v, w = (np.concatenate([np.asarray(c[i]) for c in chunks]) for i in range(3))
     return u.reshape(plan.batches, -1, 3), v.reshape(plan.batches, -1, 3), w.reshape(plan.batches, -1)
@@ -65,9 +67,9 @@ def test_half_a_lattice_is_taken_for_even_correlators_alone():
         def correlator(self, u, v, a, b):
             return 0.1 * jax.numpy.dot(u, a)
 
-    assert montecarlo.has_even_correlator(jl.WernerModel(0.7))
-    assert montecarlo.has_even_correlator(jl.WhiteNoiseModel())
-    assert not montecarlo.has_even_correlator(Odd(0.7))
+    assert has_even_correlator(jl.WernerModel(0.7))
+    assert has_even_correlator(jl.WhiteNoiseModel())
+    assert not has_even_correlator(Odd(0.7))
 
 
 @pytest.mark.parametrize("method", ["mc", "rqmc"])
@@ -76,7 +78,7 @@ def test_plans_keep_their_word(method, samples):
     plan = Plan.of(samples, method)
     assert plan.num_samples == plan.batches * plan.chunks_per_batch * plan.chunk
     assert samples <= plan.num_samples <= max(16, 1.04 * samples + 16)
-    assert plan.chunk <= montecarlo.CHUNK
+    assert plan.chunk <= kernels.CHUNK
     assert plan.batches == 16 if method == "rqmc" else plan.batches >= 2
     if method == "mc" and samples >= 1000:
         assert plan.batches >= 100
@@ -160,27 +162,6 @@ def test_quadrature_is_exact_for_every_model():
         want = jl.probabilities(*model.target.correlation(at.a, at.b))
         np.testing.assert_allclose(found.mean[0], np.asarray(want).T, atol=EXACT)
         assert found.covariance is None
-
-
-def test_counts_follow_the_averaged_probabilities():
-    pairs = jl.SettingPairs.random(6)
-    counts = simulate_counts(KEY, jl.WernerModel(0.8), pairs.a, pairs.b, 5000)
-    np.testing.assert_array_equal(counts.sum(1), 5000)
-    want = 5000 * np.array([oracles.born(oracles.werner_rho(0.8), *p) for p in zip(pairs.a, pairs.b, strict=True)])
-    chi2 = ((counts - want) ** 2 / want).sum()
-    assert 3 < chi2 < 43  # 18 degrees of freedom: 1e-4 on either side
-    again = simulate_counts(KEY, jl.WernerModel(0.8), pairs.a, pairs.b, 5000)
-    np.testing.assert_array_equal(counts, again)
-
-
-def test_a_model_with_negative_probabilities_shows_no_events():
-    pairs = jl.SettingPairs([[1, 0, 0]], [[0.6, 0.8, 0]])
-    with pytest.raises(jl.InputError, match="negative probabilities"):
-        simulate_counts(KEY, jl.WernerModel(1.0), pairs.a, pairs.b, 5000)
-    with pytest.raises(jl.InputError, match="counts must lie between 0"):
-        simulate_counts(KEY, jl.WernerModel(0.5), pairs.a, pairs.b, -5)
-    with pytest.raises(jl.InputError, match="must hold unit vectors"):
-        simulate_counts(KEY, jl.WernerModel(0.5), 2 * pairs.a, pairs.b, 5)
 
 
 def test_an_interruption_keeps_the_finished_pairs(monkeypatch):

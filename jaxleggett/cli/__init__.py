@@ -1,0 +1,62 @@
+"""The command line: `jaxleggett COMMAND`. Parses, calls the library, prints; knows no physics.
+
+Only click is imported here; JAX and the rest are loaded by the command that needs them, so that
+`--help` and `--version` answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from .. import __version__
+from ._shared import INTERRUPTED
+from ._threshold import threshold
+from ._verify import verify
+
+
+def main() -> NoReturn:
+    """Run the command line; exit codes: 0 answered, 2 bad input, 1 anything else, 130 interrupted."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except (KeyboardInterrupt, click.Abort):
+        print("error: interrupted", file=sys.stderr)
+        _leave_at_once()
+    except Exception as error:
+        from .._checks import InputError
+
+        if isinstance(error, InputError):
+            _fail(str(error), 2)
+        if os.environ.get("JAXLEGGETT_TRACEBACK"):
+            raise
+        _fail(f"{type(error).__name__}: {error} (JAXLEGGETT_TRACEBACK=1 shows where)", 1)
+    if code == INTERRUPTED:
+        _leave_at_once()
+    sys.exit(code or 0)
+
+
+def _leave_at_once() -> NoReturn:
+    """Exit with code 130, without waiting: JAX may be computing still, and crashes when torn down under way."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print("error:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
+
+
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="jaxleggett", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Leggett's crypto-nonlocality: what locally pure hidden variables can and cannot reproduce."""
+
+
+cli.add_command(verify)
+cli.add_command(threshold)

@@ -1,0 +1,91 @@
+"""`jaxleggett threshold`: the largest compatible visibility, from both sides."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import click
+
+from ._shared import INTERRUPTED, Positive, command_line, devices, progress_bar, say_written, shared_options
+
+if TYPE_CHECKING:
+    from ..thresholds import Threshold
+
+
+@click.command()
+@click.option(
+    "--state",
+    metavar="STATE",
+    default="werner",
+    show_default=True,
+    help="werner, bell-diagonal:t1,t2,t3, pure:THETA, or a .npy or .json density matrix.",
+)
+@click.option(
+    "--settings",
+    metavar="SETTINGS|all",
+    default="all",
+    show_default=True,
+    help="all (Werner states only), random:N, grid:N, equatorial:N, icosahedron or a CSV file.",
+)
+@click.option("--tolerance", type=Positive(), default=1e-4, show_default=True, help="Distance of the bounds to reach.")
+@click.option("--time-limit", type=Positive(), metavar="SECONDS", help="Return the bracket as it is after this long.")
+@shared_options
+def threshold(
+    state: str,
+    settings: str,
+    tolerance: float,
+    time_limit: float | None,
+    seed: int,
+    as_json: bool,
+    out: str | None,
+    force: bool,
+    platform: str | None,
+    precision: str,
+) -> int:
+    """Bracket the largest white-noise visibility at which a state has a Leggett model.
+
+    A model proves the lower bound, a Leggett inequality the upper one; both are part of the answer.
+    """
+    devices(platform)
+    from .. import results, states, thresholds
+    from .._checks import InputError
+
+    if precision != "double":
+        raise InputError("--precision must be double for threshold, whose bounds need it")
+    target = states.parse_state(state)
+    history: list[tuple[float, float]] = []
+    with results.claimed(out, results.THRESHOLD_FILES, force) as folder:
+        with progress_bar("closing the bracket") as progress:
+
+            def closing(lower: float, upper: float) -> None:
+                history.append((lower, upper))
+                if progress:
+                    # From the widest bracket down to the tolerance, by orders of magnitude.
+                    share = math.log(max(upper - lower, tolerance)) / math.log(min(tolerance, 0.5))
+                    progress(min(1.0, max(0.0, share)))
+
+            result = thresholds.threshold(
+                target, settings, tolerance=tolerance, time_limit=time_limit, seed=seed, progress=closing
+            )
+        answer = {"state": state, **result.to_json(), "seed": seed}
+        if folder is not None:
+            results.save_threshold(result, answer, history, folder, command_line())
+    if as_json:
+        print(json.dumps(answer, allow_nan=False))
+    else:
+        _report_threshold(state, result)
+        say_written(folder, results.THRESHOLD_FILES)
+    return INTERRUPTED if result.status == "interrupted" else 0
+
+
+def _report_threshold(state: str, result: Threshold) -> None:
+    """The bracket in words."""
+    print(f"{state}: {result}\n")
+    if result.inequality is None:
+        print("The state itself (V = 1) is not excluded: no Leggett inequality at these settings is needed.")
+    else:
+        print(f"Every Leggett model obeys an inequality that this state breaks above V = {result.upper:.9f}.")
+    if result.model is not None:
+        print(f"Below V = {result.lower:.9f} an explicit Leggett model reproduces it.")

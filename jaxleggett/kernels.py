@@ -1,0 +1,310 @@
+"""Sampling kernels: jitted, vectorised, pure; they stream hidden vectors past setting pairs and keep only sums.
+
+The parts, from small to large:
+
+    chunk     up to 4096 hidden vectors, made from one key, against all pairs of a block
+    batch     what standard errors are estimated from: a chunk (mc), or all chunks of one
+              independent rotation (rqmc)
+    block     the pairs that are worked through together, on one device
+
+Chunk i is always the same and chunks are merged in order, so the number of chunks in a call changes
+no bit of the result.
+
+A model with a visibility is run at the two ends of a scan at once: its correlator is affine in V,
+so all visibilities between come from the two for nothing. `E` below is the number of such ends.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.tree_util import register_dataclass, register_static
+
+from ._numerics import double_precision
+from .correlation import probabilities, smallest_probability
+from .models import LeggettModel, marginals
+
+Method = Literal["rqmc", "mc"]
+
+ROTATIONS = 16
+"""Independent randomisations of rqmc; their scatter has 15 degrees of freedom."""
+
+CHUNK = 4096
+"""Most hidden vectors of a chunk: enough to hide what a chunk costs beyond its inner loop."""
+
+UNROLL = 32
+"""Most hidden vectors in one step of the inner loop. XLA turns an unrolled step into one pass over
+the pairs per output, with the sums in registers; beyond 32 only the time to compile grows.
+(Where pairs are too few to fill vector registers a quarter of it is taken, to compile sooner.)"""
+
+
+@register_static
+@dataclass(frozen=True)
+class Plan:
+    """How a number of samples is cut: a function of the number and the method alone."""
+
+    method: Method
+    batches: int
+    chunks_per_batch: int
+    chunk: int
+    half: bool = False
+    """Whether rqmc uses `half_lattice`: for models that have it and an even correlator."""
+
+    @classmethod
+    def of(cls, samples: int, method: Method, half: bool = False) -> Plan:
+        """Cut `samples`, rounded up where that is needed: to a multiple of 16 for rqmc, to 2 for mc.
+
+        mc takes batches of about 1/128 of the samples, at most a chunk, so that their scatter is
+        known to a few per cent. Where no divisor serves as the size of a chunk, the samples are
+        rounded up by up to 2 per cent more.
+        """
+        if method == "mc":
+            chunk = _chunk_size(max(2, samples), min(CHUNK, max(1, samples // 128)))
+            return cls(method, -(-max(2, samples) // chunk), 1, chunk)
+        batch = -(-samples // ROTATIONS)
+        chunk = _chunk_size(batch, CHUNK)
+        return cls(method, ROTATIONS, -(-batch // chunk), chunk, half)
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a batch."""
+        return self.chunks_per_batch * self.chunk
+
+    @property
+    def num_chunks(self) -> int:
+        """Chunks of the run."""
+        return self.batches * self.chunks_per_batch
+
+    @property
+    def num_samples(self) -> int:
+        """Samples of the run."""
+        return self.batches * self.batch_size
+
+
+def _chunk_size(number: int, most: int) -> int:
+    """Size of the chunks to cut `number` into: at most `most`, a divisor of `number` if one is near."""
+    if number <= most:
+        return number
+    divisors = (d for d in range(most, most // 2, -1) if number % d == 0)
+    fewest = -(-number // most)
+    even = -(-number // fewest)
+    # Without a divisor: equal chunks, in whole steps of the inner loop where that costs little.
+    return next(divisors, -(-even // UNROLL) * UNROLL if even > 50 * UNROLL else even)
+
+
+@register_static
+@dataclass(frozen=True, eq=False)
+class _Opaque:
+    """A model that is no pytree: compiled into the kernel, anew for every run that makes a wrapper."""
+
+    model: LeggettModel
+
+
+def as_pytree(model: LeggettModel) -> Any:
+    """`model` in a form that jitted functions accept as an argument."""
+    return _Opaque(model) if jax.tree.structure(model) == jax.tree.structure(0) else model
+
+
+def opened(models: Sequence[Any], dtype: Any) -> list[Any]:
+    """The models themselves, their floating-point parameters in `dtype`."""
+
+    def cast(leaf: Any) -> Any:
+        leaf = jnp.asarray(leaf)
+        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    return [m.model if isinstance(m, _Opaque) else jax.tree.map(cast, m) for m in models]
+
+
+@register_dataclass
+@dataclass(frozen=True)
+class Sums:
+    """What is kept of the samples seen so far, for E ends and the P pairs of a block, in float64."""
+
+    partial_C: Any
+    """(E, P): sum of C over the chunks of the unfinished batch."""
+    partial_uv: Any
+    """(2, 3): sums of u and of v over those chunks."""
+    partial_weight: Any
+    """(): sum of the weights over those chunks."""
+    mean: Any
+    """(E, 4, P): mean of P(alpha, beta) over the finished batches."""
+    second: Any
+    """(E, E, 4, P): sum over batches of the products of deviations from the mean."""
+    smallest: Any
+    """(E, P): smallest probability of any sample and outcome."""
+    where: Any
+    """(E, P): the chunk it was found in."""
+
+    @classmethod
+    def zeros(cls, ends: int, pairs: int) -> Sums:
+        """The sums of no samples."""
+        return cls(
+            partial_C=jnp.zeros((ends, pairs), float),
+            partial_uv=jnp.zeros((2, 3), float),
+            partial_weight=jnp.zeros((), float),
+            mean=jnp.zeros((ends, 4, pairs), float),
+            second=jnp.zeros((ends, ends, 4, pairs), float),
+            smallest=jnp.full((ends, pairs), jnp.inf, float),
+            where=jnp.zeros((ends, pairs), jnp.uint32),
+        )
+
+
+def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The hidden vectors u, v (n, 3) of chunk number `chunk`, n = plan.chunk, and their weights (n,); float64.
+
+    mc: independent draws with fold_in(key, chunk). rqmc: points of the rule that belongs to
+    fold_in(key, rotation).
+    """
+    if plan.method == "mc":
+        return *model.sample(jax.random.fold_in(key, chunk), plan.chunk), jnp.ones(plan.chunk, float)
+    rotation, part = chunk // plan.chunks_per_batch, chunk % plan.chunks_per_batch
+    index = part.astype(jnp.int64) * plan.chunk + jnp.arange(plan.chunk)
+    arguments = jax.random.fold_in(key, rotation), index, plan.batch_size
+    return model.half_lattice(*arguments) if plan.half else (*model.lattice(*arguments), jnp.ones(plan.chunk, float))
+
+
+def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+    """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
+
+    Both (E, P); the sums in float64. The arithmetic is done in the dtype of the settings.
+    """
+
+    def point(u: Any, v: Any, a: Any, b: Any) -> list[Any]:
+        M_A, M_B = marginals(u, v, a, b)
+        C = [jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) for model in models]
+        return [(c, smallest_probability(M_A, M_B, c)) for c in C]
+
+    over_pairs = jax.vmap(point, in_axes=(None, None, 1, 1))
+    num, ends, pairs = len(u), len(models), a.shape[1]
+    most = UNROLL if pairs >= 512 else UNROLL // 4
+    unroll = max(k for k in range(1, most + 1) if num % k == 0)
+    hidden = [x.astype(a.dtype) for x in (u, v, weights)]
+
+    def step(i: Any, carry: Any) -> Any:
+        u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
+        values = [over_pairs(u[k], v[k], a, b) for k in range(unroll)]
+        sums, smallest = [], []
+        for end, (total, least) in enumerate(carry):
+            C = [value[end][0] for value in values]
+            P = [value[end][1] for value in values]
+            sums.append(total + jnp.asarray(sum(w[k] * C[k] for k in range(unroll)), float))
+            smallest.append(functools.reduce(lambda x, y: jnp.where(y < x, y, x), P, least))
+        return list(zip(sums, smallest, strict=True))
+
+    start = (jnp.zeros(pairs, float), jnp.full(pairs, jnp.inf, a.dtype))
+    sums, smallest = zip(*lax.fori_loop(0, num // unroll, step, [start] * ends), strict=True)
+    return jnp.stack(sums), jnp.stack(smallest).astype(float)
+
+
+def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunk: Any, sums: Sums) -> Sums:
+    """`sums` with chunk number `chunk` added; a batch that it completes enters mean and second moments."""
+    u, v, weights = hidden_vectors(key, models[0], plan, chunk)
+    C, smallest = chunk_sums(models, u, v, weights, a, b)
+    found = smallest < sums.smallest
+    C = sums.partial_C + C
+    weight = sums.partial_weight + weights.sum()
+    # The marginals are linear in u and v, so their averages need no sum per pair; opposite points cancel.
+    uv = sums.partial_uv + (0.0 if plan.half else jnp.stack([u.sum(0), v.sum(0)]))
+    done = (chunk + 1) % plan.chunks_per_batch == 0
+
+    u_mean, v_mean = uv / weight
+    M_A, M_B = marginals(u_mean, v_mean, a.T.astype(float), b.T.astype(float))
+    P = jnp.moveaxis(probabilities(M_A, M_B, C / weight), -1, 1)
+    # Welford's update by one batch
+    delta = P - sums.mean
+    mean = sums.mean + delta / ((chunk + 1) // plan.chunks_per_batch)
+    second = sums.second + delta[:, None] * (P - mean)[None]
+    return Sums(
+        partial_C=jnp.where(done, 0.0, C),
+        partial_uv=jnp.where(done, 0.0, uv),
+        partial_weight=jnp.where(done, 0.0, weight),
+        mean=jnp.where(done, mean, sums.mean),
+        second=jnp.where(done, second, sums.second),
+        smallest=jnp.where(found, smallest, sums.smallest),
+        where=jnp.where(found, chunk.astype(jnp.uint32), sums.where),
+    )
+
+
+@functools.partial(jax.jit, static_argnames="plan")
+def advance(
+    key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, start: Any, stop: Any, sums: Sums
+) -> Sums:
+    """`sums` with the chunks `start` to `stop` (excluded) added in order.
+
+    The loop's bounds are arguments, not constants: however the chunks are divided among calls, the
+    same compiled code adds them.
+    """
+    models = opened(models, a.dtype)
+    return lax.fori_loop(start, stop, lambda chunk, s: add_chunk(key, models, plan, a, b, chunk, s), sums)
+
+
+@functools.partial(jax.jit, static_argnames="plan")
+def witnesses(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, where: Any) -> jax.Array:
+    """The hidden vectors at which the smallest probabilities were found, shape (E, P, 2, 3).
+
+    `where` (E, P) is the chunk of each: that chunk is made again and searched in float64, settings
+    a, b of shape (3, P).
+    """
+    models = opened(models, float)
+
+    def search(model: Any) -> Callable[[Any], jax.Array]:
+        def one(pair: Any) -> jax.Array:
+            a, b, chunk = pair
+            u, v, _ = hidden_vectors(key, models[0], plan, chunk)
+            C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
+            best = jnp.argmin(smallest_probability(*marginals(u, v, a, b), C))
+            return jnp.stack([u[best], v[best]])
+
+        return one
+
+    a, b = a.T.astype(float), b.T.astype(float)
+    return jnp.stack([lax.map(search(m), (a, b, w)) for m, w in zip(models, where, strict=True)])
+
+
+@functools.partial(jax.jit, static_argnames="batch_size")
+def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int = 64) -> tuple[jax.Array, ...]:
+    """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
+
+    Returns the mean (E, 4, P), the smallest probability at a node (E, P), and the hidden vectors of
+    that node (E, P, 2, 3).
+    """
+    models = opened(models, a.dtype)
+
+    def one(pair: Any) -> tuple[Any, ...]:
+        a, b = pair
+        means, least, hidden = [], [], []
+        for model in models:
+            u, v, weights = model.quadrature(a, b)
+            u, v = u.astype(a.dtype), v.astype(a.dtype)
+            M_A, M_B = marginals(u, v, a, b)
+            C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
+            P = probabilities(M_A, M_B, C)
+            smallest = smallest_probability(M_A, M_B, C)
+            best = jnp.argmin(smallest)
+            means.append(weights.astype(float) @ P.astype(float))
+            least.append(smallest[best])
+            hidden.append(jnp.stack([u[best], v[best]]))
+        return jnp.stack(means), jnp.stack(least), jnp.stack(hidden)
+
+    mean, smallest, hidden = lax.map(one, (a.T, b.T), batch_size=batch_size)
+    smallest, hidden = smallest.astype(float), hidden.astype(float)
+    return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1)
+
+
+def one_point(model: LeggettModel, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
+    """P(alpha, beta) of a model at hidden vectors and settings of shape (N, 3): (N, 4), float64."""
+    with double_precision():
+        return np.asarray(_one_point((as_pytree(model),), u, v, a, b))
+
+
+@jax.jit
+def _one_point(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+    (model,) = opened(models, float)
+    return probabilities(*marginals(u, v, a, b), jax.vmap(model.correlator)(u, v, a, b))
