@@ -23,7 +23,7 @@ def test_every_equation_of_the_note_has_one_row():
 
 
 def test_tags_in_the_code_and_in_the_table_agree():
-    in_code = {n for path in (ROOT / "jaxleggett").glob("*.py") for n in TAG.findall(path.read_text())}
+    in_code = {n for path in (ROOT / "jaxleggett").rglob("*.py") for n in TAG.findall(path.read_text())}
     assert in_code == {number for number, _, _ in _rows()}
 
 

@@ -87,7 +87,7 @@ def devices(platform: str | None) -> Any:
     from .._checks import InputError
 
     try:
-        return jax.localdevices(backend=platform)
+        return jax.local_devices(backend=platform)
     except RuntimeError as error:
         if platform is None:
             raise
