@@ -40,20 +40,31 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     "inspection": ({"at_visibility"}, ["test_verification.py"]),
 }  # fmt: skip
 
-# Changes that make no difference, by module and line of code, and why.
+# Changes that make no difference, by module, function and change, and why.
+CLAMPED = "JAX clamps an index beyond the end"
 EQUIVALENT = {
-    ("correlation", "x * y  ->  x / y"): "y is +1 or -1",
-    ("states", "3  ->  4"): "JAX clamps an index beyond the end, and dot reads three components",
-    ("models", "2  ->  3"): "JAX clamps an index beyond the end; or weights that are normalised afterwards",
+    ("correlation", "probabilities", "x * y  ->  x / y"): "y is +1 or -1",
+    ("states", "_correlation", "3  ->  4"): f"{CLAMPED}, and dot reads three components",
+    ("models", "_norm", "1  ->  2"): "stands in for a root that is not taken",
+    ("models", "_normal_to", "2  ->  3"): CLAMPED,
+    ("models", "_second", "1  ->  2"): CLAMPED,
+    ("models", "_split", "1  ->  2"): "stands in for a length of 0; or clips weights that are normalised afterwards",
+    ("models", "_split", "2  ->  3"): "weights are normalised afterwards",
+    ("models", "quadrature", "-1  ->  +1"): "the last axis of two",
+    ("models", "quadrature", "3  ->  4"): f"{CLAMPED}, and dot reads three components",
+    ("models", "quadrature", "2  ->  3"): CLAMPED,
 }
+
+# What a mutant does not touch is compiled once for all of them.
+CACHE = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
 
 SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 TURNS = {ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.LtE: ast.Gt}
 NAMES = {"sin": "cos", "cos": "sin"}
 
 
-def mutants(source: str, functions: set[str] | None) -> Iterator[tuple[int, str, str]]:
-    """Line, description and source of every mutant of a module."""
+def mutants(source: str, functions: set[str] | None) -> Iterator[tuple[int, str, str, str]]:
+    """Line, function, description and source of every mutant of a module."""
     tree = ast.parse(source)
     for number, node in enumerate(ast.walk(tree)):
         if not isinstance(node, ast.FunctionDef) or (functions is not None and node.name not in functions):
@@ -64,7 +75,7 @@ def mutants(source: str, functions: set[str] | None) -> Iterator[tuple[int, str,
             target = next(n for i, n in enumerate(ast.walk(function)) if i == inner)
             what = _mutate(target)
             if what:
-                yield getattr(target, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(changed))
+                yield getattr(target, "lineno", 0), node.name, what, ast.unparse(ast.fix_missing_locations(changed))
 
 
 def _mutate(node: ast.AST) -> str | None:
@@ -108,8 +119,8 @@ def main() -> None:
                     shutil.copy(whole, tree / part)
             copies.put(tree)
 
-        def noticed(job: tuple[str, int, str, str]) -> bool:
-            module, line, what, source = job
+        def noticed(job: tuple[str, int, str, str, str]) -> bool:
+            module, line, function, what, source = job
             tree = copies.get()
             path = tree / "jaxleggett" / f"{module}.py"
             original = path.read_text()
@@ -117,7 +128,8 @@ def main() -> None:
             try:
                 tests = [f"tests/{name}" for name in PLAN[module][1]]
                 command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-                environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+                environment = {**os.environ, **CACHE, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+                environment["JAX_COMPILATION_CACHE_DIR"] = str(Path(scratch) / "compiled")
                 # A mutant that hangs has been noticed too.
                 done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=600)
                 failed = done.returncode != 0
@@ -126,7 +138,7 @@ def main() -> None:
             finally:
                 path.write_text(original)
                 copies.put(tree)
-            print(f"{'noticed ' if failed else 'SURVIVED'}  {module}.py:{line}  {what}", flush=True)
+            print(f"{'noticed ' if failed else 'SURVIVED'}  {module}.py:{line} {function}  {what}", flush=True)
             return failed
 
         jobs = [
@@ -140,9 +152,9 @@ def main() -> None:
     survived = 0
     for module in modules:
         mine = [(job, fine) for job, fine in zip(jobs, outcome, strict=True) if job[0] == module]
-        missed = [{"line": job[1], "change": job[2]} for job, fine in mine if not fine]
+        missed = [{"line": job[1], "function": job[2], "change": job[3]} for job, fine in mine if not fine]
         for miss in missed:
-            miss["equivalent"] = EQUIVALENT.get((module, miss["change"]))
+            miss["equivalent"] = EQUIVALENT.get((module, miss["function"], miss["change"]))
         survived += sum(miss["equivalent"] is None for miss in missed)
         folder = ROOT / "results" / "mutation" / module
         folder.mkdir(parents=True, exist_ok=True)

@@ -93,6 +93,29 @@ def test_werner_hidden_vectors_are_opposite_and_uniform():
         assert stats.kstest(np.asarray(u)[:, i], stats.uniform(-1, 2).cdf).pvalue > 1e-3
 
 
+def test_werner_lattices_are_opposite():
+    with jax.enable_x64(True):
+        for points in (jl.WernerModel(0.5).lattice, jl.WernerModel(0.5).half_lattice):
+            u, v, *_ = points(KEY, jnp.arange(50), 50)
+            np.testing.assert_array_equal(u, -v)
+
+
+def test_werner_quadrature_is_exact_and_visits_the_extremes():
+    a, b = _pair(1.1, np.random.default_rng(3))
+    with jax.enable_x64(True):
+        u, v, weights = (np.asarray(x) for x in jl.WernerModel(0.9).quadrature(jnp.asarray(a), jnp.asarray(b)))
+    np.testing.assert_array_equal(u, -v)
+    np.testing.assert_allclose(weights @ u, 0, atol=ALGEBRA)
+    np.testing.assert_allclose((weights[:, None] * u).T @ u, np.eye(3) / 3, atol=ALGEBRA)
+    for c in (a - b, a + b):
+        assert weights @ np.abs(u @ c) == pytest.approx(np.linalg.norm(c) / 2, abs=ALGEBRA)
+    np.testing.assert_array_equal(weights[-5:], 0)
+    np.testing.assert_allclose(u[-5:-2], [a, b, -b], atol=ALGEBRA)
+    normal = np.cross(a, b) / np.sin(1.1)
+    assert u[-2] @ normal == pytest.approx(-u[-1] @ normal)
+    assert abs(u[-1] @ normal) == pytest.approx(1)
+
+
 @pytest.mark.parametrize("lattice", [False, True])
 def test_white_noise_hidden_vectors_are_uniform_and_independent(lattice):
     with jax.enable_x64(True):
@@ -237,6 +260,10 @@ def test_lambda_splits_the_unit_interval():
     alpha, beta = models.outcomes(lam, np.tile(P, (8, 1)))
     assert alpha.tolist() == [1, 1, 1, 1, -1, -1, -1, -1]
     assert beta.tolist() == [1, 1, -1, -1, 1, 1, -1, -1]
+    assert [int(x) for x in models.outcomes(0.2, P)] == [1, -1]
+    # probabilities that rounding left a little short of 1 still hold every lambda
+    short = models.outcomes(np.nextafter(1, 0), P * (1 - 1e-12))
+    assert [int(x) for x in short] == [-1, -1]
 
 
 def test_for_a_single_lambda_the_outcomes_are_signalling():
