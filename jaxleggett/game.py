@@ -13,18 +13,17 @@ join the pool until the two meet.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import numpy as np
 
 from ._numerics import double_precision
-from .inequality import LeggettInequality, descend
+from .inequality import LeggettInequality
+from .master import Master
+from .pricing import Prices, search
 from .settings import SettingPairs
 from .sphere import sample_sphere
 from .states import TwoQubitState
@@ -32,21 +31,17 @@ from .states import TwoQubitState
 POOL = 500
 """Atoms of each of three kinds (independent, v = -u, their mixture) to begin with."""
 
-STARTS = 512
-"""Starts of each search for new atoms: half at atoms the model uses, the rest cheap or random ones."""
-
-SCREENED = 20_000
-"""Random atoms from which the starts of a search are picked by their price."""
-
 MARGIN = 1e-9
 """What is added to a bound, relative to its coefficients: the solver and the search end well within it."""
 
 NEW_ATOMS = 100
 """Most atoms that join the pool in one round."""
 
+NO_GAIN = 1e-11
+"""An atom has to be cheaper by this than those of the pool to be worth adding."""
 
-class SolverError(RuntimeError):
-    """The linear programming solver gave no optimum."""
+SEARCHES_AGAIN = 4
+"""Further searches, from other lattices, before an inequality is reported."""
 
 
 @dataclass(frozen=True)
@@ -62,71 +57,43 @@ class Bracket:
     status: str
 
 
-class _Master:
-    """max V over weights of atoms, under (P): HiGHS, kept warm between rounds."""
+class _Pool:
+    """The atoms found so far, and the master programme over them."""
 
     def __init__(self, state: TwoQubitState, pairs: SettingPairs) -> None:
-        from highspy import Highs, kHighsInf
-
         M_A, M_B, C = (np.asarray(x) for x in state.correlation(pairs.a, pairs.b))
-        marginals = max(np.abs(M_A).max(), np.abs(M_B).max()) > 1e-12
-        self.pairs, self.infinity = pairs, kHighsInf
         # E[u.a] = M^A at all settings is E[u] = V r_A on their span: at most three rows a side.
         # Without marginals rho and its image under (u, v) -> (-u, -v) can be averaged: no rows.
-        self.basis_a = _span(pairs.a) if marginals else np.zeros((0, 3))
-        self.basis_b = _span(pairs.b) if marginals else np.zeros((0, 3))
-        self.rows = 2 * len(pairs) + 1 + len(self.basis_a) + len(self.basis_b)
-        with _no_banner():
-            self.solver = Highs()
-        self.solver.setOptionValue("output_flag", False)
-        self.solver.setOptionValue("primal_feasibility_tolerance", 1e-10)
-        self.solver.setOptionValue("dual_feasibility_tolerance", 1e-10)
-        for i in range(self.rows):
-            high = 1.0 if i <= 2 * len(pairs) else 0.0
-            low = high if i >= 2 * len(pairs) else -kHighsInf
-            self.solver.addRow(low, high, 0, np.empty(0, np.int32), np.empty(0))
-        r_A, r_B = np.asarray(state.r_A), np.asarray(state.r_B)
-        column = np.concatenate([-C, C, [0.0], -self.basis_a @ r_A, -self.basis_b @ r_B])
-        self.solver.addCol(-1.0, 0.0, 1.0, self.rows, np.arange(self.rows, dtype=np.int32), column)
+        self.has_marginals = bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > 1e-12)
+        self.basis_a = _span(pairs.a) if self.has_marginals else np.zeros((0, 3))
+        self.basis_b = _span(pairs.b) if self.has_marginals else np.zeros((0, 3))
+        self.pairs = pairs
+        linear = np.concatenate([self.basis_a @ np.asarray(state.r_A), self.basis_b @ np.asarray(state.r_B)])
+        self.master = Master(linear)
+        self.master.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([C, -C]))
         self.u, self.v = np.zeros((0, 3)), np.zeros((0, 3))
 
     def add(self, u: np.ndarray, v: np.ndarray) -> None:
         """Put atoms into the pool."""
-        x, y = u @ self.pairs.a.T, v @ self.pairs.b.T
-        parts = [np.abs(x + y), np.abs(x - y), np.ones((len(u), 1)), u @ self.basis_a.T, v @ self.basis_b.T]
-        columns = np.concatenate(parts, axis=1)
-        num, zero = len(u), np.zeros(len(u))
-        starts = np.arange(0, columns.size, self.rows, dtype=np.int32)
-        index = np.tile(np.arange(self.rows, dtype=np.int32), num)
-        self.solver.addCols(num, zero, zero, np.full(num, self.infinity), columns.size, starts, index, columns.ravel())
+        x, y = self.pairs.a @ u.T, self.pairs.b @ v.T
+        linear = np.concatenate([self.basis_a @ u.T, self.basis_b @ v.T])
+        self.master.add_hidden(np.abs(np.concatenate([x + y, x - y])), linear)
         self.u, self.v = np.concatenate([self.u, u]), np.concatenate([self.v, v])
 
-    def solve(self) -> tuple[float, np.ndarray, np.ndarray]:
-        """V, the weights of the atoms, and the prices of the rows."""
-        from highspy import HighsModelStatus
+    def solve(self) -> tuple[float, np.ndarray, Prices, float]:
+        """V, the weights, the prices, and the price that a new atom has to fall below."""
+        V, weights, prices, normalisation, linear = self.master.solve()
+        num, rank = len(self.pairs), len(self.basis_a)
+        F, H = -linear[:rank] @ self.basis_a, -linear[rank:] @ self.basis_b
+        return V, weights, Prices(prices[:num], prices[num:], F, H, self.pairs.a, self.pairs.b), -normalisation
 
-        self.solver.run()
-        status = self.solver.getModelStatus()
-        if status != HighsModelStatus.kOptimal:
-            raise SolverError(f"the linear programme ended as {self.solver.modelStatusToString(status)}")
-        solution = self.solver.getSolution()
-        values = np.array(solution.col_value)
-        weights = np.maximum(values[1:], 0)
-        return float(values[0]), weights / weights.sum(), -np.array(solution.row_dual)
-
-
-@contextlib.contextmanager
-def _no_banner() -> Iterator[None]:
-    """Nothing reaches the process's stdout: HiGHS prints a banner before it can be told not to."""
-    stdout = os.dup(1)
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 1)
-        yield
-    finally:
-        os.dup2(stdout, 1)
-        os.close(stdout)
-        os.close(null)
+    def model(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights and vectors of the atoms in use; with their opposites where that makes marginals vanish."""
+        used = np.flatnonzero(weights > 0)
+        u, v, weights = self.u[used], self.v[used], weights[used]
+        if not self.has_marginals:
+            u, v, weights = np.concatenate([u, -u]), np.concatenate([v, -v]), np.concatenate([weights, weights]) / 2
+        return weights, u, v
 
 
 def _span(vectors: np.ndarray) -> np.ndarray:
@@ -147,105 +114,100 @@ def solve(
 
     Ends as `converged` when upper - lower <= `tolerance`, as `stalled` when no search finds an atom
     that would improve the model (at about 1e-8), as `time_limit` past `deadline` (seconds of
-    `time.monotonic`), as `interrupted` on Ctrl-C; the bounds hold in every case. `upper` rests on a
-    search from many starts, which is no proof. Raises SolverError.
+    `time.monotonic`), as `interrupted` on Ctrl-C; the bounds hold in every case. `upper` rests on
+    searches from many starts, which are no proof. Raises SolverError.
     """
-    num = len(pairs)
     with double_precision():
         key = jax.random.key(seed)
-        master = _Master(state, pairs)
+        pool = _Pool(state, pairs)
         u, v = (np.asarray(x) for x in sample_sphere(key, (2, POOL)))
-        master.add(np.concatenate([u, u, u]), np.concatenate([v, -u, -_rolled(u, v)]))
-        lower, upper, inequality = 0.0, 1.0, None
-        weights = np.full(len(master.u), 1 / len(master.u))
+        pool.add(np.concatenate([u, u, u]), np.concatenate([v, -u, -_between(u, v)]))
+        cuts = _Cuts(state)
+        lower, weights = 0.0, np.full(len(pool.u), 1 / len(pool.u))
         status = "time_limit"
         try:
             for round_ in range(10**6):
                 if deadline is not None and time.monotonic() > deadline:
                     break
-                lower, weights, prices = master.solve()
-                plus, minus = np.maximum(prices[:num], 0), np.maximum(prices[num : 2 * num], 0)
-                ranks = len(master.basis_a)
-                F = -prices[2 * num + 1 : 2 * num + 1 + ranks] @ master.basis_a
-                H = -prices[2 * num + 1 + ranks :] @ master.basis_b
-                new_u, new_v, least = _price(
-                    jax.random.fold_in(key, round_ + 1), plus, minus, F, H, pairs, master.u, master.v, weights
-                )
-                cut = _inequality(plus, minus, F, H, pairs, float(least.min()), new_u, new_v)
-                threshold = cut.threshold(state)
-                if threshold < upper:
-                    upper, inequality = threshold, cut
+                lower, weights, prices, level = pool.solve()
+                heaviest = np.argsort(-weights)[: np.count_nonzero(weights)]
+                step = jax.random.fold_in(key, round_ + 1)
+                u, v, least = search(step, prices, pool.u[heaviest], pool.v[heaviest])
+                cuts.add(prices, least[0])
+                if cuts.upper - lower <= tolerance or least[0] > level - NO_GAIN:
+                    # What is going to be reported is searched again; what that finds is news to the pool.
+                    more_u, more_v = cuts.search_again(step)
+                    u, v = np.concatenate([more_u, u]), np.concatenate([more_v, v])
                 if progress:
-                    progress(lower, upper)
-                if upper - lower <= tolerance:
+                    progress(lower, cuts.upper)
+                if cuts.upper - lower <= tolerance:
                     status = "converged"
                     break
-                # The master's own atoms cost minus the price of normalisation.
-                if least.min() > -prices[2 * num] - 1e-11:
+                if prices.at(u, v).min() > level - NO_GAIN:
                     status = "stalled"
                     break
-                chosen = _distinct(new_u, new_v, least)
-                master.add(new_u[chosen], new_v[chosen])
+                pool.add(*_distinct(u, v))
         except KeyboardInterrupt:
             status = "interrupted"
-    used = np.flatnonzero(weights > 0)
-    u, v, weights = master.u[used], master.v[used], weights[used]
-    if not len(master.basis_a) and not len(master.basis_b):
-        u, v, weights = np.concatenate([u, -u]), np.concatenate([v, -v]), np.concatenate([weights, weights]) / 2
-    return Bracket(lower, upper, weights, u, v, inequality, status)
+    return Bracket(lower, cuts.upper, *pool.model(weights), cuts.inequality, status)
 
 
-def _rolled(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+class _Cuts:
+    """The inequalities found on the way, strongest first."""
+
+    def __init__(self, state: TwoQubitState) -> None:
+        self.state = state
+        self.found: list[tuple[float, Prices, LeggettInequality]] = []
+
+    def add(self, prices: Prices, least: float) -> None:
+        """The inequality of the prices, with the bound that the cheapest atom gives it."""
+        cut = _inequality(prices, least)
+        self.found.append((cut.threshold(self.state), prices, cut))
+        self.found.sort(key=lambda entry: entry[0])
+
+    @property
+    def upper(self) -> float:
+        """The lowest threshold, at most 1."""
+        return min(self.found[0][0], 1.0) if self.found else 1.0
+
+    @property
+    def inequality(self) -> LeggettInequality | None:
+        """The inequality that has it; None where no inequality excludes V = 1."""
+        return self.found[0][2] if self.upper < 1 else None
+
+    def search_again(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        """Search for the bound of the strongest inequality anew, until one stands; the worst atoms of all that did."""
+        u, v = np.zeros((0, 3)), np.zeros((0, 3))
+        while self.upper < 1:
+            _, prices, cut = self.found[0]
+            tries = [search(jax.random.fold_in(key, i), prices) for i in range(1, SEARCHES_AGAIN + 1)]
+            best = min(tries, key=lambda found: found[2][0])
+            u, v = np.concatenate([u, best[0][:10]]), np.concatenate([v, best[1][:10]])
+            again = _inequality(prices, best[2][0])
+            if again.bound <= cut.bound:
+                break
+            self.found[0] = (again.threshold(self.state), prices, again)
+            self.found.sort(key=lambda entry: entry[0])
+        return u, v
+
+
+def _between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Unit vectors between u and v: atoms whose parts are neither opposite nor independent."""
     middle = u + v / 2
     return middle / np.linalg.norm(middle, axis=1, keepdims=True)
 
 
-def _price(
-    key: Any,
-    plus: np.ndarray,
-    minus: np.ndarray,
-    F: np.ndarray,
-    H: np.ndarray,
-    pairs: SettingPairs,
-    pool_u: np.ndarray,
-    pool_v: np.ndarray,
-    weights: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Atoms of least price sum_i plus|u.a + v.b| + minus|u.a - v.b| - F.u - H.v, and those prices."""
-    heaviest = np.argsort(-weights)[: STARTS // 2]
-    # The cheapest of many random atoms, and as many taken as they come.
-    random_u, random_v = (np.asarray(x) for x in sample_sphere(key, (2, SCREENED)))
-    x, y = random_u @ pairs.a.T, random_v @ pairs.b.T
-    price = np.abs(x + y) @ plus + np.abs(x - y) @ minus - random_u @ F - random_v @ H
-    others = STARTS - len(heaviest)
-    chosen = np.concatenate([np.argsort(price)[: others // 2], np.arange(others - others // 2)])
-    u, v = np.concatenate([pool_u[heaviest], random_u[chosen]]), np.concatenate([pool_v[heaviest], random_v[chosen]])
-    u, v, least = (np.asarray(x) for x in descend(plus, minus, F, H, pairs.a, pairs.b, u, v))
-    return u, v, least
-
-
-def _inequality(
-    plus: np.ndarray,
-    minus: np.ndarray,
-    F: np.ndarray,
-    H: np.ndarray,
-    pairs: SettingPairs,
-    least: float,
-    u: np.ndarray,
-    v: np.ndarray,
-) -> LeggettInequality:
+def _inequality(prices: Prices, least: float) -> LeggettInequality:
     """The Leggett inequality of the prices: sum (minus - plus) C + F.E[u] + H.E[v] <= sum (plus + minus) - least."""
-    f = np.linalg.lstsq(pairs.a.T, F, rcond=None)[0]
-    h = np.linalg.lstsq(pairs.b.T, H, rcond=None)[0]
-    scale = float((plus + minus).sum())
-    bound = scale - least + MARGIN * scale
-    return LeggettInequality(minus - plus, pairs.a, pairs.b, f, h, bound)
+    f = np.linalg.lstsq(prices.a.T, prices.F, rcond=None)[0]
+    h = np.linalg.lstsq(prices.b.T, prices.H, rcond=None)[0]
+    scale = float((prices.plus + prices.minus).sum())
+    bound = scale - float(least) + MARGIN * scale
+    return LeggettInequality(prices.minus - prices.plus, prices.a, prices.b, f, h, bound)
 
 
-def _distinct(u: np.ndarray, v: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """Numbers of the cheapest atoms, none twice."""
-    order = np.argsort(least)
-    rounded = np.round(np.concatenate([u, v], axis=1)[order], 5)
-    first = np.unique(rounded, axis=0, return_index=True)[1]
-    return order[np.sort(first)[:NEW_ATOMS]]
+def _distinct(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first atoms, none twice."""
+    first = np.unique(np.round(np.concatenate([u, v], axis=1), 5), axis=0, return_index=True)[1]
+    chosen = np.sort(first)[:NEW_ATOMS]
+    return u[chosen], v[chosen]

@@ -10,21 +10,15 @@ because g C <= |g| (1 - |M^A - sgn(g) M^B|) for each pair of hidden vectors, by 
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ._checks import InputError, quoted
-from ._numerics import dot, double_precision
+from .pricing import Prices, search
 from .settings import SettingPairs
-from .sphere import sample_sphere
-
-STARTS = 512
-"""Starts of the search for the hidden vectors at which a bound is reached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +72,17 @@ class LeggettInequality:
         g = self.coefficients
         return (np.abs(g) - np.abs(g) * np.abs(x - np.sign(g) * y) + self.alice * x + self.bob * y).sum(-1)
 
-    def worst(self, seed: int = 0, starts: int = STARTS) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden vectors u, v (3,) at which the left side is largest, as far as `starts` searches see."""
+    @property
+    def prices(self) -> Prices:
+        """What it charges hidden vectors for: its left side is sum_i |g_i| less the function of these prices."""
         g = self.coefficients
-        with double_precision():
-            u, v = sample_sphere(jax.random.key(seed), (2, starts))
-            plus, minus = np.maximum(-g, 0), np.maximum(g, 0)
-            found = descend(plus, minus, self.alice @ self.a, self.bob @ self.b, self.a, self.b, u, v)
-            u, v, least = (np.asarray(x) for x in found)
-        best = int(np.argmin(least))
-        return u[best], v[best]
+        plus, minus = np.maximum(-g, 0), np.maximum(g, 0)
+        return Prices(plus, minus, self.alice @ self.a, self.bob @ self.b, self.a, self.b)
+
+    def worst(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors u, v (3,) at which the left side is largest, as far as a search from many starts sees."""
+        u, v, _ = search(jax.random.key(seed), self.prices)
+        return u[0], v[0]
 
     def value(self, state: Any) -> float:
         """The left side for a state (visibility 1), or any object with `correlation(a, b)`."""
@@ -168,75 +163,3 @@ def published(axes: Any, directions: Any) -> LeggettInequality:
         bob=zero,
         bound=2 - 2 * eta**2,
     )
-
-
-@functools.partial(jax.jit, static_argnames="steps")
-def descend(
-    plus: Any, minus: Any, F: Any, H: Any, a: Any, b: Any, u: Any, v: Any, steps: int = 48
-) -> tuple[Any, Any, Any]:
-    """Minimise sum_i plus_i |u.a_i + v.b_i| + minus_i |u.a_i - v.b_i| - F.u - H.v over S^2 x S^2.
-
-    From every start in u, v of shape (S, 3), in parallel: Newton steps in the tangent planes on
-    sqrt(x^2 + eps^2) in place of |x|, damped, while eps falls from 0.3 to 1e-11, so that a start
-    ends in a corner of the piecewise linear function to rounding. Returns u, v (S, 3) and the values
-    (S,) of the function itself. a, b have shape (N, 3).
-    """
-
-    def value(u: Any, v: Any) -> Any:
-        x, y = a @ u, b @ v
-        return plus @ jnp.abs(x + y) + minus @ jnp.abs(x - y) - dot(F, u) - dot(H, v)
-
-    def one(u: Any, v: Any) -> tuple[Any, Any, Any]:
-        def step(i: Any, state: Any) -> Any:
-            u, v, best_u, best_v, best = state
-            eps = 0.3 * 10 ** (-10.5 * i / steps)
-            (p, q), (r, s) = _tangents(u), _tangents(v)
-            rows_a = jnp.stack([a @ p, a @ q], axis=1)
-            rows_b = jnp.stack([b @ r, b @ s], axis=1)
-            gradient, hessian = jnp.zeros(4), jnp.zeros((4, 4))
-            radial_u, radial_v = -dot(F, u), -dot(H, v)
-            x, y = a @ u, b @ v
-            for weight, sign in ((plus, 1), (minus, -1)):
-                z = x + sign * y
-                root = jnp.sqrt(z * z + eps * eps)
-                rows = jnp.concatenate([rows_a, sign * rows_b], axis=1)
-                slope = weight * z / root
-                gradient += slope @ rows
-                hessian += (rows * (weight * eps * eps / root**3)[:, None]).T @ rows
-                radial_u += slope @ x
-                radial_v += sign * slope @ y
-            gradient -= jnp.stack([dot(F, p), dot(F, q), dot(H, r), dot(H, s)])
-            # Curvature of the sphere: moving by d shortens the vector itself by d^2/2.
-            hessian -= jnp.diag(jnp.stack([radial_u, radial_u, radial_v, radial_v]))
-            values, axes = jnp.linalg.eigh(hessian)
-            move = -axes @ ((axes.T @ gradient) / jnp.maximum(jnp.abs(values), 1e-12))
-            # No further than the scale on which the smoothed function is quadratic.
-            move = move * jnp.minimum(1.0, 4 * eps / jnp.maximum(jnp.linalg.norm(move), 1e-300))
-            u = _normalised(u + move[0] * p + move[1] * q)
-            v = _normalised(v + move[2] * r + move[3] * s)
-            now = value(u, v)
-            better = now < best
-            return (
-                u,
-                v,
-                jnp.where(better, u, best_u),
-                jnp.where(better, v, best_v),
-                jnp.where(better, now, best),
-            )
-
-        start = (u, v, u, v, value(u, v))
-        _, _, u, v, best = jax.lax.fori_loop(0, steps, step, start)
-        return u, v, best
-
-    return jax.vmap(one)(u, v)
-
-
-def _tangents(u: Any) -> tuple[Any, Any]:
-    """Two unit vectors orthogonal to `u` and to each other."""
-    helper = jnp.eye(3)[jnp.argmin(jnp.abs(u))]
-    p = _normalised(jnp.cross(u, helper))
-    return p, jnp.cross(u, p)
-
-
-def _normalised(x: Any) -> Any:
-    return x / jnp.sqrt(dot(x, x))

@@ -4,7 +4,8 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.inequality import LeggettInequality, descend, published, smallest_mean_projection
+from jaxleggett.inequality import LeggettInequality, published, smallest_mean_projection
+from jaxleggett.pricing import Prices, descend
 
 AXES = np.eye(3)
 DIRECTIONS = np.eye(3)[[1, 2, 0]]
@@ -57,7 +58,7 @@ def test_descent_ends_in_corners():
     zero = np.zeros(3)
     with jax.enable_x64(True):
         u, v = jl.sample_sphere(jax.random.key(0), (2, 256))
-        found = descend(np.maximum(-g, 0), np.maximum(g, 0), zero, zero, a, b, u, v)
+        found = descend(Prices(np.maximum(-g, 0), np.maximum(g, 0), zero, zero, a, b), u, v)
     u, v, least = (np.asarray(x) for x in found)
     best = int(np.argmin(least))
     slack = np.abs(a @ u[best] - np.sign(g) * (b @ v[best]))

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 import jaxleggett as jl
-from jaxleggett import game
+from jaxleggett import game, master
 from jaxleggett.inequality import LeggettInequality, published
 from jaxleggett.states import parse_state
 from jaxleggett.thresholds import Model, Threshold, threshold
@@ -142,8 +142,8 @@ def test_an_interruption_keeps_the_bracket():
 
 
 def test_a_failing_solver_is_an_error(monkeypatch):
-    monkeypatch.setattr(game._Master, "solve", lambda self: (_ for _ in ()).throw(game.SolverError("no optimum")))
-    with pytest.raises(game.SolverError):
+    monkeypatch.setattr(game.Master, "solve", lambda self: (_ for _ in ()).throw(master.SolverError("no optimum")))
+    with pytest.raises(master.SolverError):
         threshold(jl.werner(), "random:5")
 
 

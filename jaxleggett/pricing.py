@@ -1,0 +1,193 @@
+"""Worst hidden vectors: minimise a piecewise linear function over S^2 x S^2, from many starts at once.
+
+For prices on setting pairs, the search for the hidden vectors that a linear programme lacks, and for
+those at which a Leggett inequality reaches its bound, is
+
+    least over unit u, v of   sum_i plus_i |u.a_i + v.b_i| + minus_i |u.a_i - v.b_i| - F.u - H.v.
+
+It is convex in (u, v), and hard only because the spheres are not. What is found is a value that is
+reached; that nothing lies below it is no proof (`jaxleggett.enclosure` gives one).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import register_dataclass
+
+from ._numerics import dot, double_precision
+from .sphere import fibonacci, fibonacci_directions, random_rotation
+
+STARTS = 512
+"""Starts of a search."""
+
+LATTICE = 800
+"""Directions on each sphere of the lattice on which starts are looked for."""
+
+CROWD = 256
+"""Rows are filled up to a multiple of this, so that few shapes are compiled."""
+
+
+@register_dataclass
+@dataclass(frozen=True)
+class Prices:
+    """plus, minus (N,) >= 0 on setting pairs a, b (N, 3), and F, H (3,): the function at the head of this module."""
+
+    plus: Any
+    minus: Any
+    F: Any
+    H: Any
+    a: Any
+    b: Any
+
+    def at(self, u: Any, v: Any) -> Any:
+        """The function at u, v of shape (..., 3): (...)."""
+        x, y = u @ self.a.T, v @ self.b.T
+        return abs(x + y) @ self.plus + abs(x - y) @ self.minus - u @ self.F - v @ self.H
+
+    def padded(self) -> Prices:
+        """The same function with rows of price 0 added."""
+        short = -len(self.plus) % CROWD
+        if len(self.plus) <= CROWD // 4 or not short:
+            return self
+        plus, minus = (np.concatenate([x, np.zeros(short)]) for x in (self.plus, self.minus))
+        a, b = (np.concatenate([x, np.broadcast_to(x[:1], (short, 3))]) for x in (self.a, self.b))
+        return Prices(plus, minus, self.F, self.H, a, b)
+
+
+def search(
+    key: jax.Array,
+    prices: Prices,
+    u: np.ndarray | None = None,
+    v: np.ndarray | None = None,
+    *,
+    lattice: int = LATTICE,
+    starts: int = STARTS,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hidden vectors u, v (`starts`, 3) where the function is locally least, and its values, cheapest first.
+
+    Starts are the rows of `u`, `v` (the hidden vectors a model already uses, at most a quarter), then
+    the local minima over one randomly turned lattice of the least value over another, for either
+    party, then the cheapest others: a start in every basin rather than many in the deepest.
+    """
+    with double_precision():
+        prices = prices.padded()
+        lattice_u, lattice_v, price = (np.asarray(x) for x in _screen(key, prices, lattice))
+        near = _neighbours(lattice)
+        local = np.concatenate([p <= p[near].min(1) for p in np.split(price, 2)])
+        known = 0 if u is None else min(len(u), starts // 4)
+        chosen = np.lexsort((price, ~local))[: starts - known]
+        first_u, first_v = lattice_u[chosen], lattice_v[chosen]
+        if u is not None and v is not None and known:
+            first_u, first_v = np.concatenate([u[:known], first_u]), np.concatenate([v[:known], first_v])
+        found = descend(prices, first_u, first_v)
+        u, v, least = (np.asarray(x) for x in found)
+    order = np.argsort(least)
+    return u[order], v[order], least[order]
+
+
+@functools.lru_cache
+def _neighbours(num: int) -> np.ndarray:
+    """The seven nearest points of every point of a Fibonacci lattice, (num, 7)."""
+    points = fibonacci_directions(num)
+    return np.argsort(-(points @ points.T), axis=1)[:, 1:8]
+
+
+@functools.partial(jax.jit, static_argnames="num")
+def _screen(key: jax.Array, prices: Prices, num: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """For every u of a lattice the cheapest v of another, and the other way round: u, v (2 num, 3), prices (2 num,).
+
+    In single precision: it only chooses starts.
+    """
+    turns = [random_rotation(k) for k in jax.random.split(key)]
+    U, W = (fibonacci(jnp.arange(num), num) @ turn.T for turn in turns)
+    every = U @ prices.a.T, W @ prices.b.T, U @ prices.F, W @ prices.H, prices.plus, prices.minus
+    x, y, on_u, on_v, plus, minus = (z.astype(jnp.float32) for z in every)
+
+    def row(i: Any) -> Any:
+        return jnp.abs(x[i] + y) @ plus + jnp.abs(x[i] - y) @ minus - on_u[i] - on_v
+
+    price = jax.lax.map(row, jnp.arange(num), batch_size=8)
+    v, u = jnp.argmin(price, axis=1), jnp.argmin(price, axis=0)
+    return (
+        jnp.concatenate([U, U[u]]),
+        jnp.concatenate([W[v], W]),
+        jnp.concatenate([price.min(1), price.min(0)]),
+    )
+
+
+SMOOTHING = (0.1, 0.03, 0.03, 0.01)
+"""Width over which the corners are rounded at first, start by start. Rounded much wider, a function of
+many pairs has few minima left, and all starts would end in the same ones."""
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def descend(prices: Prices, u: Any, v: Any, steps: int = 48) -> tuple[Any, Any, Any]:
+    """Local minima of the function over S^2 x S^2.
+
+    From every start in u, v of shape (S, 3), in parallel: Newton steps in the tangent planes on
+    sqrt(x^2 + eps^2) in place of |x|, damped, while eps falls from `SMOOTHING` to 1e-11, so that a
+    start ends in a corner of the piecewise linear function to rounding. Returns u, v (S, 3) and the
+    values (S,) of the function itself.
+    """
+    a, b, F, H = prices.a, prices.b, prices.F, prices.H
+
+    def one(u: Any, v: Any, smoothing: Any) -> tuple[Any, Any, Any]:
+        def step(i: Any, state: Any) -> Any:
+            u, v, best_u, best_v, best = state
+            eps = smoothing * (1e-11 / smoothing) ** (i / steps)
+            (p, q), (r, s) = _tangents(u), _tangents(v)
+            rows_a = jnp.stack([a @ p, a @ q], axis=1)
+            rows_b = jnp.stack([b @ r, b @ s], axis=1)
+            gradient, hessian = jnp.zeros(4), jnp.zeros((4, 4))
+            radial_u, radial_v = -dot(F, u), -dot(H, v)
+            x, y = a @ u, b @ v
+            for weight, sign in ((prices.plus, 1), (prices.minus, -1)):
+                z = x + sign * y
+                root = jnp.sqrt(z * z + eps * eps)
+                rows = jnp.concatenate([rows_a, sign * rows_b], axis=1)
+                slope = weight * z / root
+                gradient += slope @ rows
+                hessian += (rows * (weight * eps * eps / root**3)[:, None]).T @ rows
+                radial_u += slope @ x
+                radial_v += sign * slope @ y
+            gradient -= jnp.stack([dot(F, p), dot(F, q), dot(H, r), dot(H, s)])
+            # Curvature of the sphere: moving by d shortens the vector itself by d^2/2.
+            hessian -= jnp.diag(jnp.stack([radial_u, radial_u, radial_v, radial_v]))
+            values, axes = jnp.linalg.eigh(hessian)
+            move = -axes @ ((axes.T @ gradient) / jnp.maximum(jnp.abs(values), 1e-12))
+            # No further than the scale on which the smoothed function is quadratic.
+            move = move * jnp.minimum(1.0, 4 * eps / jnp.maximum(jnp.linalg.norm(move), 1e-300))
+            u = _normalised(u + move[0] * p + move[1] * q)
+            v = _normalised(v + move[2] * r + move[3] * s)
+            now = prices.at(u, v)
+            better = now < best
+            return (
+                u,
+                v,
+                jnp.where(better, u, best_u),
+                jnp.where(better, v, best_v),
+                jnp.where(better, now, best),
+            )
+
+        start = (u, v, u, v, prices.at(u, v))
+        _, _, u, v, best = jax.lax.fori_loop(0, steps, step, start)
+        return u, v, best
+
+    return jax.vmap(one)(u, v, jnp.resize(jnp.array(SMOOTHING), len(u)))
+
+
+def _tangents(u: Any) -> tuple[Any, Any]:
+    """Two unit vectors orthogonal to `u` and to each other."""
+    helper = jnp.eye(3)[jnp.argmin(jnp.abs(u))]
+    p = _normalised(jnp.cross(u, helper))
+    return p, jnp.cross(u, p)
+
+
+def _normalised(x: Any) -> Any:
+    return x / jnp.sqrt(dot(x, x))
