@@ -1,0 +1,60 @@
+"""Searches for worst hidden vectors against brute force that shares no code with them."""
+
+import jax
+import numpy as np
+import oracles
+import pytest
+from scipy.optimize import minimize
+
+from jaxleggett.pricing import Prices, search
+
+
+def _prices(number, marginals, seed):
+    rng = np.random.default_rng(seed)
+    plus, minus = rng.exponential(size=(2, number)) * (rng.random((2, number)) < 0.6) / number
+    F, H = marginals * rng.normal(size=(2, 3))
+    return Prices(plus, minus, F, H, oracles.unit(rng, number), oracles.unit(rng, number))
+
+
+def _plain(p, u, v):
+    """The function at one u, v, term by term."""
+    pairs = zip(p.plus, p.minus, p.a, p.b, strict=True)
+    return sum(x * abs(u @ a + v @ b) + y * abs(u @ a - v @ b) for x, y, a, b in pairs) - u @ p.F - v @ p.H
+
+
+def _brute(p, rng):
+    """The least value of 100 000 random points, improved by Nelder-Mead from the best of them."""
+    x = rng.normal(size=(100_000, 6))
+    u, v = (y / np.linalg.norm(y, axis=1, keepdims=True) for y in np.split(x, 2, axis=1))
+    s, d = u @ p.a.T + v @ p.b.T, u @ p.a.T - v @ p.b.T
+    values = np.abs(s) @ p.plus + np.abs(d) @ p.minus - u @ p.F - v @ p.H
+
+    def function(x):
+        return _plain(p, x[:3] / np.linalg.norm(x[:3]), x[3:] / np.linalg.norm(x[3:]))
+
+    options = {"xatol": 1e-9, "fatol": 1e-11}
+    return min(minimize(function, x[k], method="Nelder-Mead", options=options).fun for k in np.argsort(values)[:3])
+
+
+@pytest.mark.parametrize("marginals", [0.0, 0.05])
+@pytest.mark.parametrize("number", [7, 30, 150])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_point_is_cheaper_than_what_a_search_finds(number, marginals, seed):
+    p = _prices(number, marginals, seed)
+    u, v, least = search(jax.random.key(seed), p)
+    assert (np.diff(least) >= 0).all()
+    assert _plain(p, u[0], v[0]) == pytest.approx(least[0], abs=1e-12)
+    np.testing.assert_allclose(p.at(u, v), least, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm([u, v], axis=2), 1, atol=1e-12)
+    assert least[0] <= _brute(p, np.random.default_rng(seed)) + 1e-9
+    # it ends in a corner, and another lattice ends in the same one
+    used = [np.abs(u[0] @ p.a.T + s * (v[0] @ p.b.T))[w > 0] for s, w in ((1, p.plus), (-1, p.minus))]
+    assert (np.concatenate(used) < 1e-9).sum() >= 2
+    assert search(jax.random.key(seed + 100), p)[2][0] == pytest.approx(least[0], abs=1e-9)
+
+
+def test_known_hidden_vectors_are_starts():
+    p = _prices(20, 0.05, 3)
+    u, v, least = search(jax.random.key(0), p)
+    _, _, again = search(jax.random.key(9), p, u[:1], v[:1], lattice=20, starts=4)
+    assert again[0] <= least[0] + 1e-12
