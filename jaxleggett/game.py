@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import jax
 import numpy as np
 
 from ._numerics import double_precision
+from .finite_model import Model
 from .inequality import LeggettInequality
-from .master import Master
+from .master import Bracket, Master
 from .pricing import Prices, search
 from .settings import SettingPairs
 from .sphere import sample_sphere
@@ -42,19 +42,6 @@ NO_GAIN = 1e-11
 
 SEARCHES_AGAIN = 4
 """Further searches, from other lattices, before an inequality is reported."""
-
-
-@dataclass(frozen=True)
-class Bracket:
-    """The two bounds, and what they rest on: atoms with weights, and an inequality (None for upper = 1)."""
-
-    lower: float
-    upper: float
-    weights: np.ndarray
-    u: np.ndarray
-    v: np.ndarray
-    inequality: LeggettInequality | None
-    status: str
 
 
 class _Pool:
@@ -87,13 +74,13 @@ class _Pool:
         F, H = -linear[:rank] @ self.basis_a, -linear[rank:] @ self.basis_b
         return V, weights, Prices(prices[:num], prices[num:], F, H, self.pairs.a, self.pairs.b), -normalisation
 
-    def model(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights and vectors of the atoms in use; with their opposites where that makes marginals vanish."""
+    def model(self, weights: np.ndarray) -> Model:
+        """The atoms in use; with their opposites where that makes marginals vanish."""
         used = np.flatnonzero(weights > 0)
         u, v, weights = self.u[used], self.v[used], weights[used]
         if not self.has_marginals:
             u, v, weights = np.concatenate([u, -u]), np.concatenate([v, -v]), np.concatenate([weights, weights]) / 2
-        return weights, u, v
+        return Model(weights, u, v)
 
 
 def _span(vectors: np.ndarray) -> np.ndarray:
@@ -149,7 +136,7 @@ def solve(
                 pool.add(*_distinct(u, v))
         except KeyboardInterrupt:
             status = "interrupted"
-    return Bracket(lower, cuts.upper, *pool.model(weights), cuts.inequality, status)
+    return Bracket(lower, cuts.upper, pool.model(weights) if lower > 0 else None, cuts.inequality, status)
 
 
 class _Cuts:

@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from ._checks import InputError, quoted
+from .finite_model import Axis, mean_modulus
 from .pricing import Prices, search
 from .settings import SettingPairs
 
@@ -61,16 +62,20 @@ class LeggettInequality:
         """
         f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
         inequality = cls(coefficients, a, b, f, h, bound=0.0)
-        return replace(inequality, bound=float(inequality.at(*inequality.worst(seed))))
+        u, v = inequality.worst(seed)
+        return replace(inequality, bound=float(inequality.at(u[None], v[None])[0]))
 
-    def at(self, u: Any, v: Any) -> np.ndarray:
-        """The left side at its largest for hidden vectors u, v of shape (..., 3).
+    def at(self, u: Any, v: Any, axis: Axis | None = None) -> np.ndarray:
+        """The left side at its largest for hidden vectors u, v of shape (K, 3): (K,).
 
-        sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, of shape (...).
+        sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, averaged over turns about `axis`.
         """
-        x, y = np.asarray(u) @ self.a.T, np.asarray(v) @ self.b.T
-        g = self.coefficients
-        return (np.abs(g) - np.abs(g) * np.abs(x - np.sign(g) * y) + self.alice * x + self.bob * y).sum(-1)
+        u, v, g = np.asarray(u), np.asarray(v), self.coefficients
+        modulus = mean_modulus(u, v, self.a, -np.sign(g)[:, None] * self.b, axis)
+        F, H = self.alice @ self.a, self.bob @ self.b
+        if axis is not None:
+            F, H = (F @ axis.alice) * axis.alice, (H @ axis.bob) * axis.bob
+        return np.abs(g).sum() - modulus @ np.abs(g) + u @ F + v @ H
 
     @property
     def prices(self) -> Prices:

@@ -14,11 +14,26 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from .finite_model import Model
+from .inequality import LeggettInequality
+
 TOLERANCE = 1e-10
 """Feasibility tolerance of the solver, primal and dual."""
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Two bounds on the largest compatible visibility, what shows them (None for 0 and 1), and how the search ended."""
+
+    lower: float
+    upper: float
+    model: Model | None
+    inequality: LeggettInequality | None
+    status: str
 
 
 class SolverError(RuntimeError):

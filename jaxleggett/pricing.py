@@ -26,6 +26,9 @@ from .sphere import fibonacci, fibonacci_directions, random_rotation
 STARTS = 512
 """Starts of a search."""
 
+STEPS = 48
+"""Newton steps from each start, enough to end in a corner to rounding."""
+
 LATTICE = 800
 """Directions on each sphere of the lattice on which starts are looked for."""
 
@@ -68,6 +71,7 @@ def search(
     *,
     lattice: int = LATTICE,
     starts: int = STARTS,
+    steps: int = STEPS,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hidden vectors u, v (`starts`, 3) where the function is locally least, and its values, cheapest first.
 
@@ -85,7 +89,7 @@ def search(
         first_u, first_v = lattice_u[chosen], lattice_v[chosen]
         if u is not None and v is not None and known:
             first_u, first_v = np.concatenate([u[:known], first_u]), np.concatenate([v[:known], first_v])
-        found = descend(prices, first_u, first_v)
+        found = descend(prices, first_u, first_v, steps)
         u, v, least = (np.asarray(x) for x in found)
     order = np.argsort(least)
     return u[order], v[order], least[order]
@@ -127,7 +131,7 @@ many pairs has few minima left, and all starts would end in the same ones."""
 
 
 @functools.partial(jax.jit, static_argnames="steps")
-def descend(prices: Prices, u: Any, v: Any, steps: int = 48) -> tuple[Any, Any, Any]:
+def descend(prices: Prices, u: Any, v: Any, steps: int = STEPS) -> tuple[Any, Any, Any]:
     """Local minima of the function over S^2 x S^2.
 
     From every start in u, v of shape (S, 3), in parallel: Newton steps in the tangent planes on
@@ -179,7 +183,7 @@ def descend(prices: Prices, u: Any, v: Any, steps: int = 48) -> tuple[Any, Any, 
         _, _, u, v, best = jax.lax.fori_loop(0, steps, step, start)
         return u, v, best
 
-    return jax.vmap(one)(u, v, jnp.resize(jnp.array(SMOOTHING), len(u)))
+    return jax.vmap(one)(u, v, jnp.resize(jnp.array(SMOOTHING), (len(u),)))
 
 
 def _tangents(u: Any) -> tuple[Any, Any]:

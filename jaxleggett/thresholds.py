@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ._checks import MAX_SEED, InputError, integer, quoted
+from .continuum import solve_everywhere
+from .finite_model import Axis, Model, Symmetry, mean_modulus
 from .game import solve
 from .inequality import LeggettInequality
+from .master import Bracket
 from .settings import SettingPairs
 from .states import TwoQubitState
+from .symmetry import CanonicalForm
 from .twirl import CRITICAL_ANGLE
 
 ROUNDING = 1e-9
 """How far the two bounds, and the conditions of a model, may be off by the solver's rounding."""
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A finite Leggett model: weights (K,), hidden vectors u, v (K, 3).
-
-    With a `symmetry` (a group such as `SO(3)`) the hidden vectors are averaged over its joint
-    rotations. The correlator at settings (a, b) interpolates between the two bounds of [B13 (5)].
-    """
-
-    weights: np.ndarray
-    u: np.ndarray
-    v: np.ndarray
-    symmetry: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain lists."""
-        return {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in vars(self).items()}
-
-    def excess(self, state: TwoQubitState, V: float, pairs: SettingPairs) -> float:
-        """By how much the model misses the state at visibility V: the largest breach of (P) in `jaxleggett.game`.
-
-        Zero or rounding where it reproduces all correlations at `pairs` with non-negative probabilities.
-        """
-        M_A, M_B, C = (V * np.asarray(x) for x in state.correlation(pairs.a, pairs.b))
-        x, y = self.u @ pairs.a.T, self.v @ pairs.b.T
-        breaches = (
-            np.abs(self.weights @ x - M_A),
-            np.abs(self.weights @ y - M_B),
-            self.weights @ np.abs(x + y) - 1 - C,
-            self.weights @ np.abs(x - y) - 1 + C,
-        )
-        return float(max(np.max(breach) for breach in breaches))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +41,8 @@ class Threshold:
     status: str
     certified: bool
     seconds: float
+    symmetry: Symmetry = None
+    """With all settings: what the model's hidden vectors, and the inequality's pairs, are averaged over."""
 
     def __post_init__(self) -> None:
         if not self.lower <= self.upper:
@@ -78,36 +51,53 @@ class Threshold:
     def check(self) -> None:
         """Prove both ends again, sharing no code with the solver; ArithmeticError says what fails.
 
-        Below: the model is a probability measure and obeys (P) at `lower`, to 1e-9. Above: 200 000
-        random pairs of hidden vectors and climbs from the best of them find none beyond the
-        inequality's bound, and the state reaches that bound at `upper`. With all settings (Werner
-        states) the proof in ball arithmetic is run again.
+        Below: the model is a probability measure and obeys (P) at `lower`, to 1e-9: at every pair, or with all
+        settings at 20 000 random pairs and wherever climbs from the worst of them end. Above: 200 000
+        random pairs of hidden vectors (20 000 with all settings) and climbs from the best of them find none
+        beyond the inequality's bound, and the state reaches that bound at `upper`. For Werner states the
+        proof in ball arithmetic is run again instead.
         """
-        if self.settings is None:
+        if self.symmetry == "SO(3)":
             from .certify import certify_werner
 
-            if (self.lower, self.upper) != certify_werner():
+            lower, upper = certify_werner()
+            s = np.linalg.norm(np.asarray(self.state.T), 2)
+            if self.inequality is not None and not (self.lower * s <= lower and self.upper * s >= upper):
                 raise ArithmeticError("the bracket is not the one that is proved")
             return
+        axis = self.symmetry if isinstance(self.symmetry, Axis) else None
+        tries = 200_000 if self.settings is not None else 20_000
         if self.model is not None:
             norms = np.linalg.norm(np.concatenate([self.model.u, self.model.v]), axis=1)
             if self.model.weights.min() < 0 or abs(self.model.weights.sum() - 1) > ROUNDING:
                 raise ArithmeticError("the model's weights are no probabilities")
             if np.abs(norms - 1).max() > ROUNDING:
                 raise ArithmeticError("the model's hidden vectors are no unit vectors")
-            excess = self.model.excess(self.state, self.lower, self.settings)
+            if self.settings is not None:
+                excess = self.model.excess(self.state, self.lower, self.settings)
+            else:
+                excess = self.model.excess(self.state, self.lower, SettingPairs(np.eye(3), np.eye(3)))
+                excess = max(excess, _highest(self._breach, tries))
             if excess > ROUNDING:
                 raise ArithmeticError(f"the model misses the state at the lower bound by {excess:.3g}")
         if self.inequality is not None:
-            highest = _highest(self.inequality)
-            if highest > self.inequality.bound:
-                raise ArithmeticError(f"hidden vectors reach {highest!r}, beyond the bound {self.inequality.bound!r}")
-            if abs(self.inequality.threshold(self.state) - self.upper) > ROUNDING:
+            cut = self.inequality
+            highest = _highest(lambda u, v: cut.at(u, v, axis), tries)
+            if highest > cut.bound:
+                raise ArithmeticError(f"hidden vectors reach {highest!r}, beyond the bound {cut.bound!r}")
+            if abs(cut.threshold(self.state) - self.upper) > ROUNDING:
                 raise ArithmeticError("the state does not reach the inequality's bound at the upper bound")
+
+    def _breach(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """E|u.a + v.b| - 1 - V C(a, b) of the model at settings a, b (N, 3): what must not be positive."""
+        assert self.model is not None
+        axis = self.symmetry if isinstance(self.symmetry, Axis) else None
+        C = np.einsum("ni,ij,nj->n", a, np.asarray(self.state.T), b)
+        return self.model.weights @ mean_modulus(self.model.u, self.model.v, a, b, axis) - 1 - self.lower * C
 
     def to_json(self) -> dict[str, Any]:
         """The fields of the command line's JSON answer, but for the state's name."""
-        symmetry = None if self.settings is not None else "SO(3)"
+        symmetry = None if self.symmetry is None else str(self.symmetry)
         return {
             "num_pairs": None if self.settings is None else len(self.settings),
             "lower": self.lower,
@@ -132,21 +122,21 @@ class Threshold:
         )
 
 
-def _highest(inequality: LeggettInequality, tries: int = 200_000, seed: int = 1) -> float:
-    """The largest left side that random hidden vectors and Nelder-Mead climbs from the best of them reach."""
+def _highest(function: Callable[[np.ndarray, np.ndarray], np.ndarray], tries: int, seed: int = 1) -> float:
+    """The largest value over pairs of unit vectors that random ones, and Nelder-Mead climbs from the best, reach."""
     from scipy.optimize import minimize
 
     rng = np.random.default_rng(seed)
     best: list[tuple[float, np.ndarray]] = []
     for _ in range(20):
         points = rng.normal(size=(tries // 20, 6))
-        values = inequality.at(_unit(points[:, :3]), _unit(points[:, 3:]))
+        values = function(_unit(points[:, :3]), _unit(points[:, 3:]))
         top = np.argsort(-values)[:3]
         best += [(float(values[i]), points[i]) for i in top]
     best = sorted(best, key=lambda found: -found[0])[:8]
 
     def down(x: np.ndarray) -> float:
-        return -float(inequality.at(_unit(x[None, :3]), _unit(x[None, 3:]))[0])
+        return -float(function(_unit(x[None, :3]), _unit(x[None, 3:]))[0])
 
     climbs = [minimize(down, x, method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12}).fun for _, x in best]
     return max(best[0][0], -min(climbs))
@@ -168,13 +158,13 @@ def threshold(
     """The largest V for which V (r_A, r_B, T) has a Leggett model at `settings`, bracketed.
 
     settings    setting pairs, a name that `SettingPairs.parse` knows, or `all` projective
-                measurements (Werner states: proved, docs/WERNER.md)
+                measurements (proved for Werner states, docs/WERNER.md; else numerical)
     tolerance   upper - lower to reach, above 0
     time_limit  seconds after which the bracket is returned as it is
     progress    is called with (lower, upper)
 
     V = 1 is the state itself: both bounds are at most 1. Raises InputError for bad arguments, and
-    `game.SolverError` if the linear programme fails.
+    `master.SolverError` if the linear programme fails.
     """
     started = time.monotonic()
     seed = integer("seed", seed, 0, MAX_SEED)
@@ -182,42 +172,59 @@ def threshold(
         raise InputError(f"tolerance must be a number above 0, but is {quoted(tolerance)}")
     if time_limit is not None and not time_limit > 0:
         raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(time_limit)}")
+    deadline = None if time_limit is None else started + time_limit
     if isinstance(settings, str) and settings == "all":
-        return replace(_all_settings(state), seconds=time.monotonic() - started)
-    pairs = SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
-    found = solve(state, pairs, tolerance, None if time_limit is None else started + time_limit, seed, progress)
+        found, certified, symmetry = _all_settings(state, tolerance, deadline, seed, progress)
+        pairs = None
+    else:
+        pairs = SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
+        found, certified, symmetry = solve(state, pairs, tolerance, deadline, seed, progress), False, None
     return Threshold(
         state=state,
         settings=pairs,
         lower=found.lower,
         upper=found.upper,
-        model=Model(found.weights, found.u, found.v) if found.lower > 0 else None,
+        model=found.model,
         inequality=found.inequality,
         status=found.status,
-        certified=False,
+        certified=certified,
         seconds=time.monotonic() - started,
+        symmetry=symmetry,
     )
 
 
-def _all_settings(state: TwoQubitState) -> Threshold:
-    """Werner states, all projective measurements: the interval proved in ball arithmetic."""
-    singlet = max(np.abs(state.r_A).max(), np.abs(state.r_B).max(), np.abs(state.T + np.eye(3)).max()) < 1e-12
-    if not singlet:
-        raise InputError("settings all is known for the state werner alone; give setting pairs for any other state")
+def _all_settings(
+    state: TwoQubitState,
+    tolerance: float,
+    deadline: float | None,
+    seed: int,
+    progress: Callable[[float, float], None] | None,
+) -> tuple[Bracket, bool, Symmetry]:
+    """The bracket for all settings, whether it is proved, and what its model and inequality are averaged over."""
+    form = CanonicalForm.of(state)
+    if form.kind != "SO(3)":
+        return solve_everywhere(form, tolerance, deadline, seed, progress), False, form.symmetry
+    return *_isotropic(form), "SO(3)"
+
+
+def _isotropic(form: CanonicalForm) -> tuple[Bracket, bool]:
+    """T = -s times a rotation: as the singlet (s = 1), whose interval is proved, at visibility s V.
+
+    For s < 1 the quotient is rounded outwards, but the state's own entries may be rounded: no proof.
+    """
     from .certify import certify_werner
 
     lower, upper = certify_werner()
+    s = float(form.s.mean())
+    T = form.frame_A @ form.frame_B.T
+    proved = bool((T == -np.eye(3)).all() and (form.s == 1).all())
+    if not proved:
+        lower, upper = lower / s * (1 - ROUNDING), upper / s * (1 + ROUNDING)
+    if np.linalg.det(T) > 0:
+        # T = +s is a state only up to s = 1/3, where it is separable.
+        lower = upper = 1.0
     z = np.array([[0.0, 0.0, 1.0]])
-    b = np.array([[np.sin(CRITICAL_ANGLE), 0.0, np.cos(CRITICAL_ANGLE)]])
-    bound = 1 - np.sin(CRITICAL_ANGLE / 2)
-    return Threshold(
-        state=state,
-        settings=None,
-        lower=lower,
-        upper=upper,
-        model=Model(np.ones(1), z, -z, symmetry="SO(3)"),
-        inequality=LeggettInequality(-np.ones(1), z, b, np.zeros(1), np.zeros(1), float(bound)),
-        status="converged",
-        certified=True,
-        seconds=0.0,
-    )
+    b = np.array([[-np.sin(CRITICAL_ANGLE), 0.0, -np.cos(CRITICAL_ANGLE)]]) @ T
+    bound = float(1 - np.sin(CRITICAL_ANGLE / 2))
+    cut = LeggettInequality(-np.ones(1), z, b, np.zeros(1), np.zeros(1), bound) if upper < 1 else None
+    return Bracket(min(lower, 1.0), min(upper, 1.0), Model(np.ones(1), z, z @ T, "SO(3)"), cut, "converged"), proved

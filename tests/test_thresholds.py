@@ -10,7 +10,8 @@ import jaxleggett as jl
 from jaxleggett import game, master
 from jaxleggett.inequality import LeggettInequality, published
 from jaxleggett.states import parse_state
-from jaxleggett.thresholds import Model, Threshold, threshold
+from jaxleggett.finite_model import Model
+from jaxleggett.thresholds import Threshold, threshold
 
 THREE_AXES = published(np.eye(3), np.eye(3)[[1, 2, 0]])
 

@@ -1,0 +1,236 @@
+"""All projective measurements on a state: hidden vectors and setting pairs generated together.
+
+With x = (u, v) and y = (a, b) in the frames of `CanonicalForm`, and K the kernel averaged over the state's
+symmetries, condition (P) of `jaxleggett.game` is
+
+    E_rho K(x, y) <= 1 + V C(y)   for every y,          E_rho L.x = V L.r   for the invariant marginals L.
+
+The linear programme over finite pools of x and y is no bound by itself: its weights may breach (P) at
+pairs outside the pool, its prices may ignore hidden vectors outside. So both pools grow, by the pairs that
+are breached most and the hidden vectors that are cheapest, and in every round
+
+  - a model whose worst breach is d becomes one that obeys (P) everywhere when mixed with independent,
+    evenly spread u and v (`noise`, for which E|x.y| <= NOISE_MEAN): at visibility V / (1 + d/(1 - NOISE_MEAN));
+  - prices whose cheapest hidden vectors cost m are the inequality sum prices C <= sum prices - m.
+
+Both are taken from averages over the rounds, which lie deeper inside than the corners that the
+simplex method ends in, and make new pairs and hidden vectors that serve for longer.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from ._numerics import double_precision
+from .continuum_search import AT_ONCE, AxialSearch, FullSearch, filled
+from .finite_model import Model
+from .inequality import LeggettInequality
+from .master import Bracket, Master
+from .sphere import icosahedron_axes
+from .symmetry import CanonicalForm, Kind, averaged_kernel
+
+MARGIN = 1e-8
+"""What searches may have missed, of a breach and relative to the prices."""
+
+MEMORY = 0.4
+"""Share of the average of earlier rounds in the point that a round looks at."""
+
+NOISE_MEAN = 0.72
+"""More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (0.698...)."""
+
+PATIENCE = 25
+"""Rounds without a closer bracket after which it is given up."""
+
+NEGLIGIBLE = 1e-4
+"""Weights and prices below this, relative to the largest, are left out."""
+
+
+def solve_everywhere(
+    form: CanonicalForm,
+    tolerance: float,
+    deadline: float | None = None,
+    seed: int = 0,
+    progress: Callable[[float, float], None] | None = None,
+) -> Bracket:
+    """Bracket the largest V for which the state has a Leggett model at all settings.
+
+    Ends as `converged`, `time_limit`, `interrupted`, or as `stalled` where rounds no longer help. Both
+    bounds rest on searches from many starts, which are no proof. Raises master.SolverError.
+    """
+    with double_precision():
+        return _Generation(form, seed).run(tolerance, deadline, progress)
+
+
+class _Generation:
+    """The two pools, their programme, and what the best rounds have shown."""
+
+    def __init__(self, form: CanonicalForm, seed: int) -> None:
+        self.form, self.key = form, jax.random.key(seed)
+        self.searcher = AxialSearch(form) if form.kind == "O(2)" else FullSearch(form)
+        self.L = form.invariants
+        self.master = Master(self.L @ form.marginals)
+        self.x, self.y = self.searcher.first(self.key)
+        self.C = form.correlator(self.y)
+        self.master.add_pairs(np.zeros((len(self.y), 0)), self.C)
+        self.master.add_hidden(self._kernel(self.x, self.y), self.L @ self.x.T)
+        self.lower, self.upper = 0.0, 1.0
+        # What shows them: hidden vectors, weights, V and noise; pairs, prices, F and bound.
+        self.best_below: tuple[np.ndarray, np.ndarray, float, float] | None = None
+        self.best_above: tuple[np.ndarray, np.ndarray, np.ndarray, float] | None = None
+
+    def _kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """K (M, K) of pairs y (M, 6) and hidden vectors x (K, 6)."""
+        all_x, all_y = filled(x)[0], filled(y)[0]
+        return np.asarray(_matrix(self.form.kind, self.form.group, all_x, all_y))[: len(y), : len(x)]
+
+    def run(self, tolerance: float, deadline: float | None, progress: Callable[[float, float], None] | None) -> Bracket:
+        """Grow both pools until the bounds meet."""
+        status = "time_limit"
+        centre: list[np.ndarray] = []
+        gaps: list[float] = []
+        try:
+            for round_ in range(1, 10**6):
+                if deadline is not None and time.monotonic() > deadline:
+                    break
+                V, weights, prices, _, linear = self.master.solve()
+                scale = max(prices.sum() + np.abs(linear).sum(), 1e-300)
+                now = [np.array([V]), weights, prices / scale, linear / scale]
+                centre = _averaged(centre, now) if centre else now
+                key = jax.random.fold_in(self.key, round_)
+                known_x, known_y = self.x[_heaviest(weights)], self.y[_heaviest(prices)]
+                new_y = self._below(key, float(centre[0][0]), centre[1], known_y)
+                new_x = self._above(key, centre[2], centre[3], known_x)
+                if progress:
+                    progress(self.lower, self.upper)
+                if self.upper - self.lower <= tolerance:
+                    # What is going to be reported is searched again, and harder.
+                    self._settle(jax.random.fold_in(key, 1), known_x, known_y)
+                    if self.upper - self.lower <= tolerance:
+                        status = "converged"
+                        break
+                gaps.append(self.upper - self.lower)
+                if len(gaps) > PATIENCE and gaps[-1] == gaps[-PATIENCE]:
+                    status = "stalled"
+                    break
+                self._grow(new_x, new_y)
+        except KeyboardInterrupt:
+            status = "interrupted"
+        model = inequality = None
+        if self.best_below is not None:
+            x, weights, _, noise = self.best_below
+            model = _model(self.form, x, weights, noise)
+        if self.best_above is not None:
+            inequality = _inequality(self.form, *self.best_above)
+        return Bracket(self.lower, self.upper, model, inequality, status)
+
+    def _below(self, key: jax.Array, V: float, weights: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """The model of these weights, mixed with noise until it obeys (P) everywhere; pairs at which it did not."""
+        # With marginals every weight counts, or the averages would miss them.
+        used = np.flatnonzero(weights > (0.0 if len(self.L) else NEGLIGIBLE * weights.max()))
+        x, weights = self.x[used], weights[used] / weights[used].sum()
+        y, breach = self.searcher.breaches(key, x, weights, V, known)
+        lower = V * (1 - _noise(breach))
+        if lower > self.lower:
+            self.lower, self.best_below = lower, (x, weights, V, _noise(breach))
+        return y
+
+    def _above(self, key: jax.Array, prices: np.ndarray, linear: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """The inequality of these prices; the hidden vectors that bound it."""
+        F = -self.L.T @ linear
+        if prices.max() <= 0 and np.abs(F).max() <= 0:
+            # V = 1, and nothing in the way: no inequality to look for.
+            return self.x[:0]
+        used = np.flatnonzero(prices >= NEGLIGIBLE * prices.max())
+        y, prices = self.y[used], prices[used]
+        x, cost = self.searcher.cheapest(key, y, prices, F, known)
+        upper, bound = self._threshold(y, prices, F, cost)
+        if upper < self.upper:
+            self.upper, self.best_above = upper, (y, prices, F, bound)
+        return x
+
+    def _threshold(self, y: np.ndarray, prices: np.ndarray, F: np.ndarray, cost: np.ndarray) -> tuple[float, float]:
+        """The visibility at which the state reaches the inequality of these prices, and its bound."""
+        bound = float(prices.sum() - cost[0] + MARGIN * (prices.sum() + np.abs(F).sum()))
+        value = float(F @ self.form.marginals - prices @ self.form.correlator(y))
+        return (bound / value if value > 0 else np.inf), bound
+
+    def _settle(self, key: jax.Array, known_x: np.ndarray, known_y: np.ndarray) -> None:
+        """Search the best model's breaches, and the best inequality's bound, again and harder; correct both."""
+        if self.best_below is not None:
+            x, weights, V, noise = self.best_below
+            _, breach = self.searcher.breaches(key, x, weights, V, known_y, hard=True)
+            noise = max(noise, _noise(breach))
+            self.lower, self.best_below = V * (1 - noise), (x, weights, V, noise)
+        if self.best_above is not None:
+            y, prices, F, _ = self.best_above
+            _, cost = self.searcher.cheapest(key, y, prices, F, known_x, hard=True)
+            upper, bound = self._threshold(y, prices, F, cost)
+            if upper > self.upper:
+                self.upper, self.best_above = min(upper, 1.0), (y, prices, F, bound) if upper < 1 else None
+
+    def _grow(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Put hidden vectors and pairs into the pools."""
+        C = self.form.correlator(y)
+        self.master.add_pairs(self._kernel(self.x, y), C)
+        self.y, self.C = np.concatenate([self.y, y]), np.concatenate([self.C, C])
+        if len(x):
+            self.master.add_hidden(self._kernel(x, self.y), self.L @ x.T)
+            self.x = np.concatenate([self.x, x])
+
+
+def _noise(breach: np.ndarray) -> float:
+    """The share of noise that makes up for a breach of (P)."""
+    worst = max(0.0, float(breach[0])) + MARGIN
+    return worst / (1 - NOISE_MEAN + worst)
+
+
+def _averaged(centre: list[np.ndarray], now: list[np.ndarray]) -> list[np.ndarray]:
+    """The running averages; entries that are new in this round were 0 before."""
+    longer = [np.concatenate([c, np.zeros(len(n) - len(c))]) for c, n in zip(centre, now, strict=True)]
+    return [MEMORY * c + (1 - MEMORY) * n for c, n in zip(longer, now, strict=True)]
+
+
+def _heaviest(weights: np.ndarray) -> np.ndarray:
+    """Numbers of the heaviest entries in use, over and over until they are `AT_ONCE`."""
+    return np.resize(np.argsort(-weights)[: max(1, np.count_nonzero(weights))], AT_ONCE)
+
+
+@functools.partial(jax.jit, static_argnames="kind")
+def _matrix(kind: Kind, group: Any, x: Any, y: Any) -> jax.Array:
+    return jax.lax.map(lambda one: averaged_kernel(kind, group, x, one), y, batch_size=16)
+
+
+def _model(form: CanonicalForm, x: np.ndarray, weights: np.ndarray, noise: float) -> Model:
+    """The model in the state's own frames, discrete symmetries and noise written out."""
+    number = len(form.group)
+    x, weights = form.images(x), np.tile(weights, number) / number
+    vertices = np.concatenate([icosahedron_axes(), -icosahedron_axes()])
+    i, j = (k.ravel() for k in np.indices((12, 12)))
+    x = np.concatenate([x, np.hstack([vertices[i], vertices[j]])])
+    weights = np.concatenate([(1 - noise) * weights, np.full(144, noise / 144)])
+    if len(form.invariants) == 0:
+        x, weights = np.concatenate([x, -x]), np.tile(weights, 2) / 2
+    return Model(weights, *form.outside(x), symmetry=form.symmetry)
+
+
+def _inequality(
+    form: CanonicalForm, y: np.ndarray, prices: np.ndarray, F: np.ndarray, bound: float
+) -> LeggettInequality:
+    """The inequality of the prices in the state's own frames, discrete symmetries written out.
+
+    -sum prices C + F.(E[u], E[v]) <= bound, where F is spread over the pairs' own settings.
+    """
+    number = len(form.group)
+    y, prices = form.images(y), np.tile(prices, number) / number
+    bloch = np.zeros((6, 2 * len(y)))
+    bloch[:3, : len(y)], bloch[3:, len(y) :] = y[:, :3].T, y[:, 3:].T
+    shares = np.linalg.lstsq(form.invariants @ bloch, form.invariants @ F, rcond=None)[0]
+    a, b = form.outside(y)
+    alice, bob = np.split(shares, 2)
+    return LeggettInequality(-prices, a, b, alice, bob, bound)

@@ -1,0 +1,240 @@
+"""Searches over all settings and all hidden vectors, by the symmetry of a state.
+
+Two questions, for x = (u, v) and y = (a, b) in the frames of `CanonicalForm` and its averaged kernel K:
+
+    breaches    pairs y at which sum_k w_k K(x_k, y) - V C(y) - 1 is largest
+    cheapest    hidden vectors x at which sum_i p_i K(x, y_i) - F.x is least
+
+Both classes answer both, from many starts; that nothing better exists is no proof.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .pricing import Prices, search
+from .sphere import fibonacci_directions, sample_sphere
+from .symmetry import CanonicalForm, averaged_kernel
+
+NEAR = 0.02
+"""Points closer than this in every component are one point to the pools."""
+
+AT_ONCE = 64
+"""Most pairs, and most hidden vectors, that join in one round."""
+
+SUPPORT = 256
+"""Hidden vectors and pairs in use are filled up to a multiple of this, so that few shapes are compiled."""
+
+HIDDEN, PAIRS = 200, 200
+"""Hidden vectors and pairs of each kind to begin with, without an axis of symmetry."""
+
+
+def filled(points: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Points, and weights that are 0 where points were added to fill up."""
+    weights = np.zeros(len(points)) if weights is None else weights
+    more = -len(points) % SUPPORT
+    return (
+        np.concatenate([points, np.broadcast_to(points[:1], (more, points.shape[1]))]),
+        np.concatenate([weights, np.zeros(more)]),
+    )
+
+
+def _distinct(form: CanonicalForm, points: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first of the points, sorted by value, of which none is near another or an image of it."""
+    order = np.argsort(values)
+    points, values = form.gauged(points[order]), values[order]
+    chosen: list[int] = []
+    images = np.zeros((0, 6))
+    for i, point in enumerate(points):
+        if len(images) == 0 or np.abs(images - point).max(1).min() > NEAR:
+            chosen.append(i)
+            mine = form.gauged(form.images(point[None]))
+            images = np.concatenate([images, mine, form.gauged(-mine)])
+        if len(chosen) == AT_ONCE:
+            break
+    return points[chosen], values[chosen]
+
+
+class AxialSearch:
+    """Searches where turns about an axis are averaged over: three angles a point, by Newton's method."""
+
+    def __init__(self, form: CanonicalForm) -> None:
+        self.form = form
+
+    def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        """A coarse grid of all angles, for both pools."""
+        points = np.asarray(_vectors(_angles(8, 5)))
+        return points, points
+
+    def breaches(
+        self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
+        y, value = self._least(x, weights, -1.0, V * self.form.s, np.zeros(6), known, hard)
+        return y, -value - 1
+
+    def cheapest(
+        self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
+        return self._least(y, prices, 1.0, np.zeros(3), F, known, hard)
+
+    def _least(
+        self,
+        points: np.ndarray,
+        weights: np.ndarray,
+        sign: float,
+        s: np.ndarray,
+        F: np.ndarray,
+        known: np.ndarray,
+        hard: bool,
+    ) -> Any:
+        points, weights = filled(points, weights)
+        arguments = (self.form.group, points, weights, sign, s, F)
+        grid = _angles(32, 17) if hard else _angles(20, 11)
+        starts = np.concatenate([_three_angles(known), grid[np.argsort(_axial_values(grid, *arguments))]])
+        found, value = _axial_newton(starts[: (8 if hard else 2) * AT_ONCE], *arguments, steps=40 if hard else 12)
+        return _distinct(self.form, np.asarray(_vectors(found)), np.asarray(value))
+
+
+def _angles(polar: int, azimuth: int) -> np.ndarray:
+    """A grid of polar angles of both vectors, and of the azimuth between them: (N, 3)."""
+    p, q = ((np.arange(n) + 0.5) / n * np.pi for n in (polar, azimuth))
+    return np.stack(np.meshgrid(p, p, q, indexing="ij"), -1).reshape(-1, 3)
+
+
+def _vectors(angles: Any) -> jax.Array:
+    """Two unit vectors, stacked (..., 6), at polar angles and an azimuth between them (..., 3)."""
+    p, q, azimuth = jnp.moveaxis(jnp.asarray(angles), -1, 0)
+    zero = jnp.zeros_like(p)
+    parts = (jnp.sin(p), zero, jnp.cos(p), jnp.sin(q) * jnp.cos(azimuth), jnp.sin(q) * jnp.sin(azimuth), jnp.cos(q))
+    return jnp.stack(parts, axis=-1)
+
+
+def _three_angles(points: np.ndarray) -> np.ndarray:
+    """The angles of points (N, 6)."""
+    first, second = points[:, :3], points[:, 3:]
+    azimuth = np.arctan2(second[:, 1], second[:, 0]) - np.arctan2(first[:, 1], first[:, 0])
+    polar = (np.arctan2(np.hypot(z[:, 0], z[:, 1]), z[:, 2]) for z in (first, second))
+    return np.stack([*polar, azimuth], axis=1)
+
+
+def _axial_objective(angles: Any, group: Any, points: Any, weights: Any, sign: Any, s: Any, F: Any) -> Any:
+    z = _vectors(angles)
+    kernel = averaged_kernel("O(2)", group, points, z)
+    return sign * (weights @ kernel) + jnp.sum(z[:3] * s * z[3:]) - F @ z
+
+
+@jax.jit
+def _axial_values(angles: Any, *arguments: Any) -> jax.Array:
+    return jax.lax.map(lambda one: _axial_objective(one, *arguments), angles, batch_size=64)
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def _axial_newton(angles: Any, *arguments: Any, steps: int = 12) -> tuple[jax.Array, jax.Array]:
+    """Local minima from every start: Newton steps on |curvature|, longer or shorter as they succeed."""
+
+    def function(z: Any) -> Any:
+        return _axial_objective(z, *arguments)
+
+    def one(z: Any) -> tuple[Any, Any]:
+        def step(_: Any, state: Any) -> Any:
+            z, value, damping = state
+            curvature, axes = jnp.linalg.eigh(jax.hessian(function)(z))
+            move = -axes @ ((axes.T @ jax.grad(function)(z)) / (jnp.abs(curvature) + damping))
+            move = move * jnp.minimum(1, 0.3 / jnp.maximum(jnp.linalg.norm(move), 1e-300))
+            there = function(z + move)
+            better = there < value
+            return (
+                jnp.where(better, z + move, z),
+                jnp.where(better, there, value),
+                jnp.where(better, damping / 4, damping * 8),
+            )
+
+        return jax.lax.fori_loop(0, steps, step, (z, function(z), jnp.array(1e-2)))[:2]
+
+    return jax.vmap(one)(angles)
+
+
+class FullSearch:
+    """Searches over S^2 x S^2, with the discrete symmetries written out."""
+
+    def __init__(self, form: CanonicalForm) -> None:
+        self.form = form
+
+    def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors u = v and others near and far; pairs b = -a turned by about a radian, and random ones.
+
+        In the canonical frames C(a, -a) < 0, so that the strongest pairs lie near b = -a, and u near v serves them.
+        """
+        u = fibonacci_directions(HIDDEN)
+        near, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 1), (2, HIDDEN)))
+        x = np.concatenate([np.hstack([u, u]), np.hstack([u, _unit(u + near)]), np.hstack([u, far])])
+        a, turn, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 2), (3, PAIRS)))
+        y = np.concatenate([np.hstack([a, -_unit(a + 0.7 * turn)]), np.hstack([a, far])])
+        return x, y
+
+    def breaches(
+        self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
+        number = len(self.form.group)
+        x, weights = filled(self.form.images(x), np.tile(weights, number) / number)
+        effort = {"starts": 1024, "tries": 65536, "steps": 200} if hard else {}
+        y, value = _climb(key, known, x, weights, V * self.form.s, **effort)
+        y, value = _distinct(self.form, np.asarray(y), -np.asarray(value))
+        return y, -value - 1
+
+    def cheapest(
+        self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
+        number = len(self.form.group)
+        y, prices = filled(self.form.images(y), np.tile(prices, number) / number)
+        asked = Prices(prices, np.zeros_like(prices), F[:3], F[3:], y[:, :3], y[:, 3:])
+        effort = {} if hard else {"lattice": 400, "starts": 2 * AT_ONCE, "steps": 24}
+        u, v, least = search(key, asked, known[:, :3], known[:, 3:], **effort)
+        return _distinct(self.form, np.hstack([u, v]), least)
+
+
+@functools.partial(jax.jit, static_argnames=("starts", "tries", "steps"))
+def _climb(
+    key: Any, known: Any, x: Any, weights: Any, s: Any, starts: int = 256, tries: int = 8192, steps: int = 60
+) -> tuple[jax.Array, jax.Array]:
+    """Local maxima over pairs y = (a, b) of sum weights |x.y| - sum s a b, from `known`, and from the best of many.
+
+    For one party's setting alone the function is convex, so going to the unit vector along its gradient,
+    party by party, never lowers it; the steps end where both have arrived.
+    """
+    a, b = sample_sphere(key, (2, tries))
+    U, W = x[:, :3], x[:, 3:]
+
+    def value(y: Any) -> Any:
+        return weights @ jnp.abs(x @ y) - jnp.sum(y[:3] * s * y[3:])
+
+    def one(y: Any) -> tuple[Any, Any]:
+        def step(_: Any, y: Any) -> Any:
+            a = _along(U.T @ (weights * jnp.sign(x @ y)) - s * y[3:])
+            y = jnp.concatenate([a, y[3:]])
+            b = _along(W.T @ (weights * jnp.sign(x @ y)) - s * a)
+            return jnp.concatenate([a, b])
+
+        y = jax.lax.fori_loop(0, steps, step, y)
+        return y, value(y)
+
+    random = jnp.concatenate([a, b], axis=1)
+    best = jnp.argsort(-jax.lax.map(value, random, batch_size=256))[: starts - len(known)]
+    return jax.lax.map(one, jnp.concatenate([known, random[best]]), batch_size=64)
+
+
+def _along(z: Any) -> Any:
+    return z / jnp.sqrt(jnp.sum(z * z))
+
+
+def _unit(z: np.ndarray) -> np.ndarray:
+    return z / np.linalg.norm(z, axis=-1, keepdims=True)
