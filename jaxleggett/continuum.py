@@ -110,7 +110,8 @@ class _Generation:
                     progress(self.lower, self.upper)
                 if self.upper - self.lower <= tolerance:
                     # What is going to be reported is searched again, and harder.
-                    self._settle(jax.random.fold_in(key, 1), known_x, known_y)
+                    more_x, more_y = self._settle(jax.random.fold_in(key, 1), known_x, known_y)
+                    new_x, new_y = np.concatenate([new_x, more_x]), np.concatenate([new_y, more_y])
                     if self.upper - self.lower <= tolerance:
                         status = "converged"
                         break
@@ -160,19 +161,24 @@ class _Generation:
         value = float(F @ self.form.marginals - prices @ self.form.correlator(y))
         return (bound / value if value > 0 else np.inf), bound
 
-    def _settle(self, key: jax.Array, known_x: np.ndarray, known_y: np.ndarray) -> None:
-        """Search the best model's breaches, and the best inequality's bound, again and harder; correct both."""
+    def _settle(self, key: jax.Array, known_x: np.ndarray, known_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Search the best model's breaches, and the best inequality's bound, again and harder; correct both.
+
+        Returns the hidden vectors and pairs that were found.
+        """
+        new_x, new_y = np.zeros((2, 0, 6))
         if self.best_below is not None:
             x, weights, V, noise = self.best_below
-            _, breach = self.searcher.breaches(key, x, weights, V, known_y, hard=True)
+            new_y, breach = self.searcher.breaches(key, x, weights, V, known_y, hard=True)
             noise = max(noise, _noise(breach))
             self.lower, self.best_below = V * (1 - noise), (x, weights, V, noise)
         if self.best_above is not None:
             y, prices, F, _ = self.best_above
-            _, cost = self.searcher.cheapest(key, y, prices, F, known_x, hard=True)
+            new_x, cost = self.searcher.cheapest(key, y, prices, F, known_x, hard=True)
             upper, bound = self._threshold(y, prices, F, cost)
             if upper > self.upper:
                 self.upper, self.best_above = min(upper, 1.0), (y, prices, F, bound) if upper < 1 else None
+        return new_x, new_y
 
     def _grow(self, x: np.ndarray, y: np.ndarray) -> None:
         """Put hidden vectors and pairs into the pools."""

@@ -94,11 +94,17 @@ class AxialSearch:
         known: np.ndarray,
         hard: bool,
     ) -> Any:
+        from scipy.ndimage import minimum_filter
+
         points, weights = filled(points, weights)
         arguments = (self.form.group, points, weights, sign, s, F)
-        grid = _angles(32, 17) if hard else _angles(20, 11)
-        starts = np.concatenate([_three_angles(known), grid[np.argsort(_axial_values(grid, *arguments))]])
-        found, value = _axial_newton(starts[: (8 if hard else 2) * AT_ONCE], *arguments, steps=40 if hard else 12)
+        shape = (32, 32, 17) if hard else (20, 20, 11)
+        grid = _angles(*shape[1:])
+        value = np.asarray(_axial_values(grid, *arguments))
+        # A start in every basin that the grid shows, then the best others.
+        local = value == minimum_filter(value.reshape(shape), 3).ravel()
+        starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
+        found, value = _axial_newton(starts[: (4 if hard else 2) * AT_ONCE], *arguments, steps=25 if hard else 12)
         return _distinct(self.form, np.asarray(_vectors(found)), np.asarray(value))
 
 
