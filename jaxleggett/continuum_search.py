@@ -143,26 +143,34 @@ def _axial_values(angles: Any, *arguments: Any) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnames="steps")
 def _axial_newton(angles: Any, *arguments: Any, steps: int = 12) -> tuple[jax.Array, jax.Array]:
-    """Local minima from every start: Newton steps on |curvature|, longer or shorter as they succeed."""
+    """Local minima from every start: the better of a Newton step on |curvature| and a step down the gradient.
+
+    Both grow and shrink as they succeed. The kernel is once differentiable only: where the curvature is
+    infinite Newton's step is none, and the gradient goes on.
+    """
 
     def function(z: Any) -> Any:
         return _axial_objective(z, *arguments)
 
     def one(z: Any) -> tuple[Any, Any]:
         def step(_: Any, state: Any) -> Any:
-            z, value, damping = state
+            z, value, damping, rate = state
+            gradient = jax.grad(function)(z)
             curvature, axes = jnp.linalg.eigh(jax.hessian(function)(z))
-            move = -axes @ ((axes.T @ jax.grad(function)(z)) / (jnp.abs(curvature) + damping))
-            move = move * jnp.minimum(1, 0.3 / jnp.maximum(jnp.linalg.norm(move), 1e-300))
-            there = function(z + move)
-            better = there < value
+            newton = -axes @ ((axes.T @ gradient) / (jnp.abs(curvature) + damping))
+            newton = newton * jnp.minimum(1, 0.3 / jnp.maximum(jnp.linalg.norm(newton), 1e-300))
+            down = -rate * gradient
+            by_newton, by_gradient = function(z + newton), function(z + down)
+            move = jnp.where(by_newton < by_gradient, newton, down)
+            there = jnp.minimum(by_newton, by_gradient)
             return (
-                jnp.where(better, z + move, z),
-                jnp.where(better, there, value),
-                jnp.where(better, damping / 4, damping * 8),
+                jnp.where(there < value, z + move, z),
+                jnp.minimum(there, value),
+                damping * jnp.where(by_newton < value, 0.25, 8),
+                rate * jnp.where(by_gradient < value, 2, 0.25),
             )
 
-        return jax.lax.fori_loop(0, steps, step, (z, function(z), jnp.array(1e-2)))[:2]
+        return jax.lax.fori_loop(0, steps, step, (z, function(z), jnp.array(1e-2), jnp.array(0.3)))[:2]
 
     return jax.vmap(one)(angles)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import json
 import os
 import shutil
 import subprocess
@@ -42,6 +43,8 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
 
 # Changes that make no difference, by module, function and change, and why.
 CLAMPED = "JAX clamps an index beyond the end"
+ANY_NEGATIVE = "any negative length of an axis is inferred"
+UNROLLED = "how many hidden vectors one step takes"
 EQUIVALENT = {
     ("correlation", "probabilities", "x * y  ->  x / y"): "y is +1 or -1",
     ("states", "_correlation", "3  ->  4"): f"{CLAMPED}, and dot reads three components",
@@ -53,6 +56,38 @@ EQUIVALENT = {
     ("models", "quadrature", "-1  ->  +1"): "the last axis of two",
     ("models", "quadrature", "3  ->  4"): f"{CLAMPED}, and dot reads three components",
     ("models", "quadrature", "2  ->  3"): CLAMPED,
+    (
+        "models",
+        "lattice",
+        "index.astype(float)[:, None] * step + shift  ->  index.astype(float)[:, None] * step - shift",
+    ): ("a random shift either way"),
+    ("models", "lattice", "3  ->  4"): CLAMPED,
+    ("models", "lattice_error", "0  ->  1"): "all three arrays are of one length",
+    ("models", "at", "2  ->  3"): "ends a search early whose answer is an error by then",
+    ("models", "mixture", "joint.ravel() / joint.sum()  ->  joint.ravel() * joint.sum()"): "the sum is 1 to rounding",
+    ("models", "mixture", "1  ->  2"): ANY_NEGATIVE,
+    ("sphere", "fibonacci", "1  ->  2"): "turns of a whole circle",
+    ("sphere", "fibonacci", "index * GOLDEN  ->  index / GOLDEN"): "1/g = 1 + g: the same modulo 1",
+    ("sphere", "rotated_half_fibonacci", "1  ->  2"): "turns of a whole circle",
+    ("sphere", "rotated_half_fibonacci", "jnp.asarray(index) * GOLDEN  ->  jnp.asarray(index) / GOLDEN"): (
+        "1/g = 1 + g: the same modulo 1"
+    ),
+    ("sphere", "_rotated", "-1  ->  +1"): "the last axis of two",
+    ("sphere", "orthogonal_axes", "2  ->  3"): "what counts as vanished, in roundings",
+    ("sphere", "orthogonal_axes", "4  ->  5"): "what counts as vanished, in roundings",
+    ("sphere", "octant_rule", "12  ->  13"): "one node more than needed",
+    ("sphere", "octant_rule", "1  ->  2"): ANY_NEGATIVE,
+    ("sphere", "equatorial_directions", "-1  ->  +1"): "the last axis of two",
+    ("sphere", "icosahedron_axes", "1 + np.sqrt(5)  ->  1 - np.sqrt(5)"): "the conjugate gives an icosahedron too",
+    ("inspection", "at_visibility", "-1  ->  +1"): "the last of two ends",
+    ("inspection", "at_visibility", "0.0  ->  1.0"): "both ends are the same there",
+    ("kernels", "chunk_sums", "512  ->  513"): UNROLLED,
+    ("kernels", "chunk_sums", "pairs >= 512  ->  pairs < 512"): UNROLLED,
+    ("kernels", "chunk_sums", "4  ->  5"): UNROLLED,
+    ("kernels", "chunk_sums", "most + 1  ->  most - 1"): UNROLLED,
+    ("kernels", "chunk_sums", "1  ->  2"): UNROLLED,
+    ("kernels", "quadrature_averages", "64  ->  65"): "how many pairs are worked through together",
+    ("verification", "_rows_of_block", "1  ->  2"): "components beyond the third, which dot does not read",
 }
 
 # What a mutant does not touch is compiled once for all of them.
@@ -96,10 +131,17 @@ def _mutate(node: ast.AST) -> str | None:
     return f"{before}  ->  {ast.unparse(node)}"
 
 
+def _missed(module: str) -> set[tuple[int, str, str]]:
+    """Line, function and change of what the last report of a module lists."""
+    report = json.loads((ROOT / "results" / "mutation" / module / "report.json").read_text())
+    return {(miss["line"], miss["function"], miss["change"]) for miss in report["not_noticed"]}
+
+
 def main() -> None:
     """Make the mutants, run the tests on each, report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"some of {', '.join(PLAN)}")
+    parser.add_argument("--missed", action="store_true", help="only what the last report lists as not noticed")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     modules = arguments.modules or list(PLAN)
@@ -146,6 +188,9 @@ def main() -> None:
             for module in modules
             for mutant in mutants((ROOT / "jaxleggett" / f"{module}.py").read_text(), PLAN[module][0])
         ]
+        total = {module: sum(job[0] == module for job in jobs) for module in modules}
+        if arguments.missed:
+            jobs = [job for job in jobs if (job[1], job[2], job[3]) in _missed(job[0])]
         with ThreadPoolExecutor(arguments.workers) as pool:
             outcome = list(pool.map(noticed, jobs))
 
@@ -158,7 +203,7 @@ def main() -> None:
         survived += sum(miss["equivalent"] is None for miss in missed)
         folder = ROOT / "results" / "mutation" / module
         folder.mkdir(parents=True, exist_ok=True)
-        results.write_json(folder / "report.json", {"mutants": len(mine), "not_noticed": missed})
+        results.write_json(folder / "report.json", {"mutants": total[module], "not_noticed": missed})
         command = ["python", "scripts/mutate.py", *sys.argv[1:]]
         results.write_json(folder / results.META, results.provenance(command, seconds=time.time() - started))
     print(f"\n{len(jobs)} mutants, {survived} survived that make a difference")

@@ -129,6 +129,41 @@ def test_white_noise_hidden_vectors_are_uniform_and_independent(lattice):
     np.testing.assert_allclose((u**2).T @ v**2 / len(u), 1 / 9, atol=0.01)
 
 
+def test_white_noise_lattice_steps_by_powers_of_the_root_of_x5_x_1():
+    root = max(x.real for x in np.roots([1, 0, 0, 0, -1, -1]) if abs(x.imag) < 1e-12)
+    with jax.enable_x64(True):
+        u, v = (np.asarray(x) for x in jl.WhiteNoiseModel().lattice(KEY, jnp.arange(9), 9))
+    cylinder = [np.stack([(1 - w[:, 2]) / 2, np.arctan2(w[:, 1], w[:, 0]) / (2 * np.pi)], 1) for w in (u, v)]
+    steps = np.diff(np.concatenate(cylinder, axis=1), axis=0) % 1
+    np.testing.assert_allclose(steps, np.tile(root ** -np.arange(1.0, 5.0), (8, 1)), atol=1e-12)
+
+
+def _no_bias(u, v, weights):
+    """Averages of u, of v and of u v^T all vanish."""
+    u, v, weights = (np.asarray(x) for x in (u, v, weights))
+    assert weights.sum() == pytest.approx(1)
+    for average in (weights @ u, weights @ v, (weights[:, None] * u).T @ v):
+        np.testing.assert_allclose(average, 0, atol=1e-7)
+
+
+def test_quadrature_and_atoms_without_bias():
+    a, b = _pair(0.7, np.random.default_rng(0))
+    _no_bias(*jl.WhiteNoiseModel().quadrature(jnp.asarray(a), jnp.asarray(b)))
+    weights, u, v = _rotated_box().atoms()
+    _no_bias(u, v, weights)
+    weights, u, v = jl.GreatCircleModel(a).atoms()
+    np.testing.assert_allclose(weights, [0.5, 0.5])
+    np.testing.assert_allclose(u, [a, -a], atol=1e-6)
+    np.testing.assert_array_equal(u, v)
+
+
+def test_targets_and_errors_of_lattices():
+    np.testing.assert_array_equal(jl.WhiteNoiseModel().target.T, np.zeros((3, 3)))
+    np.testing.assert_array_equal(jl.GreatCircleModel().target.T, -np.eye(3))
+    assert jl.SeparableModel().lattice_error(12) == 0.5
+    assert jl.GreatCircleModel().lattice_error(4) == 0.5
+
+
 def test_white_noise_is_a_product():
     u, v, a, b = oracles.unit(RNG, 4)
     want = [(1 + x * np.dot(u, a)) * (1 + y * np.dot(v, b)) / 4 for x, y in oracles.SIGNS]

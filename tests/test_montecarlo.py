@@ -34,11 +34,11 @@ def _naive(V, u, a, b):
 
 
 @pytest.mark.parametrize(("method", "half"), [("mc", False), ("rqmc", False), ("rqmc", True)])
-@pytest.mark.parametrize("samples", [3, 1000, 20000])
+@pytest.mark.parametrize("samples", [3, 1000, 20000, (5, 3, 20)])
 def test_sums_against_numpy_on_the_same_hidden_vectors(method, half, samples):
     pairs = jl.SettingPairs.random(13, seed=2)
     V = (0.3, 0.95)
-    plan = Plan.of(samples, method, half)
+    plan = Plan(method, *samples, half) if isinstance(samples, tuple) else Plan.of(samples, method, half)
     found = average(KEY, [jl.WernerModel(x) for x in V], pairs.a, pairs.b, plan)
     u, v, w = _all_hidden(jl.WernerModel(0.3), plan)
     np.testing.assert_array_equal(u, -v)
@@ -60,6 +60,15 @@ def test_sums_against_numpy_on_the_same_hidden_vectors(method, half, samples):
                 for o in range(4):
                     want = np.cov(batches[e, :, k, o], batches[f, :, k, o])[0, 1] / plan.batches
                     assert found.covariance[e, f, o, k] == pytest.approx(want, rel=1e-7, abs=1e-30)
+
+
+def test_the_chunks_of_a_rotation_are_one_lattice():
+    plan, model = Plan("rqmc", 2, 3, 20), jl.WernerModel(0.5)
+    u, _, _ = _all_hidden(model, plan)
+    with jax.enable_x64(True):
+        for rotation in range(2):
+            whole, _ = model.lattice(jax.random.fold_in(KEY, rotation), np.arange(60), 60)
+            np.testing.assert_allclose(u[rotation], whole, atol=1e-15)
 
 
 def test_half_a_lattice_is_taken_for_even_correlators_alone():

@@ -120,6 +120,8 @@ def test_lattice_error_falls_like_n_to_the_minus_five_quarters():
         (lambda u: abs(u[:, 0] * u[:, 1]), 2 / (3 * np.pi)),
         (lambda u: abs(u[:, 2]) * u[:, 0] ** 2, 1 / 8),
         (lambda u: u[:, 0] * abs(u[:, 1]), 0),
+        (lambda u: u[:, 1], 0),
+        (lambda u: u[:, 2] * u[:, 0] ** 2, 0),
     ],
 )
 def test_octant_rule_is_exact(function, exact):
@@ -138,6 +140,14 @@ def test_axes_follow_difference_and_sum(angle):
     np.testing.assert_allclose(axes[0] * np.linalg.norm(a - b), a - b, atol=1e-14)
     np.testing.assert_allclose(axes[1] * np.linalg.norm(a + b), a + b, atol=1e-14)
     assert np.linalg.det(axes) == pytest.approx(1)
+
+
+def test_axes_of_equal_settings_are_complete():
+    with jax.enable_x64(True):
+        for a in oracles.unit(np.random.default_rng(6), 30):
+            axes = np.asarray(sphere.orthogonal_axes(a, a))
+            np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-14)
+            np.testing.assert_allclose(axes[1], a, atol=1e-14)
 
 
 def test_equatorial_directions():

@@ -8,9 +8,9 @@ from scipy.optimize import linprog
 
 import jaxleggett as jl
 from jaxleggett import game, master
+from jaxleggett.finite_model import Model
 from jaxleggett.inequality import LeggettInequality, published
 from jaxleggett.states import parse_state
-from jaxleggett.finite_model import Model
 from jaxleggett.thresholds import Threshold, threshold
 
 THREE_AXES = published(np.eye(3), np.eye(3)[[1, 2, 0]])

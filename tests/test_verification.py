@@ -235,6 +235,16 @@ def test_a_scan_is_the_sum_of_its_rows():
         assert row.min_probability >= alone.min_probability - 1e-15
 
 
+def test_rounding_has_a_floor():
+    z = np.array([[0.0, 0.0, 1.0]])
+    rounding = 8 * np.finfo(float).eps
+    row = jl.verify(jl.SeparableModel(np.ones(1), z, z), jl.SettingPairs(z, z), method="mc", samples=100).rows[0]
+    assert (row.max_standard_error, row.max_z) == (rounding, 0)
+    judge = verification._Judge(None, 1, None, rounding)
+    assert judge.negative(-16.1 * rounding)
+    assert not judge.negative(-15.9 * rounding)
+
+
 def test_blocks_of_pairs_are_judged_as_one(monkeypatch):
     whole = jl.verify(jl.WernerModel, "random:50", [0.5, 0.9], samples=2000)
     monkeypatch.setattr(verification, "PAIRS_AT_ONCE", 7)
