@@ -76,6 +76,10 @@ class _Generation:
         self.L = form.invariants
         self.master = Master(self.L @ form.marginals)
         self.x, self.y = self.searcher.first(self.key)
+        if min(lengths := [np.linalg.norm(r) for r in (form.r_A, form.r_B)]) > 0:
+            # The only hidden vectors of a product state, which no grid has.
+            own = np.concatenate([form.r_A / lengths[0], form.r_B / lengths[1]])
+            self.x = np.concatenate([self.x, own[None]])
         self.C = form.correlator(self.y)
         self.master.add_pairs(np.zeros((len(self.y), 0)), self.C)
         self.master.add_hidden(self._kernel(self.x, self.y), self.L @ self.x.T)

@@ -62,7 +62,8 @@ class Threshold:
 
             lower, upper = certify_werner()
             s = np.linalg.norm(np.asarray(self.state.T), 2)
-            if self.inequality is not None and not (self.lower * s <= lower and self.upper * s >= upper):
+            wrong = (self.lower, self.upper) != (lower, upper) if self.certified else False
+            if wrong or (self.inequality is not None and not (self.lower * s <= lower and self.upper * s >= upper)):
                 raise ArithmeticError("the bracket is not the one that is proved")
             return
         axis = self.symmetry if isinstance(self.symmetry, Axis) else None

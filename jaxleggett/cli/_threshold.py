@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     metavar="SETTINGS|all",
     default="all",
     show_default=True,
-    help="all (Werner states only), random:N, grid:N, equatorial:N, icosahedron or a CSV file.",
+    help="all, random:N, grid:N, equatorial:N, icosahedron or a CSV file.",
 )
 @click.option("--tolerance", type=Positive(), default=1e-4, show_default=True, help="Distance of the bounds to reach.")
 @click.option("--time-limit", type=Positive(), metavar="SECONDS", help="Return the bracket as it is after this long.")
