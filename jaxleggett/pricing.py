@@ -6,7 +6,7 @@ those at which a Leggett inequality reaches its bound, is
     least over unit u, v of   sum_i plus_i |u.a_i + v.b_i| + minus_i |u.a_i - v.b_i| - F.u - H.v.
 
 It is convex in (u, v), and hard only because the spheres are not. What is found is a value that is
-reached; that nothing lies below it is no proof (`jaxleggett.enclosure` gives one).
+reached; that nothing lies below it is no proof (`jaxleggett.bounds` gives one).
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import numpy as np
 
 from . import __version__
 from ._checks import InputError, quoted
+from .inequality import LeggettInequality
 from .thresholds import Threshold
 from .verification import Verification
 
@@ -117,6 +118,19 @@ def save_verification(result: Verification, folder: Path, command: Sequence[str]
     plot_verification(result, folder / "verification.png")
     facts = {name: value for name, value in report.items() if name != "visibilities"} | {"seed": result.seed}
     write_json(folder / META, provenance(command or sys.argv, **facts))
+
+
+def read_inequality(path: str) -> LeggettInequality:
+    """The inequality of a JSON file; InputError where there is none, or one that is averaged over a symmetry."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"inequality {quoted(path)} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"inequality {path} must be JSON, but is not: {error}") from None
+    if isinstance(content, dict) and content.get("symmetry") is not None:
+        raise InputError(f"inequality {path} must have finitely many pairs, but is averaged over {content['symmetry']}")
+    return LeggettInequality.from_json(content)
 
 
 def save_threshold(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from .settings import SettingPairs
 from .states import TwoQubitState
 from .symmetry import CanonicalForm
 from .twirl import CRITICAL_ANGLE
+
+UNIT_ROUNDOFF = 2.0**-53
 
 ROUNDING = 1e-9
 """How far the two bounds, and the conditions of a model, may be off by the solver's rounding."""
@@ -86,7 +89,7 @@ class Threshold:
             highest = _highest(lambda u, v: cut.at(u, v, axis), tries)
             if highest > cut.bound:
                 raise ArithmeticError(f"hidden vectors reach {highest!r}, beyond the bound {cut.bound!r}")
-            if abs(cut.threshold(self.state) - self.upper) > ROUNDING:
+            if abs(min(cut.threshold(self.state), 1.0) - self.upper) > ROUNDING:
                 raise ArithmeticError("the state does not reach the inequality's bound at the upper bound")
 
     def _breach(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -154,6 +157,7 @@ def threshold(
     tolerance: float = 1e-4,
     time_limit: float | None = None,
     seed: int = 0,
+    certify: bool = False,
     progress: Callable[[float, float], None] | None = None,
 ) -> Threshold:
     """The largest V for which V (r_A, r_B, T) has a Leggett model at `settings`, bracketed.
@@ -162,6 +166,8 @@ def threshold(
                 measurements (proved for Werner states, docs/WERNER.md; else numerical)
     tolerance   upper - lower to reach, above 0
     time_limit  seconds after which the bracket is returned as it is
+    certify     prove both bounds at finitely many settings (docs/CERTIFICATES.md); they move apart by a
+                fraction of the tolerance
     progress    is called with (lower, upper)
 
     V = 1 is the state itself: both bounds are at most 1. Raises InputError for bad arguments, and
@@ -169,17 +175,21 @@ def threshold(
     """
     started = time.monotonic()
     seed = integer("seed", seed, 0, MAX_SEED)
-    if not (np.isfinite(tolerance) and tolerance > 0):
-        raise InputError(f"tolerance must be a number above 0, but is {quoted(tolerance)}")
-    if time_limit is not None and not time_limit > 0:
-        raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(time_limit)}")
+    _check_effort(tolerance, time_limit)
     deadline = None if time_limit is None else started + time_limit
-    if isinstance(settings, str) and settings == "all":
+    everywhere = isinstance(settings, str) and settings == "all"
+    if certify and everywhere and CanonicalForm.of(state).kind != "SO(3)":
+        raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
+    if everywhere:
         found, certified, symmetry = _all_settings(state, tolerance, deadline, seed, progress)
         pairs = None
     else:
         pairs = SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
-        found, certified, symmetry = solve(state, pairs, tolerance, deadline, seed, progress), False, None
+        # Half the tolerance is left to the proof.
+        share = tolerance / 2 if certify else tolerance
+        found, certified, symmetry = solve(state, pairs, share, deadline, seed, progress), False, None
+        if certify:
+            found, certified = _certified(state, pairs, found, tolerance, deadline)
     return Threshold(
         state=state,
         settings=pairs,
@@ -191,6 +201,90 @@ def threshold(
         certified=certified,
         seconds=time.monotonic() - started,
         symmetry=symmetry,
+    )
+
+
+def _check_effort(tolerance: float, time_limit: float | None) -> None:
+    if not (np.isfinite(tolerance) and tolerance > 0):
+        raise InputError(f"tolerance must be a number above 0, but is {quoted(tolerance)}")
+    if time_limit is not None and not time_limit > 0:
+        raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(time_limit)}")
+
+
+def _certified(
+    state: TwoQubitState, pairs: SettingPairs, found: Bracket, tolerance: float, deadline: float | None
+) -> tuple[Bracket, bool]:
+    """The bracket with both ends proved, as docs/CERTIFICATES.md describes, and whether that was possible."""
+    lower, upper, cut = 0.0, 1.0, None
+    if found.model is not None:
+        model = found.model
+        rounding = 4 * (len(model.weights) + 10) * UNIT_ROUNDOFF
+        breach, miss = max(model.excess(state, found.lower, pairs), 0.0), 0.0
+        for vectors, r, settings in ((model.u, state.r_A, pairs.a), (model.v, state.r_B, pairs.b)):
+            # Only the part in the span of the settings is ever measured.
+            _, lengths, axes = np.linalg.svd(settings, full_matrices=False)
+            seen = axes[lengths > ROUNDING * lengths[0]]
+            miss = max(miss, float(np.linalg.norm(seen @ (model.weights @ vectors - found.lower * np.asarray(r)))))
+        miss += rounding
+        lower = max(0.0, found.lower * (1 - 3 * (breach + rounding + miss) - miss))
+    if found.inequality is not None:
+        cut, upper = _proved(found.inequality, state, tolerance / 4, deadline)
+    return Bracket(lower, min(upper, 1.0), found.model, cut if upper < 1 else None, found.status), True
+
+
+def _proved(
+    inequality: LeggettInequality, state: TwoQubitState, tolerance: float, deadline: float | None
+) -> tuple[LeggettInequality, float]:
+    """The inequality with a proved bound, and a visibility above which the state is proved to break it.
+
+    That is within `tolerance` of the best unless time runs out; infinite if the state never breaks it.
+    """
+    from .bounds import enclose
+
+    size = np.abs(inequality.coefficients).sum()
+    total = size + np.abs(inequality.alice).sum() + np.abs(inequality.bob).sum()
+    # The value is a sum of N terms of three products: off by less than this.
+    value = inequality.value(state) - 4 * (len(inequality.coefficients) + 10) * UNIT_ROUNDOFF * total
+    limit = None if deadline is None else max(1.0, deadline - time.monotonic())
+    bound = enclose(inequality, tolerance * max(value, 1e-3 * total) / size, time_limit=limit).bound
+    upper = math.nextafter(bound / value, math.inf) if value > 0 else math.inf
+    return replace(inequality, bound=bound), upper
+
+
+def prove(
+    inequality: LeggettInequality,
+    state: TwoQubitState,
+    *,
+    tolerance: float = 1e-5,
+    time_limit: float | None = None,
+    certify: bool = True,
+    seed: int = 0,
+) -> Threshold:
+    """What an inequality shows about a state: the visibility above which it is broken, its bound computed anew.
+
+    With `certify` the bound is proved, otherwise it is what a search from many starts finds. The
+    `lower` bound of the result is 0: an inequality alone gives none.
+    """
+    started = time.monotonic()
+    _check_effort(tolerance, time_limit)
+    pairs = SettingPairs(inequality.a, inequality.b)
+    if certify:
+        deadline = None if time_limit is None else started + time_limit
+        cut, upper = _proved(inequality, state, tolerance, deadline)
+    else:
+        i = inequality
+        cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed)
+        upper = cut.threshold(state)
+    return Threshold(
+        state=state,
+        settings=pairs,
+        lower=0.0,
+        upper=min(upper, 1.0),
+        model=None,
+        inequality=cut if upper < 1 else None,
+        status="converged",
+        certified=certify,
+        seconds=time.monotonic() - started,
     )
 
 

@@ -257,6 +257,30 @@ def test_threshold_at_finitely_many_settings(run, tmp_path):
     assert run("threshold", "--out", folder)[0] == 2
 
 
+def test_an_inequality_is_proved_again_from_its_file(run, tmp_path):
+    folder = tmp_path / "out"
+    code, out, _ = run("threshold", "--settings", "random:20", "--certify", "--json", "--out", folder)
+    first = json.loads(out)
+    assert (code, first["certified"]) == (0, True)
+    file = folder / "inequality.json"
+    code, out, _ = run("threshold", "--inequality", file, "--certify", "--json", "--tolerance", "1e-5")
+    again = json.loads(out)
+    assert (code, again["certified"], again["lower"], again["model"]) == (0, True, 0.0, None)
+    assert again["upper"] == pytest.approx(first["upper"], abs=1e-4)
+    code, out, _ = run("threshold", "--inequality", file)
+    assert code == 0
+    assert "an inequality that this state breaks above" in out
+    for text, message in (
+        ("{", "must be JSON, but is not"),
+        ("{}", "an inequality must have the field coefficients"),
+        (json.dumps({**first["inequality"], "symmetry": "SO(3)"}), "is averaged over SO(3)"),
+    ):
+        file.write_text(text)
+        code, out, err = run("threshold", "--inequality", file)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -264,7 +288,9 @@ def test_threshold_at_finitely_many_settings(run, tmp_path):
         (("--tolerance", "nan"), "--tolerance must be a number above 0"),
         (("--time-limit", "-1"), "--time-limit must be a number above 0"),
         (("--state", "wernr"), "state must be werner, bell-diagonal"),
-        (("--state", "pure:0.3"), "settings all is known for the state werner alone"),
+        (("--state", "pure:0.3", "--certify"), "certify needs finitely many settings, or the state werner"),
+        (("--inequality", "nowhere.json"), "inequality 'nowhere.json' cannot be read: No such file"),
+        (("--inequality", "x", "--settings", "all"), "--settings must be left out with --inequality"),
         (("--precision", "single"), "--precision must be double"),
     ],
 )

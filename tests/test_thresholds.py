@@ -11,7 +11,7 @@ from jaxleggett import game, master
 from jaxleggett.finite_model import Model
 from jaxleggett.inequality import LeggettInequality, published
 from jaxleggett.states import parse_state
-from jaxleggett.thresholds import Threshold, threshold
+from jaxleggett.thresholds import Threshold, prove, threshold
 
 THREE_AXES = published(np.eye(3), np.eye(3)[[1, 2, 0]])
 
@@ -281,3 +281,27 @@ def test_a_bracket_prints_itself():
     assert "proved by directed rounding" in text
     assert isinstance(threshold(jl.werner(), "all"), Threshold)
     assert isinstance(THREE_AXES, LeggettInequality)
+
+
+@pytest.mark.parametrize("theta", [np.pi / 4, 0.6])
+def test_both_ends_are_proved_on_demand(theta):
+    state, pairs = jl.pure(theta), jl.SettingPairs.random(24, seed=6)
+    found = threshold(state, pairs, tolerance=1e-4, certify=True)
+    assert found.certified
+    assert found.upper - found.lower <= 1e-4
+    numerical = threshold(state, pairs, tolerance=1e-6)
+    assert found.lower <= numerical.lower + 1e-6
+    assert found.upper >= numerical.upper - 1e-9
+    found.check()
+    if found.inequality is not None:
+        again = prove(found.inequality, state, tolerance=1e-5)
+        assert (again.certified, again.lower, again.model) == (True, 0.0, None)
+        assert found.upper - 1e-4 <= again.upper <= found.upper + 1e-5
+        searched = prove(found.inequality, state, certify=False)
+        assert not searched.certified
+        assert searched.upper == pytest.approx(again.upper, abs=2e-5)
+
+
+def test_nothing_is_proved_at_all_settings_of_other_states():
+    with pytest.raises(jl.InputError, match="certify needs finitely many settings"):
+        threshold(jl.pure(0.6), "all", certify=True)

@@ -25,18 +25,24 @@ if TYPE_CHECKING:
 @click.option(
     "--settings",
     metavar="SETTINGS|all",
-    default="all",
-    show_default=True,
-    help="all, random:N, grid:N, equatorial:N, icosahedron or a CSV file.",
+    help="all [default], random:N, grid:N, equatorial:N, icosahedron or a CSV file.",
 )
 @click.option("--tolerance", type=Positive(), default=1e-4, show_default=True, help="Distance of the bounds to reach.")
 @click.option("--time-limit", type=Positive(), metavar="SECONDS", help="Return the bracket as it is after this long.")
+@click.option("--certify", is_flag=True, help="Prove both bounds at finitely many settings, rounding included.")
+@click.option(
+    "--inequality",
+    metavar="FILE",
+    help="Only bound this inequality (as --out writes it) anew, and say what it shows about the state.",
+)
 @shared_options
 def threshold(
     state: str,
-    settings: str,
+    settings: str | None,
     tolerance: float,
     time_limit: float | None,
+    certify: bool,
+    inequality: str | None,
     seed: int,
     as_json: bool,
     out: str | None,
@@ -54,7 +60,10 @@ def threshold(
 
     if precision != "double":
         raise InputError("--precision must be double for threshold, whose bounds need it")
+    if inequality is not None and settings is not None:
+        raise InputError("--settings must be left out with --inequality, which has its own")
     target = states.parse_state(state)
+    given = None if inequality is None else results.read_inequality(inequality)
     history: list[tuple[float, float]] = []
     with results.claimed(out, results.THRESHOLD_FILES, force) as folder:
         with progress_bar("closing the bracket") as progress:
@@ -66,9 +75,11 @@ def threshold(
                     share = math.log(max(upper - lower, tolerance)) / math.log(min(tolerance, 0.5))
                     progress(min(1.0, max(0.0, share)))
 
-            result = thresholds.threshold(
-                target, settings, tolerance=tolerance, time_limit=time_limit, seed=seed, progress=closing
-            )
+            effort = {"tolerance": tolerance, "time_limit": time_limit, "certify": certify, "seed": seed}
+            if given is not None:
+                result = thresholds.prove(given, target, **effort)
+            else:
+                result = thresholds.threshold(target, settings or "all", **effort, progress=closing)
         answer = {"state": state, **result.to_json(), "seed": seed}
         if folder is not None:
             results.save_threshold(result, answer, history, folder, command_line())
