@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._checks import InputError
     from .correlation import correlation_bounds, probabilities
     from .experiment import simulate_counts
+    from .inequality import LeggettInequality
     from .models import (
         CRITICAL_VISIBILITY,
         GreatCircleModel,
@@ -30,16 +31,19 @@ if TYPE_CHECKING:
     from .settings import SettingPairs
     from .sphere import sample_sphere
     from .states import TwoQubitState, bell_diagonal, pure, werner
+    from .thresholds import Threshold, threshold
     from .verification import Verification, verify
 
 _HOMES = {
     "CRITICAL_VISIBILITY": "models",
     "GreatCircleModel": "models",
     "InputError": "_checks",
+    "LeggettInequality": "inequality",
     "LeggettModel": "models",
     "PRBoxModel": "models",
     "SeparableModel": "models",
     "SettingPairs": "settings",
+    "Threshold": "thresholds",
     "TwoQubitState": "states",
     "Verification": "verification",
     "WernerModel": "models",
@@ -50,6 +54,7 @@ _HOMES = {
     "pure": "states",
     "sample_sphere": "sphere",
     "simulate_counts": "experiment",
+    "threshold": "thresholds",
     "verify": "verification",
     "werner": "states",
 }
@@ -58,10 +63,12 @@ __all__ = [
     "CRITICAL_VISIBILITY",
     "GreatCircleModel",
     "InputError",
+    "LeggettInequality",
     "LeggettModel",
     "PRBoxModel",
     "SeparableModel",
     "SettingPairs",
+    "Threshold",
     "TwoQubitState",
     "Verification",
     "WernerModel",
@@ -72,6 +79,7 @@ __all__ = [
     "pure",
     "sample_sphere",
     "simulate_counts",
+    "threshold",
     "verify",
     "werner",
 ]

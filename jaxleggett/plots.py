@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -102,4 +102,41 @@ def plot_threshold(result: Threshold, history: Sequence[tuple[float, float]], pa
     right.set_title("settings and hidden vectors")
     if right.collections:
         right.legend(loc="lower center", bbox_to_anchor=(0.5, -0.22), ncols=4)
+    figure.savefig(path, dpi=120)
+
+
+def plot_phase_diagrams(content: dict[str, Any], path: Path) -> None:
+    """Brackets of pure and Bell-diagonal states, and how far below 1 those of pure states are, down to small theta."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    lines: dict[str, list[dict[str, float]]] = {}
+    for name, point in content["points"].items():
+        lines.setdefault(name.partition(":")[0], []).append(point)
+    figure = Figure(figsize=(11, 3.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 3)
+    certified = np.array([(point["theta"], point["upper"]) for point in content["certified_pure"]])
+    for place, line, label in ((0, "pure", "theta of the pure state"), (1, "edge", "s"), (1, "diagonal", "s")):
+        points = sorted(lines[line], key=lambda point: point["place"])
+        x, lower, upper = (np.array([point[key] for point in points]) for key in ("place", "lower", "upper"))
+        name = {"edge": "T = diag(-1, -s, -s)", "diagonal": "T = -s", "pure": "bracket, numerical"}[line]
+        # The brackets are narrower than a line: their ends are drawn as one band with a mark.
+        axes[place].fill_between(x, lower, upper, alpha=0.5)
+        axes[place].plot(x, (lower + upper) / 2, ".-", label=name)
+        axes[place].set_xlabel(label)
+    axes[0].plot(*certified[certified[:, 0] > 0.01].T, "--", color="tab:red", label="certified upper bound")
+    small = [point for point in lines["pure"] if point["place"] > 0]
+    theta = np.array([point["place"] for point in small])
+    for key, style in (("lower", "v"), ("upper", "^")):
+        axes[2].loglog(theta, [1 - point[key] for point in small], style, ms=5, color="tab:blue", label=f"1 - {key}")
+    axes[2].loglog(certified[:, 0], 1 - certified[:, 1], "--", color="tab:red", label="1 - certified upper bound")
+    axes[2].set_xlabel("theta of the pure state")
+    axes[2].set_ylabel("1 - V")
+    axes[0].set_ylabel("largest compatible visibility V")
+    for plot in axes:
+        plot.legend(fontsize=8)
+    for plot in axes[:2]:
+        plot.axhline(CRITICAL_VISIBILITY, ls=":", lw=1, color="black")
+    figure.suptitle("All projective measurements", fontsize=11)
     figure.savefig(path, dpi=120)
