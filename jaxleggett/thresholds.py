@@ -115,7 +115,8 @@ class Threshold:
 
     def __str__(self) -> str:
         where = "all settings" if self.settings is None else f"{len(self.settings)} setting pairs"
-        proved = "proved by directed rounding" if self.certified else "numerical"
+        proof = "proved by directed rounding" if self.settings is None else "proved, rounding included"
+        proved = proof if self.certified else "numerical"
         atoms = "none" if self.model is None else f"{len(self.model.weights)} pairs of hidden vectors"
         cut = "none needed" if self.inequality is None else f"{np.count_nonzero(self.inequality.coefficients)} terms"
         return (

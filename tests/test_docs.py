@@ -47,6 +47,11 @@ def test_the_readme_gives_the_two_commands_of_the_set_up():
     assert ".venv/bin/pip install -e '.[test]' && .venv/bin/pytest" in readme
 
 
+@pytest.mark.parametrize("program", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S))
+def test_the_programs_of_the_readme_run(program):
+    exec(program, {})
+
+
 def test_links_between_documents_lead_somewhere():
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
