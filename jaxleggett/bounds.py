@@ -70,18 +70,19 @@ def enclose(
     time_limit: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Enclosure:
-    """Enclose the largest left side of `inequality` over u, v in S^2 x S^2, to `tolerance` times sum |g_i|.
+    """Enclose the largest left side of `inequality` over u, v in S^2 x S^2.
 
-    `time_limit` in seconds; `progress` is told how many boxes are left.
+    To `tolerance` times sum |g_i| + |f_i| + |h_i|. `time_limit` in seconds; `progress` is told how many boxes are left.
     """
     started = time.monotonic()
     used = (inequality.coefficients != 0) | (inequality.alice != 0) | (inequality.bob != 0)
     g, f, h = (x[used] for x in (inequality.coefficients, inequality.alice, inequality.bob))
     a, b = inequality.a[used], inequality.b[used]
     size = float(np.abs(g).sum())
+    total = size + float(np.abs(f).sum() + np.abs(h).sum())
     maps, defect = _symmetries(g, f, h, a, b)
     # docs/CERTIFICATES.md, (2): more than rounding can do in sums of this length.
-    rounding = 64 * (len(g) + 20) * 2.0**-53 * (size + np.abs(f).sum() + np.abs(h).sum()) + defect
+    rounding = 64 * (len(g) + 20) * 2.0**-53 * total + defect
     terms = (np.abs(g), np.where(g < 0, 1.0, -1.0), f @ a, h @ b, a, b)
 
     cells = _Cells(maps)
@@ -99,7 +100,7 @@ def enclose(
             count += len(boxes)
             incumbent = min(incumbent, values.min())
             # Each box is dropped at a target that never rises, so the last target holds for all of them.
-            open_ = bounds < incumbent - tolerance * size
+            open_ = bounds < incumbent - tolerance * total
             lowest = min(lowest, bounds[~open_].min(initial=np.inf))
             if progress:
                 progress(int(open_.sum()))
@@ -108,7 +109,7 @@ def enclose(
         bound=float(size - lowest + rounding),
         reached=float(size - incumbent),
         boxes=count,
-        converged=bool(lowest >= incumbent - tolerance * size),
+        converged=bool(lowest >= incumbent - tolerance * total),
         seconds=time.monotonic() - started,
     )
 
@@ -203,6 +204,7 @@ def _bound_one(terms: tuple[Any, ...], u: Any, r: Any, v: Any, q: Any) -> tuple[
     rows = jnp.concatenate([a @ P, sign[:, None] * (b @ Q)], axis=1)
     x0 = a @ u + sign * (b @ v)
     linear = jnp.concatenate([F @ P, H @ Q])
+    scale = jnp.sum(size) + jnp.sqrt(F @ F) + jnp.sqrt(H @ H)
     z, best, value = jnp.zeros(4), -jnp.inf, jnp.inf
     for width in WIDTHS:
         x, rounded = x0 + rows @ z, width * (r + q)
@@ -212,7 +214,7 @@ def _bound_one(terms: tuple[Any, ...], u: Any, r: Any, v: Any, q: Any) -> tuple[
         here_u, here_v = _unit(u + P @ z[:2]), _unit(v + Q @ z[2:])
         value = jnp.minimum(value, size @ jnp.abs(a @ here_u + sign * (b @ here_v)) - F @ here_u - H @ here_v)
         curvature = (rows * (size * (jnp.abs(x) < rounded) / rounded)[:, None]).T @ rows
-        z = z - jnp.linalg.solve(curvature + 1e-3 * jnp.sum(size) * jnp.eye(4), slope @ rows - linear)
+        z = z - jnp.linalg.solve(curvature + 1e-3 * scale * jnp.eye(4), slope @ rows - linear)
         z = jnp.concatenate([_within(z[:2], r), _within(z[2:], q)])
     return best, value
 

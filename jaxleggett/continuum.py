@@ -98,6 +98,7 @@ class _Generation:
         status = "time_limit"
         centre: list[np.ndarray] = []
         gaps: list[float] = []
+        known_x = known_y = np.zeros((0, 6))
         try:
             for round_ in range(1, 10**6):
                 if deadline is not None and time.monotonic() > deadline:
@@ -124,6 +125,8 @@ class _Generation:
                     status = "stalled"
                     break
                 self._grow(new_x, new_y)
+            if status != "converged" and len(known_x):
+                self._settle(jax.random.fold_in(self.key, 0), known_x, known_y)
         except KeyboardInterrupt:
             status = "interrupted"
         model = inequality = None

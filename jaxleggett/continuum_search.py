@@ -68,7 +68,7 @@ class AxialSearch:
 
     def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
         """A coarse grid of all angles, for both pools."""
-        points = np.asarray(_vectors(_angles(8, 5)))
+        points = np.asarray(_vectors(_angles((np.arange(8) + 0.5) / 8 * np.pi, 5)))
         return points, points
 
     def breaches(
@@ -98,20 +98,30 @@ class AxialSearch:
 
         points, weights = filled(points, weights)
         arguments = (self.form.group, points, weights, sign, s, F)
-        shape = (32, 32, 17) if hard else (20, 20, 11)
-        grid = _angles(*shape[1:])
+        polar, azimuth = (_polar(40), 17) if hard else (_polar(20), 11)
+        shape, grid = (len(polar), len(polar), azimuth), _angles(polar, azimuth)
         value = np.asarray(_axial_values(grid, *arguments))
         # A start in every basin that the grid shows, then the best others.
         local = value == minimum_filter(value.reshape(shape), 3).ravel()
         starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
-        found, value = _axial_newton(starts[: (4 if hard else 2) * AT_ONCE], *arguments, steps=25 if hard else 12)
+        found, value = _axial_newton(starts[: (4 if hard else 2) * AT_ONCE], *arguments, steps=20 if hard else 12)
         return _distinct(self.form, np.asarray(_vectors(found)), np.asarray(value))
 
 
-def _angles(polar: int, azimuth: int) -> np.ndarray:
-    """A grid of polar angles of both vectors, and of the azimuth between them: (N, 3)."""
-    p, q = ((np.arange(n) + 0.5) / n * np.pi for n in (polar, azimuth))
-    return np.stack(np.meshgrid(p, p, q, indexing="ij"), -1).reshape(-1, 3)
+def _polar(num: int) -> np.ndarray:
+    """Polar angles: `num` evenly spread ones, and four more that close in on either pole.
+
+    For states that are nearly products what matters happens near the poles, on all scales.
+    """
+    even = (np.arange(num) + 0.5) / num * np.pi
+    near = even[0] * 0.5 ** np.arange(1, 5)
+    return np.sort(np.concatenate([near, even, np.pi - near]))
+
+
+def _angles(polar: np.ndarray, azimuth: int) -> np.ndarray:
+    """A grid of polar angles of both vectors, and of `azimuth` angles between them: (N, 3)."""
+    between = (np.arange(azimuth) + 0.5) / azimuth * np.pi
+    return np.stack(np.meshgrid(polar, polar, between, indexing="ij"), -1).reshape(-1, 3)
 
 
 def _vectors(angles: Any) -> jax.Array:

@@ -216,7 +216,7 @@ def _certified(
     state: TwoQubitState, pairs: SettingPairs, found: Bracket, tolerance: float, deadline: float | None
 ) -> tuple[Bracket, bool]:
     """The bracket with both ends proved, as docs/CERTIFICATES.md describes, and whether that was possible."""
-    lower, upper, cut = 0.0, 1.0, None
+    lower, upper, cut, status = 0.0, 1.0, None, found.status
     if found.model is not None:
         model = found.model
         rounding = 4 * (len(model.weights) + 10) * UNIT_ROUNDOFF
@@ -229,27 +229,27 @@ def _certified(
         miss += rounding
         lower = max(0.0, found.lower * (1 - 3 * (breach + rounding + miss) - miss))
     if found.inequality is not None:
-        cut, upper = _proved(found.inequality, state, tolerance / 4, deadline)
-    return Bracket(lower, min(upper, 1.0), found.model, cut if upper < 1 else None, found.status), True
+        cut, upper, close = _proved(found.inequality, state, tolerance / 4, deadline)
+        status = status if close else "time_limit"
+    return Bracket(lower, min(upper, 1.0), found.model, cut if upper < 1 else None, status), True
 
 
 def _proved(
     inequality: LeggettInequality, state: TwoQubitState, tolerance: float, deadline: float | None
-) -> tuple[LeggettInequality, float]:
+) -> tuple[LeggettInequality, float, bool]:
     """The inequality with a proved bound, and a visibility above which the state is proved to break it.
 
-    That is within `tolerance` of the best unless time runs out; infinite if the state never breaks it.
+    Infinite if the state never breaks it. Last, whether it came within `tolerance` of the best before time ran out.
     """
     from .bounds import enclose
 
-    size = np.abs(inequality.coefficients).sum()
-    total = size + np.abs(inequality.alice).sum() + np.abs(inequality.bob).sum()
+    total = sum(np.abs(x).sum() for x in (inequality.coefficients, inequality.alice, inequality.bob))
     # The value is a sum of N terms of three products: off by less than this.
     value = inequality.value(state) - 4 * (len(inequality.coefficients) + 10) * UNIT_ROUNDOFF * total
     limit = None if deadline is None else max(1.0, deadline - time.monotonic())
-    bound = enclose(inequality, tolerance * max(value, 1e-3 * total) / size, time_limit=limit).bound
-    upper = math.nextafter(bound / value, math.inf) if value > 0 else math.inf
-    return replace(inequality, bound=bound), upper
+    found = enclose(inequality, tolerance * max(value / total, 1e-3), time_limit=limit)
+    upper = math.nextafter(found.bound / value, math.inf) if value > 0 else math.inf
+    return replace(inequality, bound=found.bound), upper, found.converged
 
 
 def prove(
@@ -271,11 +271,11 @@ def prove(
     pairs = SettingPairs(inequality.a, inequality.b)
     if certify:
         deadline = None if time_limit is None else started + time_limit
-        cut, upper = _proved(inequality, state, tolerance, deadline)
+        cut, upper, close = _proved(inequality, state, tolerance, deadline)
     else:
         i = inequality
         cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed)
-        upper = cut.threshold(state)
+        upper, close = cut.threshold(state), True
     return Threshold(
         state=state,
         settings=pairs,
@@ -283,7 +283,7 @@ def prove(
         upper=min(upper, 1.0),
         model=None,
         inequality=cut if upper < 1 else None,
-        status="converged",
+        status="converged" if close else "time_limit",
         certified=certify,
         seconds=time.monotonic() - started,
     )

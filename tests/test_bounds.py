@@ -59,13 +59,14 @@ def test_bounds_are_close_and_never_passed(name):
     found = enclose(i, 1e-4)
     assert found.converged
     best = size - search(jax.random.key(0), i.prices)[2][0]
-    assert best <= found.bound <= best + 1.1e-4 * size
+    total = size + np.abs(i.alice).sum() + np.abs(i.bob).sum()
+    assert best <= found.bound <= best + 1.1e-4 * total
     assert found.reached <= best + 1e-9
     u, v = oracles.unit(RNG, 20000).reshape(2, -1, 3)
     assert i.at(u, v).max() <= found.bound
     R = oracles.random_rotation(RNG)
     turned = _inequality(i.coefficients, i.a @ R.T, i.b @ R.T, i.alice, i.bob)
-    assert enclose(turned, 1e-4).bound == pytest.approx(found.bound, abs=2.2e-4 * size)
+    assert enclose(turned, 1e-4).bound == pytest.approx(found.bound, abs=2.2e-4 * total)
 
 
 def test_the_three_axes_exclude_what_they_are_known_to():
@@ -78,7 +79,13 @@ def test_bounds_of_one_pair():
     """g C <= |g|, and what marginal terms add to it: known in closed form."""
     a, b = np.eye(3)[:1], np.eye(3)[1:2]
     for g, f, h, exact in ((-2.0, 0, 0, 2.0), (0.5, 3.0, 1.0, 4.5), (1.0, 5.0, -5.0, 9.0), (1.0, 5.0, 5.0, 11.0)):
-        assert exact <= enclose(_inequality([g], a, b, f, h), 1e-4).bound <= exact + 2e-4 * abs(g)
+        assert exact <= enclose(_inequality([g], a, b, f, h), 1e-4).bound <= exact + 2e-4 * (abs(g) + abs(f) + abs(h))
+
+
+def test_marginals_alone():
+    """Without correlators the bound is |F| + |H|."""
+    i = _inequality(np.zeros(3), np.eye(3), np.eye(3), np.array([1.0, 2, 2]), np.array([0, 3, 4.0]))
+    assert 8 <= enclose(i, 1e-4).bound <= 8 + 1e-4 * 12
 
 
 def test_the_number_of_symmetries():
