@@ -1,6 +1,6 @@
 """Largest compatible visibilities, all settings: pure states, and Bell-diagonal ones along an edge and a diagonal.
 
-    python scripts/phase_diagrams.py [--tolerance 1e-4] [--points 9]
+    python scripts/phase_diagrams.py [--tolerance 1e-4] [--points 5]
 
 pure      cos(theta) |01> - sin(theta) |10>, theta from 0 to pi/4: the numerical bracket, and the certified upper
           bound of docs/PURE.md, further down to the smallest theta that is certified
@@ -44,7 +44,7 @@ def main() -> None:
     """Compute what is missing, draw, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tolerance", type=float, default=1e-4)
-    parser.add_argument("--points", type=int, default=9)
+    parser.add_argument("--points", type=int, default=5)
     arguments = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
@@ -69,6 +69,7 @@ def main() -> None:
         print(
             f"{number}/{len(wanted)}  {name}  {found.lower:.6f} <= V <= {found.upper:.6f}  {found.status}", flush=True
         )
+    content["points"] = {name: content["points"][name] for name in wanted}
     content["certified_pure"] = [
         {"theta": float(theta), "upper": certify_pure(float(theta))} for theta in np.geomspace(5e-8, np.pi / 4, 60)
     ]
