@@ -35,7 +35,7 @@ from .master import Bracket, Master
 from .sphere import icosahedron_axes
 from .symmetry import CanonicalForm, Kind, averaged_kernel
 
-MARGIN = 1e-8
+MARGIN = 1e-7
 """What searches may have missed, of a breach and relative to the prices."""
 
 MEMORY = 0.4
