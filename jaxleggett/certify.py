@@ -29,30 +29,31 @@ def certify_werner() -> tuple[float, float]:
         c2 = 1 - s**2
         m2 = (4 / arb.pi() ** 2) ** 2
         critical = (1 - s) / (1 - 2 * s**2)
-        lower, upper = _enclosing_doubles(critical)
+        lower, upper = enclosing_doubles(critical)
         V = arb(lower)
-        _require(V > 0, "the lower visibility is positive")
-        _require(1 - 8 * V * (1 - V) < 0, "the model's weights are positive at the lower visibility")
-        _require(s**2 < 2 * m2 * c2, "inequality (4)")
-        _require(s**2 < 3 * m2 * c2, "inequality (5)")
-        _require(1 - 2 * s**2 > 0, "the cosine of phi* is positive")
-        _require(arb(upper) > critical, "the upper visibility is above V_c")
+        require(V > 0, "the lower visibility is positive")
+        require(1 - 8 * V * (1 - V) < 0, "the model's weights are positive at the lower visibility")
+        require(s**2 < 2 * m2 * c2, "inequality (4)")
+        require(s**2 < 3 * m2 * c2, "inequality (5)")
+        require(1 - 2 * s**2 > 0, "the cosine of phi* is positive")
+        require(arb(upper) > critical, "the upper visibility is above V_c")
     finally:
         ctx.prec = previous
     return lower, upper
 
 
-def _require(holds: Any, what: str) -> None:
+def require(holds: Any, what: str) -> None:
+    """Go on only where a comparison of balls holds; CertificationError says `what` is not proved."""
     if not holds:
         raise CertificationError(f"not proved: {what}")
 
 
-def _enclosing_doubles(ball: Any) -> tuple[float, float]:
+def enclosing_doubles(ball: Any) -> tuple[float, float]:
     """The doubles next below and next above every number of a ball."""
     from flint import arb
 
     middle = float(ball.mid())
     lower = middle if ball > arb(middle) else math.nextafter(middle, -math.inf)
     upper = middle if ball < arb(middle) else math.nextafter(middle, math.inf)
-    _require(ball > arb(lower) and ball < arb(upper), "the doubles enclose the ball")
+    require(ball > arb(lower) and ball < arb(upper), "the doubles enclose the ball")
     return lower, upper

@@ -11,7 +11,7 @@ are breached most and the hidden vectors that are cheapest, and in every round
 
   - a model whose worst breach is d becomes one that obeys (P) everywhere when mixed with independent,
     evenly spread u and v (`noise`, for which E|x.y| <= NOISE_MEAN): at visibility V / (1 + d/(1 - NOISE_MEAN));
-  - prices whose cheapest hidden vectors cost m are the inequality sum prices C <= sum prices - m.
+  - prices whose cheapest hidden vectors cost m are the inequality -sum prices C + F.E[x] <= sum prices - m.
 
 Both are taken from averages over the rounds, which lie deeper inside than the corners that the
 simplex method ends in, and make new pairs and hidden vectors that serve for longer.
@@ -42,7 +42,7 @@ MEMORY = 0.4
 """Share of the average of earlier rounds in the point that a round looks at."""
 
 NOISE_MEAN = 0.72
-"""More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (0.698...)."""
+"""More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (at most 0.685)."""
 
 PATIENCE = 25
 """Rounds without a closer bracket after which it is given up."""
@@ -80,8 +80,7 @@ class _Generation:
             # The only hidden vectors of a product state, which no grid has.
             own = np.concatenate([form.r_A / lengths[0], form.r_B / lengths[1]])
             self.x = np.concatenate([self.x, own[None]])
-        self.C = form.correlator(self.y)
-        self.master.add_pairs(np.zeros((len(self.y), 0)), self.C)
+        self.master.add_pairs(np.zeros((len(self.y), 0)), form.correlator(self.y))
         self.master.add_hidden(self._kernel(self.x, self.y), self.L @ self.x.T)
         self.lower, self.upper = 0.0, 1.0
         # What shows them: hidden vectors, weights, V and noise; pairs, prices, F and bound.
@@ -189,9 +188,8 @@ class _Generation:
 
     def _grow(self, x: np.ndarray, y: np.ndarray) -> None:
         """Put hidden vectors and pairs into the pools."""
-        C = self.form.correlator(y)
-        self.master.add_pairs(self._kernel(self.x, y), C)
-        self.y, self.C = np.concatenate([self.y, y]), np.concatenate([self.C, C])
+        self.master.add_pairs(self._kernel(self.x, y), self.form.correlator(y))
+        self.y = np.concatenate([self.y, y])
         if len(x):
             self.master.add_hidden(self._kernel(x, self.y), self.L @ x.T)
             self.x = np.concatenate([self.x, x])

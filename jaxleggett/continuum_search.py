@@ -223,7 +223,7 @@ class FullSearch:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
         number = len(self.form.group)
-        y, prices = filled(self.form.images(y), np.tile(prices, number) / number)
+        y, prices = self.form.images(y), np.tile(prices, number) / number
         asked = Prices(prices, np.zeros_like(prices), F[:3], F[3:], y[:, :3], y[:, 3:])
         effort = {} if hard else {"lattice": 400, "starts": 2 * AT_ONCE, "steps": 24}
         u, v, least = search(key, asked, known[:, :3], known[:, 3:], **effort)

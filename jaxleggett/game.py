@@ -52,8 +52,8 @@ class _Pool:
         # E[u.a] = M^A at all settings is E[u] = V r_A on their span: at most three rows a side.
         # Without marginals rho and its image under (u, v) -> (-u, -v) can be averaged: no rows.
         self.has_marginals = bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > 1e-12)
-        self.basis_a = _span(pairs.a) if self.has_marginals else np.zeros((0, 3))
-        self.basis_b = _span(pairs.b) if self.has_marginals else np.zeros((0, 3))
+        self.basis_a = span(pairs.a) if self.has_marginals else np.zeros((0, 3))
+        self.basis_b = span(pairs.b) if self.has_marginals else np.zeros((0, 3))
         self.pairs = pairs
         linear = np.concatenate([self.basis_a @ np.asarray(state.r_A), self.basis_b @ np.asarray(state.r_B)])
         self.master = Master(linear)
@@ -83,10 +83,10 @@ class _Pool:
         return Model(weights, u, v)
 
 
-def _span(vectors: np.ndarray) -> np.ndarray:
-    """Orthonormal rows that span the rows of `vectors`."""
+def span(vectors: np.ndarray, least: float = 1e-9) -> np.ndarray:
+    """Orthonormal rows that span the rows of `vectors`, but for what is below `least` relative to the largest."""
     _, lengths, rows = np.linalg.svd(vectors, full_matrices=False)
-    return rows[lengths > 1e-9 * lengths[0]]
+    return rows[lengths > least * lengths[0]]
 
 
 def solve(

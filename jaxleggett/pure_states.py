@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ._checks import InputError, quoted
-from .certify import CertificationError, _enclosing_doubles, _require
+from .certify import CertificationError, enclosing_doubles, require
 from .inequality import LeggettInequality
 
 
@@ -74,24 +74,24 @@ def certify_pure(theta: float) -> float:
         S = (2 * arb(theta)).sin()
         S2 = S**2
         t = [arb(3) / 2 ** (k + 2) for k in range(K)] + [S / 4]
-        _require(all(t[k] < t[k - 1] for k in range(1, K + 1)), "the nodes are in order")
+        require(all(t[k] < t[k - 1] for k in range(1, K + 1)), "the nodes are in order")
         phi = [(1 + x**2).sqrt() - arb(1) / 2 for x in t]
         s = [arb(1)] + [(phi[k - 1] - phi[k]) / (t[k - 1] - t[k]) for k in range(1, K + 1)] + [arb(0)]
         c = [s[k] - s[k + 1] for k in range(K + 1)]
-        _require(all(x > 0 for x in c), "the weights (3) are positive")
+        require(all(x > 0 for x in c), "the weights (3) are positive")
         L = sum(x / y for x, y in zip(c, t, strict=True))
         V = 1 - 7 * S2 / (32 * L + 16 * S2)
-        _require(0 < V and V < 1, "V* lies between 0 and 1")
+        require(0 < V and V < 1, "V* lies between 0 and 1")
         A2, B2 = [1 + x**2 for x in t], [1 + S2 * x**2 for x in t]
-        _require(all(x > V**2 * y for x, y in zip(A2, B2, strict=True)), "the settings (4) exist")
+        require(all(x > V**2 * y for x, y in zip(A2, B2, strict=True)), "the settings (4) exist")
         R = [(x - V**2 * y).sqrt() for x, y in zip(A2, B2, strict=True)]
-        _require((1 + t[K] ** 2) * (1 - V**2 * S2 / 2) + (1 - V**2) * L < 1, "inequality (8)")
-        _require(sum(2 * x * y for x, y in zip(c, R, strict=True)) < 1, "inequality (6)")
+        require((1 + t[K] ** 2) * (1 - V**2 * S2 / 2) + (1 - V**2) * L < 1, "inequality (8)")
+        require(sum(2 * x * y for x, y in zip(c, R, strict=True)) < 1, "inequality (6)")
         bound = sum(2 * x * y / z for x, y, z in zip(c, A2, R, strict=True)) - 1
         value = V * sum(2 * x * y / z for x, y, z in zip(c, B2, R, strict=True))
         threshold = bound / value
-        _require(value > 0 and threshold < V, "the threshold is below V*")
-        upper = _enclosing_doubles(threshold)[1]
+        require(value > 0 and threshold < V, "the threshold is below V*")
+        upper = enclosing_doubles(threshold)[1]
     finally:
         ctx.prec = previous
     if not upper < 1:

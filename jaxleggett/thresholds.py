@@ -13,7 +13,7 @@ import numpy as np
 from ._checks import MAX_SEED, InputError, integer, quoted
 from .continuum import solve_everywhere
 from .finite_model import Axis, Model, Symmetry, mean_modulus
-from .game import solve
+from .game import solve, span
 from .inequality import LeggettInequality
 from .master import Bracket
 from .settings import SettingPairs
@@ -32,7 +32,7 @@ class Threshold:
     """lower <= largest compatible visibility <= upper, with the model and the inequality that show it.
 
     `status` is `converged`, `stalled`, `time_limit` or `interrupted`; the bounds hold in every case. `certified`
-    is true only where both are proved by directed rounding or exact arithmetic.
+    is true only where both are proved: by directed rounding, or in floating point with a proved rounding bound.
     """
 
     state: TwoQubitState
@@ -190,7 +190,7 @@ def threshold(
         share = tolerance / 2 if certify else tolerance
         found, certified, symmetry = solve(state, pairs, share, deadline, seed, progress), False, None
         if certify:
-            found, certified = _certified(state, pairs, found, tolerance, deadline)
+            found, certified = _certified(state, pairs, found, tolerance, deadline), True
     return Threshold(
         state=state,
         settings=pairs,
@@ -214,24 +214,23 @@ def _check_effort(tolerance: float, time_limit: float | None) -> None:
 
 def _certified(
     state: TwoQubitState, pairs: SettingPairs, found: Bracket, tolerance: float, deadline: float | None
-) -> tuple[Bracket, bool]:
-    """The bracket with both ends proved, as docs/CERTIFICATES.md describes, and whether that was possible."""
+) -> Bracket:
+    """The bracket with both ends proved, as docs/CERTIFICATES.md describes."""
     lower, upper, cut, status = 0.0, 1.0, None, found.status
     if found.model is not None:
         model = found.model
         rounding = 4 * (len(model.weights) + 10) * UNIT_ROUNDOFF
         breach, miss = max(model.excess(state, found.lower, pairs), 0.0), 0.0
         for vectors, r, settings in ((model.u, state.r_A, pairs.a), (model.v, state.r_B, pairs.b)):
-            # Only the part in the span of the settings is ever measured.
-            _, lengths, axes = np.linalg.svd(settings, full_matrices=False)
-            seen = axes[lengths > ROUNDING * lengths[0]]
+            # Only the part in the span of the settings is ever measured; a direction counts unless rounding made it.
+            seen = span(settings, least=1e-13)
             miss = max(miss, float(np.linalg.norm(seen @ (model.weights @ vectors - found.lower * np.asarray(r)))))
         miss += rounding
         lower = max(0.0, found.lower * (1 - 3 * (breach + rounding + miss) - miss))
     if found.inequality is not None:
         cut, upper, close = _proved(found.inequality, state, tolerance / 4, deadline)
         status = status if close else "time_limit"
-    return Bracket(lower, min(upper, 1.0), found.model, cut if upper < 1 else None, status), True
+    return Bracket(lower, min(upper, 1.0), found.model, cut if upper < 1 else None, status)
 
 
 def _proved(

@@ -149,6 +149,8 @@ def main() -> None:
         parser.error(f"MODULE must be one of {', '.join(PLAN)}, but is {unknown.pop()}")
 
     started = time.time()
+    # The commit that is copied and tested, whatever happens to the tree meanwhile.
+    origin = results.provenance(["python", "scripts/mutate.py", *sys.argv[1:]])
     copies: SimpleQueue[Path] = SimpleQueue()
     with tempfile.TemporaryDirectory() as scratch:
         for worker in range(arguments.workers):
@@ -204,8 +206,7 @@ def main() -> None:
         folder = ROOT / "results" / "mutation" / module
         folder.mkdir(parents=True, exist_ok=True)
         results.write_json(folder / "report.json", {"mutants": total[module], "not_noticed": missed})
-        command = ["python", "scripts/mutate.py", *sys.argv[1:]]
-        results.write_json(folder / results.META, results.provenance(command, seconds=time.time() - started))
+        results.write_json(folder / results.META, {**origin, "seconds": time.time() - started})
     print(f"\n{len(jobs)} mutants, {survived} survived that make a difference")
     sys.exit(bool(survived))
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ def main() -> None:
     plot_phase_diagrams(content, FOLDER / "phase_diagrams.png")
     seconds = sum(point["seconds"] for point in content["points"].values())
     command = ["python", "scripts/phase_diagrams.py", *sys.argv[1:]]
-    results.write_json(FOLDER / results.META, results.provenance(command, seconds=seconds, written=time.ctime()))
+    results.write_json(FOLDER / results.META, results.provenance(command, seconds=seconds))
 
 
 if __name__ == "__main__":

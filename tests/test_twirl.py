@@ -3,7 +3,7 @@ import oracles
 import pytest
 from scipy.stats import special_ortho_group
 
-from jaxleggett.certify import CertificationError, _require, certify_werner
+from jaxleggett.certify import CertificationError, certify_werner, require
 from jaxleggett.twirl import CRITICAL_ANGLE, twirled_bound
 
 GRID = np.linspace(0, np.pi, 61)
@@ -48,4 +48,4 @@ def test_certified_interval():
     assert (lower, upper) == (0.8535533905932737, 0.8535533905932738)
     assert lower <= oracles.V_C <= upper
     with pytest.raises(CertificationError, match="not proved: two is less than one"):
-        _require(2 < 1, "two is less than one")
+        require(2 < 1, "two is less than one")
