@@ -104,7 +104,7 @@ class AxialSearch:
         # A start in every basin that the grid shows, then the best others.
         local = value == minimum_filter(value.reshape(shape), 3).ravel()
         starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
-        found, value = _axial_newton(starts[: (4 if hard else 2) * AT_ONCE], *arguments, steps=20 if hard else 12)
+        found, value = _axial_newton(starts[: (8 if hard else 2) * AT_ONCE], *arguments, steps=20 if hard else 12)
         if hard:
             # Where the kernel has corners the last digits come slowly: only the best are worth them.
             best = np.argsort(value)[: AT_ONCE // 2]
