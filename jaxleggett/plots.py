@@ -117,7 +117,11 @@ def plot_phase_diagrams(content: dict[str, Any], path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 3)
     certified = np.array([(point["theta"], point["upper"]) for point in content["certified_pure"]])
-    for place, line, label in ((0, "pure", "theta of the pure state"), (1, "edge", "s"), (1, "diagonal", "s")):
+    for place, line, label in (
+        (0, "pure", "theta of the pure state"),
+        (1, "edge", "s of the Bell-diagonal state"),
+        (1, "diagonal", "s of the Bell-diagonal state"),
+    ):
         points = sorted(lines[line], key=lambda point: point["place"])
         x, lower, upper = (np.array([point[key] for point in points]) for key in ("place", "lower", "upper"))
         name = {"edge": "T = diag(-1, -s, -s)", "diagonal": "T = -s", "pure": "bracket, numerical"}[line]
@@ -134,9 +138,9 @@ def plot_phase_diagrams(content: dict[str, Any], path: Path) -> None:
     axes[2].set_xlabel("theta of the pure state")
     axes[2].set_ylabel("1 - V")
     axes[0].set_ylabel("largest compatible visibility V")
+    for plot in axes[:2]:
+        plot.axhline(CRITICAL_VISIBILITY, ls=":", lw=1, color="black", label="V_c")
     for plot in axes:
         plot.legend(fontsize=8)
-    for plot in axes[:2]:
-        plot.axhline(CRITICAL_VISIBILITY, ls=":", lw=1, color="black")
     figure.suptitle("All projective measurements", fontsize=11)
     figure.savefig(path, dpi=120)

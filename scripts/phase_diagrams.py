@@ -1,6 +1,6 @@
 """Largest compatible visibilities, all settings: pure states, and Bell-diagonal ones along an edge and a diagonal.
 
-    python scripts/phase_diagrams.py [--tolerance 1e-4] [--points 5]
+    python scripts/phase_diagrams.py [--tolerance 1e-4] [--points 9]
 
 pure      cos(theta) |01> - sin(theta) |10>, theta from 0 to pi/4: the numerical bracket, and the certified upper
           bound of docs/PURE.md, further down to the smallest theta that is certified
@@ -43,7 +43,7 @@ def main() -> None:
     """Compute what is missing, draw, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tolerance", type=float, default=1e-4)
-    parser.add_argument("--points", type=int, default=5)
+    parser.add_argument("--points", type=int, default=9)
     arguments = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
