@@ -47,6 +47,9 @@ NOISE_MEAN = 0.72
 PATIENCE = 25
 """Rounds without a closer bracket after which it is given up."""
 
+CLOSE = 4
+"""Rounds with the bracket as close as asked for after which it is reported, if it is not twice as close before."""
+
 NEGLIGIBLE = 1e-4
 """Weights and prices below this, relative to the largest, are left out."""
 
@@ -97,6 +100,7 @@ class _Generation:
         status = "time_limit"
         centre: list[np.ndarray] = []
         gaps: list[float] = []
+        close = 0
         known_x = known_y = np.zeros((0, 6))
         try:
             for round_ in range(1, 10**6):
@@ -112,8 +116,10 @@ class _Generation:
                 new_x = self._above(key, centre[2], centre[3], known_x)
                 if progress:
                     progress(self.lower, self.upper)
-                if self.upper - self.lower <= tolerance:
-                    # What is going to be reported is searched again, and harder.
+                close += self.upper - self.lower <= tolerance
+                if self.upper - self.lower <= tolerance / 2 or close == CLOSE:
+                    # What is going to be reported is searched again, and harder, which may open the bracket again.
+                    close = 0
                     more_x, more_y = self._settle(jax.random.fold_in(key, 1), known_x, known_y)
                     new_x, new_y = np.concatenate([new_x, more_x]), np.concatenate([new_y, more_y])
                     if self.upper - self.lower <= tolerance:

@@ -30,6 +30,12 @@ AT_ONCE = 64
 SUPPORT = 256
 """Hidden vectors and pairs in use are filled up to a multiple of this, so that few shapes are compiled."""
 
+QUICK = 128
+"""Starts of a search with an axis of symmetry; a hard one has four times as many."""
+
+BLOCK = 32
+"""Starts that Newton's method takes together."""
+
 HIDDEN, PAIRS = 200, 200
 """Hidden vectors and pairs of each kind to begin with, without an axis of symmetry."""
 
@@ -68,24 +74,27 @@ class AxialSearch:
 
     def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
         """A coarse grid of all angles, for both pools."""
-        points = np.asarray(_vectors(_angles((np.arange(8) + 0.5) / 8 * np.pi, 5)))
+        polar, between = ((np.arange(num) + 0.5) / num * np.pi for num in (8, 5))
+        angles = np.stack(np.meshgrid(polar, polar, between, indexing="ij"), -1)
+        points = np.asarray(_vectors(angles.reshape(-1, 3)))
         return points, points
 
     def breaches(
         self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
-        y, value = self._least(x, weights, -1.0, V * self.form.s, np.zeros(6), known, hard)
+        y, value = self._least(key, x, weights, -1.0, V * self.form.s, np.zeros(6), known, hard)
         return y, -value - 1
 
     def cheapest(
         self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
         """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
-        return self._least(y, prices, 1.0, np.zeros(3), F, known, hard)
+        return self._least(key, y, prices, 1.0, np.zeros(3), F, known, hard)
 
     def _least(
         self,
+        key: jax.Array,
         points: np.ndarray,
         weights: np.ndarray,
         sign: float,
@@ -94,38 +103,56 @@ class AxialSearch:
         known: np.ndarray,
         hard: bool,
     ) -> Any:
-        from scipy.ndimage import minimum_filter
-
         points, weights = filled(points, weights)
         arguments = (self.form.group, points, weights, sign, s, F)
-        polar, azimuth = (_polar(40), 17) if hard else (_polar(20), 11)
-        shape, grid = (len(polar), len(polar), azimuth), _angles(polar, azimuth)
-        value = np.asarray(_axial_values(grid, *arguments))
-        # A start in every basin that the grid shows, then the best others.
-        local = value == minimum_filter(value.reshape(shape), 3).ravel()
+        # Other grids in every round, so that what one passes over joins the pools in another.
+        shift = np.asarray(jax.random.uniform(key, 6))
+        polar, azimuth, planar = (40, 17, 152) if hard else (20, 11, 52)
+        between = (np.arange(azimuth) + shift[0]) / azimuth * np.pi
+        # Much happens where both vectors lie in one plane with the axis, on ridges that the first grid passes over.
+        planes = ((planar, *shift[2:4], np.zeros(1)), (planar, *shift[4:], np.full(1, np.pi)))
+        grids = [_angles(*grid) for grid in ((polar, shift[0], shift[1], between), *planes)]
+        grid = np.concatenate([g.reshape(-1, 3) for g in grids])
+        (value,) = _in_blocks(functools.partial(_axial_values, arguments), grid, 4096)
+        # A start in every basin that a grid shows, then the best others.
+        parts = np.split(value, np.cumsum([g.size // 3 for g in grids])[:-1])
+        local = np.concatenate(
+            [_local_minima(v.reshape(g.shape[:-1])).ravel() for v, g in zip(parts, grids, strict=True)]
+        )
         starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
-        found, value = _axial_newton(starts[: (8 if hard else 2) * AT_ONCE], *arguments, steps=20 if hard else 12)
+        found, value = _descend(starts[:QUICK], arguments, 12)
         if hard:
-            # Where the kernel has corners the last digits come slowly: only the best are worth them.
-            best = np.argsort(value)[: AT_ONCE // 2]
-            found, value = _axial_newton(np.asarray(found)[best], *arguments, steps=100)
-        return _distinct(self.form, np.asarray(_vectors(found)), np.asarray(value))
+            # Most starts show soon what they lead to; where the kernel has corners the last digits come slowly.
+            found, value = _descend(starts[: 4 * QUICK], arguments, 6)
+            found, value = _descend(found[np.argsort(value)[:QUICK]], arguments, 14)
+            last = _descend(found[np.argsort(value)[:BLOCK]], arguments, 100)
+            found, value = (np.concatenate(parts) for parts in zip((found, value), last, strict=True))
+        return _distinct(self.form, np.asarray(_vectors(found)), value)
 
 
-def _polar(num: int) -> np.ndarray:
+def _polar(num: int, shift: float) -> np.ndarray:
     """Polar angles: `num` evenly spread ones, and four more that close in on either pole.
 
     For states that are nearly products what matters happens near the poles, on all scales.
     """
-    even = (np.arange(num) + 0.5) / num * np.pi
-    near = even[0] * 0.5 ** np.arange(1, 5)
+    even = (np.arange(num) + shift) / num * np.pi
+    near = np.pi / num * 0.5 ** (np.arange(1, 5) + shift)
     return np.sort(np.concatenate([near, even, np.pi - near]))
 
 
-def _angles(polar: np.ndarray, azimuth: int) -> np.ndarray:
-    """A grid of polar angles of both vectors, and of `azimuth` angles between them: (N, 3)."""
-    between = (np.arange(azimuth) + 0.5) / azimuth * np.pi
-    return np.stack(np.meshgrid(polar, polar, between, indexing="ij"), -1).reshape(-1, 3)
+def _angles(polar: int, first: float, second: float, between: np.ndarray) -> np.ndarray:
+    """A grid of polar angles of two vectors, shifted by `first` and `second`, and of angles (Q,) between azimuths.
+
+    Shape (P, P, Q, 3).
+    """
+    return np.stack(np.meshgrid(_polar(polar, first), _polar(polar, second), between, indexing="ij"), -1)
+
+
+def _local_minima(values: np.ndarray) -> np.ndarray:
+    """Where a point of a grid is no higher than its neighbours."""
+    from scipy.ndimage import minimum_filter
+
+    return values == minimum_filter(values, [min(3, n) for n in values.shape])
 
 
 def _vectors(angles: Any) -> jax.Array:
@@ -151,12 +178,24 @@ def _axial_objective(angles: Any, group: Any, points: Any, weights: Any, sign: A
 
 
 @jax.jit
-def _axial_values(angles: Any, *arguments: Any) -> jax.Array:
-    return jax.lax.map(lambda one: _axial_objective(one, *arguments), angles, batch_size=64)
+def _axial_values(arguments: Any, angles: Any) -> tuple[jax.Array]:
+    return (jax.lax.map(lambda one: _axial_objective(one, *arguments), angles, batch_size=64),)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
-def _axial_newton(angles: Any, *arguments: Any, steps: int = 12) -> tuple[jax.Array, jax.Array]:
+def _descend(starts: np.ndarray, arguments: Any, steps: int) -> tuple[np.ndarray, ...]:
+    """Where `steps` of Newton's method lead from angles (S, 3), and the values there (S,)."""
+    return _in_blocks(functools.partial(_axial_newton, arguments, steps), starts, BLOCK)
+
+
+def _in_blocks(function: Any, rows: np.ndarray, block: int) -> tuple[np.ndarray, ...]:
+    """The arrays that a function of `block` rows returns for all rows: one program, however many there are."""
+    parts = np.split(rows, range(block, len(rows), block))
+    found = [function(np.concatenate([part, np.repeat(part[:1], block - len(part), axis=0)])) for part in parts]
+    return tuple(np.concatenate([np.asarray(x) for x in column])[: len(rows)] for column in zip(*found, strict=True))
+
+
+@jax.jit
+def _axial_newton(arguments: Any, steps: Any, angles: Any) -> tuple[jax.Array, jax.Array]:
     """Local minima from every start: the better of a Newton step on |curvature| and a step down the gradient.
 
     Both grow and shrink as they succeed. The kernel is once differentiable only: where the curvature is
