@@ -58,3 +58,13 @@ def test_known_hidden_vectors_are_starts():
     u, v, least = search(jax.random.key(0), p)
     _, _, again = search(jax.random.key(9), p, u[:1], v[:1], lattice=20, starts=4)
     assert again[0] <= least[0] + 1e-12
+
+
+def test_a_corner_that_nearly_meets_others_is_reached_from_every_lattice():
+    """Thirty pairs at which a single descent ended up to 1e-5 of the prices above the corner, by the lattice."""
+    rng = np.random.default_rng(0)
+    g, f, h = rng.normal(size=(3, 30))
+    a, b = oracles.unit(rng, 30), oracles.unit(rng, 30)
+    prices = Prices(np.maximum(-g, 0), np.maximum(g, 0), 0.3 * f @ a, 0.3 * h @ b, a, b)
+    least = [search(jax.random.key(k), prices)[2][0] for k in range(4)]
+    assert np.ptp(least) < 1e-10
