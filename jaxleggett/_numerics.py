@@ -1,4 +1,4 @@
-"""The two things every kernel needs: the dot product of settings, and double precision."""
+"""What every kernel needs: products and tangents of 3-vectors, and double precision."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def dot(p: Any, q: Any) -> Any:
     elementwise work is fused into; the three products below stay in registers.
     """
     return p[..., 0] * q[..., 0] + p[..., 1] * q[..., 1] + p[..., 2] * q[..., 2]
+
+
+def tangents(u: Any) -> tuple[Any, Any]:
+    """Two unit vectors orthogonal to `u` and to each other."""
+    helper = jnp.eye(3)[jnp.argmin(jnp.abs(u))]
+    p = normalised(jnp.cross(u, helper))
+    return p, jnp.cross(u, p)
+
+
+def normalised(x: Any) -> Any:
+    """`x` (..., 3) divided by its length."""
+    return x / jnp.sqrt(dot(x, x))[..., None]
 
 
 @contextlib.contextmanager

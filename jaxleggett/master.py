@@ -87,6 +87,10 @@ class Master:
         from highspy import HighsModelStatus
 
         self.solver.run()
+        if self.solver.getModelStatus() != HighsModelStatus.kOptimal:
+            # Seldom the simplex method fails from where it was; from nothing it then succeeds.
+            self.solver.clearSolver()
+            self.solver.run()
         status = self.solver.getModelStatus()
         if status != HighsModelStatus.kOptimal:
             raise SolverError(f"the linear programme ended as {self.solver.modelStatusToString(status)}")

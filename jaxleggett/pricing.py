@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import register_dataclass
 
-from ._numerics import dot, double_precision
+from ._numerics import dot, double_precision, normalised, tangents
 from .sphere import fibonacci, fibonacci_directions, random_rotation
 
 STARTS = 512
@@ -151,7 +151,7 @@ def descend(prices: Prices, u: Any, v: Any, steps: int = STEPS) -> tuple[Any, An
         def step(i: Any, state: Any) -> Any:
             u, v, best_u, best_v, best = state
             eps = smoothing * (1e-11 / smoothing) ** (i / steps)
-            (p, q), (r, s) = _tangents(u), _tangents(v)
+            (p, q), (r, s) = tangents(u), tangents(v)
             rows_a = jnp.stack([a @ p, a @ q], axis=1)
             rows_b = jnp.stack([b @ r, b @ s], axis=1)
             gradient, hessian = jnp.zeros(4), jnp.zeros((4, 4))
@@ -173,8 +173,8 @@ def descend(prices: Prices, u: Any, v: Any, steps: int = STEPS) -> tuple[Any, An
             move = -axes @ ((axes.T @ gradient) / jnp.maximum(jnp.abs(values), 1e-12))
             # No further than the scale on which the smoothed function is quadratic.
             move = move * jnp.minimum(1.0, 4 * eps / jnp.maximum(jnp.linalg.norm(move), 1e-300))
-            u = _normalised(u + move[0] * p + move[1] * q)
-            v = _normalised(v + move[2] * r + move[3] * s)
+            u = normalised(u + move[0] * p + move[1] * q)
+            v = normalised(v + move[2] * r + move[3] * s)
             now = prices.at(u, v)
             better = now < best
             return (
@@ -190,14 +190,3 @@ def descend(prices: Prices, u: Any, v: Any, steps: int = STEPS) -> tuple[Any, An
         return u, v, best
 
     return jax.vmap(one)(u, v, jnp.resize(jnp.array(SMOOTHING), (len(u),)))
-
-
-def _tangents(u: Any) -> tuple[Any, Any]:
-    """Two unit vectors orthogonal to `u` and to each other."""
-    helper = jnp.eye(3)[jnp.argmin(jnp.abs(u))]
-    p = _normalised(jnp.cross(u, helper))
-    return p, jnp.cross(u, p)
-
-
-def _normalised(x: Any) -> Any:
-    return x / jnp.sqrt(dot(x, x))
