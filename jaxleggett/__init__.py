@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         WernerModel,
         WhiteNoiseModel,
     )
+    from .searches import Search, search
     from .settings import SettingPairs
     from .sphere import sample_sphere
     from .states import TwoQubitState, bell_diagonal, pure, werner
@@ -43,6 +44,7 @@ _HOMES = {
     "PRBoxModel": "models",
     "SeparableModel": "models",
     "SettingPairs": "settings",
+    "Search": "searches",
     "Threshold": "thresholds",
     "TwoQubitState": "states",
     "Verification": "verification",
@@ -53,6 +55,7 @@ _HOMES = {
     "probabilities": "correlation",
     "pure": "states",
     "sample_sphere": "sphere",
+    "search": "searches",
     "simulate_counts": "experiment",
     "threshold": "thresholds",
     "verify": "verification",
@@ -66,6 +69,7 @@ __all__ = [
     "LeggettInequality",
     "LeggettModel",
     "PRBoxModel",
+    "Search",
     "SeparableModel",
     "SettingPairs",
     "Threshold",
@@ -78,6 +82,7 @@ __all__ = [
     "probabilities",
     "pure",
     "sample_sphere",
+    "search",
     "simulate_counts",
     "threshold",
     "verify",

@@ -13,6 +13,10 @@ UNIT_TOLERANCE = 1e-6
 MAX_PAIRS = 10**7
 """Most setting pairs of one run."""
 
+MAX_SEARCHED_PAIRS = 1000
+
+MAX_RESTARTS = 10**6
+
 MAX_SAMPLES = 2**42
 """Most samples of one run: chunks are counted in 32 bits and hold at least 2048 samples of a large run."""
 

@@ -106,12 +106,15 @@ class AxialSearch:
         points, weights = filled(points, weights)
         arguments = (self.form.group, points, weights, sign, s, F)
         # Other grids in every round, so that what one passes over joins the pools in another.
-        shift = np.asarray(jax.random.uniform(key, 6))
+        shift = np.asarray(jax.random.uniform(key, (6,)))
         polar, azimuth, planar = (40, 17, 152) if hard else (20, 11, 52)
         between = (np.arange(azimuth) + shift[0]) / azimuth * np.pi
         # Much happens where both vectors lie in one plane with the axis, on ridges that the first grid passes over.
-        planes = ((planar, *shift[2:4], np.zeros(1)), (planar, *shift[4:], np.full(1, np.pi)))
-        grids = [_angles(*grid) for grid in ((polar, shift[0], shift[1], between), *planes)]
+        grids = [_angles(polar, shift[0], shift[1], between)]
+        grids += [
+            _angles(planar, shift[2], shift[3], np.zeros(1)),
+            _angles(planar, shift[4], shift[5], np.full(1, np.pi)),
+        ]
         grid = np.concatenate([g.reshape(-1, 3) for g in grids])
         (value,) = _in_blocks(functools.partial(_axial_values, arguments), grid, 4096)
         # A start in every basin that a grid shows, then the best others.

@@ -12,6 +12,8 @@ from .models import CRITICAL_VISIBILITY
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .inequality import LeggettInequality
+    from .searches import Search
     from .thresholds import Threshold
     from .verification import Verification
 
@@ -84,24 +86,54 @@ def plot_threshold(result: Threshold, history: Sequence[tuple[float, float]], pa
     left.set_title(f"{result.lower:.7f} <= V <= {result.upper:.7f} ({result.status})")
     left.legend()
 
-    def mark(vectors: np.ndarray, style: str, colour: str, label: str, size: float | np.ndarray) -> None:
-        longitude, latitude = np.arctan2(vectors[:, 1], vectors[:, 0]), np.arcsin(np.clip(vectors[:, 2], -1, 1))
-        right.scatter(longitude, latitude, s=size, marker=style, color=colour, label=label, lw=0.8)
-
     if result.model is not None and result.model.symmetry is None:
         area = 4 + 300 * result.model.weights
-        mark(result.model.u, "o", "lightskyblue", "u (area: weight)", area)
-        mark(result.model.v, "o", "lightsalmon", "v", area)
-    if result.inequality is not None:
-        used = np.abs(result.inequality.coefficients) > 1e-9
-        mark(result.inequality.a[used], "x", "tab:blue", "a", 20.0)
-        mark(result.inequality.b[used], "+", "tab:red", "b", 28.0)
-    right.grid(alpha=0.3)
-    right.set_xticklabels([])
-    right.set_yticklabels([])
+        _mark(right, result.model.u, "o", "lightskyblue", "u (area: weight)", area)
+        _mark(right, result.model.v, "o", "lightsalmon", "v", area)
+    _settings(right, result.inequality)
     right.set_title("settings and hidden vectors")
-    if right.collections:
-        right.legend(loc="lower center", bbox_to_anchor=(0.5, -0.22), ncols=4)
+    figure.savefig(path, dpi=120)
+
+
+def _mark(sphere: Any, vectors: np.ndarray, style: str, colour: str, label: str, size: float | np.ndarray) -> None:
+    """Unit vectors on a map of the sphere."""
+    longitude, latitude = np.arctan2(vectors[:, 1], vectors[:, 0]), np.arcsin(np.clip(vectors[:, 2], -1, 1))
+    sphere.scatter(longitude, latitude, s=size, marker=style, color=colour, label=label, lw=0.8)
+
+
+def _settings(sphere: Any, inequality: LeggettInequality | None) -> None:
+    """The settings of an inequality on a map of the sphere, which is finished with that."""
+    if inequality is not None:
+        used = np.abs(inequality.coefficients) > 1e-9
+        _mark(sphere, inequality.a[used], "x", "tab:blue", "a", 20.0)
+        _mark(sphere, inequality.b[used], "+", "tab:red", "b", 28.0)
+    sphere.grid(alpha=0.3)
+    sphere.set_xticklabels([])
+    sphere.set_yticklabels([])
+    if sphere.collections:
+        sphere.legend(loc="lower center", bbox_to_anchor=(0.5, -0.22), ncols=4)
+
+
+def plot_search(result: Search, path: Path) -> None:
+    """The best threshold against the restarts made, and the settings that have it on the sphere."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.add_subplot(121), figure.add_subplot(122, projection="mollweide")
+    if result.history:
+        left.plot(*np.array(result.history).T, ".-", color="tab:red", label="best threshold")
+    left.axhline(
+        result.visibility_threshold, lw=1, color="tab:red", ls="--", label=f"{result.visibility_threshold:.7f}"
+    )
+    left.axhline(CRITICAL_VISIBILITY, lw=1, color="black", ls=":", label="all settings")
+    left.set_xlabel("restarts")
+    left.set_ylabel("visibility V")
+    left.set_title(f"{result.num_pairs} setting pairs")
+    left.legend()
+    _settings(right, result.inequality)
+    right.set_title("settings")
     figure.savefig(path, dpi=120)
 
 

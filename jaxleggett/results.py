@@ -17,12 +17,18 @@ import numpy as np
 from . import __version__
 from ._checks import InputError, quoted
 from .inequality import LeggettInequality
+from .searches import Search
+from .settings import SettingPairs
 from .thresholds import Threshold
 from .verification import Verification
 
 META = "meta.json"
 
 VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", "verification.png", META)
+
+SEARCH_FILES = ("report.json", "inequality.json", "settings.csv", "search.png", META)
+
+BREAK_FILES = ("report.json", META)
 
 THRESHOLD_FILES = ("report.json", "inequality.json", "model.npz", "settings.csv", "threshold.png", META)
 
@@ -156,5 +162,30 @@ def save_threshold(
     if result.settings is not None:
         result.settings.to_csv(folder / "settings.csv")
     plot_threshold(result, history, folder / "threshold.png")
-    facts = {name: value for name, value in report.items() if name not in ("model", "inequality")}
+    _save_meta(report, folder, command)
+
+
+def save_search(result: Search, report: dict[str, Any], folder: Path, command: Sequence[str] | None = None) -> None:
+    """Write a search: report.json, inequality.json, settings.csv, search.png, meta.json (what exists of it)."""
+    from .plots import plot_search
+
+    for name in SEARCH_FILES:
+        (folder / name).unlink(missing_ok=True)
+    write_json(folder / "report.json", {**report, "history": [list(entry) for entry in result.history]})
+    if result.inequality is not None:
+        write_json(folder / "inequality.json", result.inequality.to_json())
+        SettingPairs(result.inequality.a, result.inequality.b).to_csv(folder / "settings.csv")
+        plot_search(result, folder / "search.png")
+    _save_meta(report, folder, command)
+
+
+def save_break(report: dict[str, Any], folder: Path, command: Sequence[str] | None = None) -> None:
+    """Write where the explicit model breaks: report.json, meta.json."""
+    write_json(folder / "report.json", report)
+    _save_meta(report, folder, command)
+
+
+def _save_meta(report: dict[str, Any], folder: Path, command: Sequence[str] | None) -> None:
+    """The provenance, with what is short of the report."""
+    facts = {name: value for name, value in report.items() if name not in ("model", "inequality", "witness")}
     write_json(folder / META, provenance(command or sys.argv, dtype="float64", **facts))

@@ -51,6 +51,11 @@ class Witness:
         """As plain lists and numbers."""
         return {name: list(x) if isinstance(x, tuple) else x for name, x in vars(self).items()}
 
+    def __str__(self) -> str:
+        vectors = (f"  {name} = ({', '.join(f'{x:.17g}' for x in getattr(self, name))})" for name in "abuv")
+        head = f"  P(alpha = {self.alpha:+d}, beta = {self.beta:+d}) = {self.probability:.17g}"
+        return "\n".join([head, *vectors])
+
 
 @dataclass(frozen=True)
 class Row:

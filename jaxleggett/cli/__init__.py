@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from .. import __version__
+from ._search import search
 from ._shared import INTERRUPTED
 from ._threshold import threshold
 from ._verify import verify
@@ -60,3 +61,4 @@ def cli() -> None:
 
 cli.add_command(verify)
 cli.add_command(threshold)
+cli.add_command(search)

@@ -95,8 +95,11 @@ def devices(platform: str | None) -> Any:
 
 
 @contextlib.contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[float], None] | None]:
-    """A progress bar on stderr while the block runs; None unless stderr is a terminal."""
+def progress_bar(what: str) -> Iterator[Callable[..., None] | None]:
+    """A progress bar on stderr while the block runs, told the share that is done, and perhaps what to say of it.
+
+    None unless stderr is a terminal.
+    """
     if not sys.stderr.isatty():
         yield None
         return
@@ -106,7 +109,7 @@ def progress_bar(what: str) -> Iterator[Callable[[float], None] | None]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=1.0)
-        yield lambda fraction: bar.update(task, completed=fraction)
+        yield lambda fraction, said=what: bar.update(task, completed=fraction, description=said)
 
 
 def command_line() -> list[str]:

@@ -160,12 +160,9 @@ def _report(result: Verification) -> None:
     print(f"\n{result}")
     broken = min(result.rows, key=lambda row: row.min_probability)
     if broken.witness:
-        w = broken.witness
         at = "" if broken.visibility is None else f" at V = {broken.visibility:.6f}"
         print(f"\nA negative probability to recompute by hand{at}:")
-        print(f"  P(alpha = {w.alpha:+d}, beta = {w.beta:+d}) = {w.probability:.17g}")
-        for name in "abuv":
-            print(f"  {name} = ({', '.join(f'{x:.17g}' for x in getattr(w, name))})")
+        print(broken.witness)
 
 
 def _findings(result: Verification) -> Iterator[str]:

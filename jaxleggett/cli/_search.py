@@ -1,0 +1,114 @@
+"""`jaxleggett search`: Leggett inequalities, and where the explicit model breaks, by gradients."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from ._shared import INTERRUPTED, Count, Positive, command_line, devices, progress_bar, say_written, shared_options
+
+
+@click.command()
+@click.option(
+    "--pairs", type=Count(1, "MAX_SEARCHED_PAIRS"), help="Setting pairs of the inequality [default: 6, or --start's]."
+)
+@click.option(
+    "--restarts",
+    type=Count(1, "MAX_RESTARTS"),
+    help="Random beginnings [default: 64 for an inequality, 4096 for the model].",
+)
+@click.option(
+    "--symmetry", metavar="none|T|O|I|Dn", help="Let the pairs be orbits of a rotation group [default: none]."
+)
+@click.option("--start", metavar="FILE", help="Begin with this inequality (as --out writes it), and near it.")
+@click.option(
+    "--target",
+    type=click.Choice(["inequality", "model"]),
+    default="inequality",
+    show_default=True,
+    help="model: the smallest visibility at which the explicit model has a negative probability.",
+)
+@click.option("--time-limit", type=Positive(), metavar="SECONDS", help="Return the best so far after this long.")
+@click.option("--certify", is_flag=True, help="Prove the inequality's bound, rounding included.")
+@shared_options
+def search(
+    pairs: int | None,
+    restarts: int | None,
+    symmetry: str | None,
+    start: str | None,
+    target: str,
+    time_limit: float | None,
+    certify: bool,
+    seed: int,
+    as_json: bool,
+    out: str | None,
+    force: bool,
+    platform: str | None,
+    precision: str,
+) -> int:
+    """Look for Leggett inequalities that exclude Werner states from a low visibility on.
+
+    Settings and coefficients are improved by gradients from many random beginnings at once, and the
+    best are polished. Ctrl-C returns the best found so far.
+    """
+    devices(platform)
+    from .. import results, searches
+    from .._checks import InputError
+
+    if precision != "double":
+        raise InputError("--precision must be double for search, whose bounds need it")
+    if target == "model":
+        other = {"--pairs": pairs, "--symmetry": symmetry, "--start": start, "--time-limit": time_limit}
+        if given := [name for name, value in other.items() if value is not None] + ["--certify"] * certify:
+            raise InputError(f"{given[0]} must be left out with --target model")
+        return _break(restarts, seed, as_json, out, force)
+    first = None if start is None else results.read_inequality(start)
+    with results.claimed(out, results.SEARCH_FILES, force) as folder:
+        with progress_bar("searching") as progress:
+
+            def tell(share: float, best: float) -> None:
+                if progress:
+                    progress(share, "no violation yet" if best >= 1 else f"best so far {best:.6f}")
+
+            found = searches.search(
+                pairs,
+                restarts=restarts or searches.BATCH,
+                seed=seed,
+                symmetry=symmetry or "none",
+                start=first,
+                time_limit=time_limit,
+                certify=certify,
+                progress=tell,
+            )
+        answer: dict[str, Any] = {**found.to_json(), "symmetry": symmetry or "none", "seed": seed}
+        if folder is not None:
+            results.save_search(found, answer, folder, command_line())
+    if as_json:
+        print(json.dumps(answer, allow_nan=False))
+    else:
+        print(found)
+        if found.inequality is not None:
+            print(f"\n{found.inequality}")
+        say_written(folder, results.SEARCH_FILES)
+    return INTERRUPTED if found.status == "interrupted" else 0
+
+
+def _break(restarts: int | None, seed: int, as_json: bool, out: str | None, force: bool) -> int:
+    """`--target model`."""
+    from .. import model_search, results
+
+    with results.claimed(out, results.BREAK_FILES, force) as folder:
+        found = model_search.break_model(restarts or model_search.STARTS, seed)
+        answer = {"target": "model", **found.to_json(), "seed": seed}
+        if folder is not None:
+            results.save_break(answer, folder, command_line())
+    if as_json:
+        print(json.dumps(answer, allow_nan=False))
+    else:
+        print(found)
+        print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
+        print(found.witness)
+        say_written(folder, results.BREAK_FILES)
+    return 0

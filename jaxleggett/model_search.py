@@ -1,0 +1,271 @@
+"""Gradient searches on the side of the models: where the explicit one breaks, and how far others can be taken."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ._checks import MAX_RESTARTS, MAX_SEED, InputError, integer
+from ._numerics import dot, double_precision, normalised
+from .correlation import OUTCOMES, probabilities
+from .finite_model import Model
+from .master import Master
+from .models import WernerModel
+from .pricing import Prices, descend
+from .settings import SettingPairs
+from .sphere import sample_sphere
+from .states import TwoQubitState, werner
+from .thresholds import Threshold
+from .twirl import CRITICAL_ANGLE, twirled_bound
+from .verification import Witness
+
+STARTS = 4096
+"""Starts of a search for where the explicit model breaks."""
+
+STEPS = 400
+"""Gradient steps of every search here."""
+
+RATE = 0.05
+"""First step length, with settings and hidden vectors of length 1; it falls to 0 along a cosine."""
+
+FREE_STEPS, FREE_RATE = 6000, 0.01
+"""The same where many hidden vectors share the work."""
+
+CORNERS = 6
+"""Linear programmes for the weights in the end, with hidden vectors in the corners of their prices in between."""
+
+SLOPE = 1e-3
+"""Probabilities that fall more slowly than this with V are left alone: where they vanish is lost in rounding."""
+
+ABOVE = 1e-6
+"""How far above the critical visibility the witness's probability is given."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """The smallest visibility at which the explicit model has a negative probability, and where.
+
+    The witness's probability is that at `witness_visibility`, just above. `starts` searches were made, `reached` of
+    which ended within 1e-9 of the best.
+    """
+
+    critical_visibility: float
+    witness: Witness
+    witness_visibility: float
+    starts: int
+    reached: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of the command line's JSON answer."""
+        return {**vars(self), "witness": self.witness.to_json()}
+
+    def __str__(self) -> str:
+        w = self.witness
+        angle = np.arctan2(np.linalg.norm(np.cross(w.a, w.b)), np.dot(w.a, w.b))
+        return (
+            f"the model of [B13 (9)] has negative probabilities from V = {self.critical_visibility:.13f} on\n"
+            f"  where       settings at {np.degrees(min(angle, np.pi - angle)):.6f} degrees\n"
+            f"  found by    {self.reached} of {self.starts} gradient searches, {self.seconds:.1f} s"
+        )
+
+
+def break_model(starts: int = STARTS, seed: int = 0) -> Break:
+    """The smallest V at which some probability of the explicit model [B13 (9)] is negative.
+
+    Every probability P is affine in V, so for given settings a, b, hidden vector u and outcome it vanishes at
+    V = P_0 / (P_0 - P_1) with its values at V = 0 and 1. Optax goes down the gradient of the least of
+    these over the outcomes from random a, b, u, all starts in one batch: Adam, then L-BFGS for the last digits.
+    Raises InputError for bad arguments.
+    """
+    began = time.monotonic()
+    starts = integer("starts", starts, 1, MAX_RESTARTS)
+    key = jax.random.key(integer("seed", seed, 0, MAX_SEED))
+    with double_precision():
+        first = jnp.stack(sample_sphere(key, (3, starts)), axis=1)
+        found, V = (np.asarray(x) for x in _break_all(first))
+        best = int(np.argmin(V))
+        a, b, u = found[best]
+        outcome = int(np.argmin(_vanishing(a, b, u)))
+        alpha, beta = OUTCOMES[outcome]
+        above = float(V[best]) + ABOVE
+        probability = float(_probabilities(above, a, b, u)[outcome])
+    a, b, u, v = (tuple(map(float, x)) for x in (a, b, u, -u))
+    return Break(
+        critical_visibility=float(V[best]),
+        witness=Witness(a, b, u, v, int(alpha), int(beta), probability),
+        witness_visibility=above,
+        starts=starts,
+        reached=int((V < V[best] + 1e-9).sum()),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _probabilities(V: Any, a: Any, b: Any, u: Any) -> Any:
+    return probabilities(dot(u, a), -dot(u, b), WernerModel(V).correlator(u, -u, a, b))
+
+
+def _vanishing(a: Any, b: Any, u: Any) -> jax.Array:
+    """The V at which each of the four probabilities vanishes; 2 where it does not fall with V."""
+    at_0, at_1 = _probabilities(0.0, a, b, u), _probabilities(1.0, a, b, u)
+    falls = at_0 - at_1 > SLOPE
+    return jnp.where(falls, at_0 / jnp.where(falls, at_0 - at_1, 1.0), 2.0 + at_1)
+
+
+@jax.jit
+def _break_all(first: Any) -> tuple[Any, Any]:
+    """Where searches from `first` (S, 3, 3), rows a, b, u, end, and V there (S,)."""
+
+    def loss(x: Any) -> Any:
+        return _vanishing(*normalised(x)).min()
+
+    def one(x: Any) -> tuple[Any, Any]:
+        adam = optax.adam(optax.cosine_decay_schedule(RATE, STEPS))
+
+        def descend(_: int, state: Any) -> Any:
+            x, memory = state
+            updates, memory = adam.update(jax.grad(loss)(x), memory)
+            return normalised(optax.apply_updates(x, updates)), memory
+
+        x, _ = jax.lax.fori_loop(0, STEPS, descend, (x, adam.init(x)))
+        newton = optax.lbfgs()
+        value_and_gradient = optax.value_and_grad_from_state(loss)
+
+        def polish(_: int, state: Any) -> Any:
+            x, memory = state
+            value, gradient = value_and_gradient(x, state=memory)
+            updates, memory = newton.update(gradient, memory, x, value=value, grad=gradient, value_fn=loss)
+            return optax.apply_updates(x, updates), memory
+
+        y, _ = jax.lax.fori_loop(0, 12, polish, (x, newton.init(x)))
+        y = normalised(y)
+        x = jnp.where(loss(y) <= loss(x), y, x)
+        return x, loss(x)
+
+    return jax.vmap(one)(first)
+
+
+def improve_model(
+    settings: SettingPairs | str = "all",
+    state: TwoQubitState | None = None,
+    *,
+    hidden: int = 200,
+    seed: int = 0,
+) -> Threshold:
+    """Gradient ascent on Leggett models: the largest V that an ensemble of hidden vectors can be brought to.
+
+    settings  `all`, for Werner states: joint rotations of pairs u, -v at angles theta, with a weight each on a
+              grid of `hidden` angles; what is raised is min over phi of (1 - sum_j mu_j F(theta_j, phi)) / cos phi
+              (docs/WERNER.md). Or setting pairs: `hidden` free u, v of S^2 x S^2 with a weight each
+    state     a state without marginals [the singlet]
+
+    The result's `upper` is 1: models bound from below only. Raises InputError for bad arguments.
+    """
+    began = time.monotonic()
+    hidden = integer("hidden", hidden, 2, 10**5)
+    key = jax.random.key(integer("seed", seed, 0, MAX_SEED))
+    state = werner() if state is None else state
+    pairs = SettingPairs.parse(settings, seed) if isinstance(settings, str) and settings != "all" else settings
+    T = np.asarray(state.T)
+    if pairs == "all" and not (T == -np.eye(3)).all():
+        raise InputError("state must be the singlet with all settings")
+    if max(np.abs(np.asarray(r)).max() for r in (state.r_A, state.r_B)) > 1e-12:
+        raise InputError("state must have vanishing marginals: gradient steps would not keep those of a model")
+    with double_precision():
+        V, model = _rotated(hidden) if isinstance(pairs, str) else _free(key, pairs, state, hidden)
+    return Threshold(
+        state=state,
+        settings=None if isinstance(pairs, str) else pairs,
+        lower=min(V, 1.0),
+        upper=1.0,
+        model=model,
+        inequality=None,
+        status="converged",
+        certified=False,
+        seconds=time.monotonic() - began,
+        symmetry="SO(3)" if isinstance(pairs, str) else None,
+    )
+
+
+def _rotated(number: int) -> tuple[float, Model]:
+    """Weights on angles theta between u and -v, from equal ones."""
+    theta = np.linspace(0, np.pi, number)
+    phi = np.append(np.linspace(0, 1.5, 301), CRITICAL_ANGLE)
+    F = twirled_bound(theta[:, None], phi[None])
+
+    def visibility(mu: Any) -> Any:
+        return ((1 - mu @ F) / np.cos(phi)).min()
+
+    def climb(_: Any, carried: Any) -> Any:
+        # The natural gradient of a probability, in steps of equal length by its own metric: they
+        # do not tire where what is left to tell apart are neighbouring angles.
+        logits, best = carried
+        mu = jax.nn.softmax(logits)
+        uphill = jax.grad(visibility)(mu)
+        uphill -= mu @ uphill
+        spread = jnp.sqrt(mu @ uphill**2)
+        logits = jnp.maximum(jax.nn.log_softmax(logits + RATE * uphill / jnp.maximum(spread, 1e-30)), -700.0)
+        return logits, jnp.where(visibility(mu) > visibility(best), mu, best)
+
+    flat = jnp.zeros(number)
+    mu = jax.lax.fori_loop(0, 2 * STEPS, climb, (flat, jax.nn.softmax(flat)))[1]
+    used = np.flatnonzero(np.asarray(mu) > 1e-300)
+    z = np.broadcast_to([0.0, 0.0, 1.0], (len(used), 3))
+    w = np.stack([np.sin(theta[used]), np.zeros(len(used)), np.cos(theta[used])], axis=1)
+    weights = np.asarray(mu)[used]
+    return float(visibility(mu)), Model(weights / weights.sum(), z, -w, "SO(3)")
+
+
+def _free(key: jax.Array, pairs: SettingPairs, state: TwoQubitState, number: int) -> tuple[float, Model]:
+    """Free hidden vectors, from random ones; at the end the best weights for them, by a linear programme."""
+    a, b, C = pairs.a, pairs.b, np.asarray(state.correlation(pairs.a, pairs.b)[2])
+    # (P) where V C counts: E|u.a + v.b| <= 1 + V C where C < 0, and with (a, -b) where C > 0.
+    counts = np.abs(C) > 1e-9
+    a, b, C = a[counts], -np.sign(C[counts])[:, None] * b[counts], np.abs(C[counts])
+    if not len(C):
+        raise InputError("settings must hold a pair with a correlator that is not 0")
+    u, v = sample_sphere(key, (2, number))
+    parameters = {"logits": jnp.zeros(number), "u": u, "v": jnp.where(jnp.arange(number)[:, None] % 2, v, -u)}
+
+    def visibilities(x: Any, eps: Any) -> Any:
+        z = normalised(x["u"]) @ a.T + normalised(x["v"]) @ b.T
+        return (1 - jax.nn.softmax(x["logits"]) @ jnp.sqrt(z * z + eps * eps)) / C
+
+    adam = optax.adam(optax.cosine_decay_schedule(FREE_RATE, FREE_STEPS))
+
+    def climb(i: Any, carried: Any) -> Any:
+        x, memory = carried
+        # Corners, of |x| and of the least of the visibilities, are rounded less and less.
+        eps, softness = 0.1 * 1e-4 ** (i / FREE_STEPS), 0.03 * 1e-3 ** (i / FREE_STEPS)
+        gradient = jax.grad(lambda x: softness * jax.nn.logsumexp(-visibilities(x, eps) / softness))(x)
+        updates, memory = adam.update(gradient, memory)
+        x: Any = optax.apply_updates(x, updates)
+        return {**x, "u": normalised(x["u"]), "v": normalised(x["v"])}, memory
+
+    found, _ = jax.jit(lambda x: jax.lax.fori_loop(0, FREE_STEPS, climb, (x, adam.init(x))))(parameters)
+    return _weighed(pairs, np.asarray(state.correlation(pairs.a, pairs.b)[2]), *(np.asarray(found[n]) for n in "uv"))
+
+
+def _weighed(pairs: SettingPairs, C: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[float, Model]:
+    """The best weights for hidden vectors u, v and for the corners of the programme's prices nearest to them."""
+    master = Master(np.zeros(0))
+    master.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([C, -C]))
+    all_u, all_v = new_u, new_v = u, v
+    V, weights = 0.0, np.zeros(0)
+    for _ in range(CORNERS):
+        x, y = pairs.a @ new_u.T, pairs.b @ new_v.T
+        master.add_hidden(np.abs(np.concatenate([x + y, x - y])), np.zeros((0, len(new_u))))
+        V, weights, paid, *_ = master.solve()
+        plus, minus = np.split(paid, 2)
+        prices = Prices(plus, minus, np.zeros(3), np.zeros(3), pairs.a, pairs.b)
+        new_u, new_v = (np.asarray(x) for x in descend(prices.padded(), u, v)[:2])
+        all_u, all_v = np.concatenate([all_u, new_u]), np.concatenate([all_v, new_v])
+    used = np.flatnonzero(weights)
+    u, v, weights = all_u[used], all_v[used], np.tile(weights[used], 2) / 2
+    return V, Model(weights, np.concatenate([u, -u]), np.concatenate([v, -v]))

@@ -1,0 +1,65 @@
+"""Search for the Leggett inequality of N pairs with the lowest threshold, and keep it if it is a record.
+
+    python scripts/search_records.py --pairs 24 [--symmetry O] [--restarts 256] [--seed 1] [--from-record]
+
+`--from-record` begins with the record itself and perturbs it. A record is kept in results/records/N: the
+inequality with its proved bound, scaled to the value 1 at the singlet, and meta.json with the command that found it.
+`reproduce_records.py` proves all of them again and draws the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import jaxleggett as jl
+from jaxleggett import results
+
+FOLDER = Path(__file__).parent.parent / "results" / "records"
+
+ENOUGH = 1e-7
+"""What a new record has to gain."""
+
+
+def main() -> None:
+    """Search, compare, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, required=True)
+    parser.add_argument("--symmetry", default="none")
+    parser.add_argument("--restarts", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--from-record", action="store_true")
+    arguments = parser.parse_args()
+    folder = FOLDER / str(arguments.pairs)
+    file = folder / "inequality.json"
+    record = results.read_inequality(str(file)) if file.exists() else None
+    found = jl.search(
+        arguments.pairs,
+        restarts=arguments.restarts,
+        seed=arguments.seed,
+        symmetry=arguments.symmetry,
+        start=record if arguments.from_record else None,
+        certify=True,
+    )
+    best = 1.0 if record is None else record.threshold(jl.werner())
+    print(
+        f"{arguments.pairs} pairs, symmetry {arguments.symmetry}, seed {arguments.seed}: "
+        f"{found.visibility_threshold:.9f} (record {best:.9f}), {found.seconds:.0f} s",
+        flush=True,
+    )
+    if found.inequality is None or found.visibility_threshold > best - ENOUGH:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    results.write_json(file, found.inequality.to_json())
+    facts = {name: value for name, value in found.to_json().items() if name != "inequality"}
+    if arguments.from_record:
+        # The record that this one grew from, so that its history is not lost.
+        facts["previous"] = json.loads((folder / results.META).read_text())
+    meta = results.provenance(["python", "scripts/search_records.py", *sys.argv[1:]], **facts, seed=arguments.seed)
+    results.write_json(folder / results.META, meta)
+
+
+if __name__ == "__main__":
+    main()
