@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from ._checks import InputError, quoted
+from ._numerics import double_precision
 
 SYMMETRIES = "none, T, O, I or D2, D3, ..."
 
@@ -56,7 +57,8 @@ class Layout:
         """
         number = self.free + self.bound
         axes = np.zeros((number, 3))
-        a, normal, turn = np.split(np.array(jax.random.normal(key, (number, 7))), (3, 6), axis=1)
+        with double_precision():
+            a, normal, turn = np.split(np.array(jax.random.normal(key, (number, 7))), (3, 6), axis=1)
         if self.bound:
             known = two_fold_axes(self.rotations)
             chosen = jax.random.randint(jax.random.fold_in(key, 1), (self.bound,), 0, len(known))

@@ -176,3 +176,42 @@ def plot_phase_diagrams(content: dict[str, Any], path: Path) -> None:
         plot.legend(fontsize=8)
     figure.suptitle("All projective measurements", fontsize=11)
     figure.savefig(path, dpi=120)
+
+
+def plot_records(
+    found: Sequence[dict[str, Any]], law: dict[str, float], published: Sequence[tuple[int, float]], path: Path
+) -> None:
+    """Thresholds of the records and of published inequalities against the number of pairs, and the excess over V_c."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    N = np.array([row["pairs"] for row in found])
+    for axes, base in ((left, 0.0), (right, CRITICAL_VISIBILITY)):
+        axes.plot(N, [row["threshold"] - base for row in found], "o-", ms=4, color="tab:blue", label="records, proved")
+        axes.plot(*(np.array(published) - [0, base]).T, "s", ms=5, color="tab:orange", label="published")
+        axes.axhline(
+            np.sqrt(0.75) - base, ls="--", lw=1, color="grey", label="sqrt(3)/2: published, infinitely many pairs"
+        )
+        axes.set_xscale("log")
+        axes.set_xticks(N, map(str, N))
+        axes.minorticks_off()
+        axes.tick_params(axis="x", labelsize=7)
+        axes.set_xlabel("setting pairs N")
+    left.axhline(CRITICAL_VISIBILITY, ls=":", lw=1, color="black", label="V_c: all settings")
+    right.plot(
+        N,
+        law["factor"] * N ** -law["power"],
+        "-",
+        lw=1,
+        color="tab:red",
+        label=f"{law['factor']:.2g} N^-{law['power']:.2f}",
+    )
+    right.set_yscale("log")
+    left.set_ylabel("visibility from which Werner states are excluded")
+    right.set_ylabel("the same, above V_c")
+    for axes in (left, right):
+        axes.legend(fontsize=8)
+    figure.savefig(path, dpi=120)

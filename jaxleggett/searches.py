@@ -60,13 +60,6 @@ class Search:
     seconds: float
     history: tuple[tuple[int, float], ...] = ()
 
-    @property
-    def num_settings(self) -> tuple[int, int]:
-        """How many different settings Alice and Bob have (a and -a are one measurement)."""
-        if self.inequality is None:
-            return 0, 0
-        return _axes(self.inequality.a), _axes(self.inequality.b)
-
     def to_json(self) -> dict[str, Any]:
         """The fields of the command line's JSON answer."""
         return {
@@ -74,7 +67,7 @@ class Search:
             "visibility_threshold": self.visibility_threshold,
             "certified": self.certified,
             "inequality": self.inequality and self.inequality.to_json(),
-            "num_settings": list(self.num_settings),
+            "num_settings": None if self.inequality is None else list(count_settings(self.inequality)),
             "restarts": self.restarts,
             "status": self.status,
             "seconds": self.seconds,
@@ -84,7 +77,7 @@ class Search:
         head = f"Leggett inequalities with {self.num_pairs} setting pairs, {self.restarts} restarts ({self.status})"
         if self.inequality is None:
             return f"{head}\n  none was found that excludes any Werner state: threshold 1"
-        alice, bob = self.num_settings
+        alice, bob = count_settings(self.inequality)
         proved = "proved, rounding included" if self.certified else "numerical"
         return (
             f"{head}\n"
@@ -244,7 +237,9 @@ class _Work:
                 self.threshold, self.best = max(V, again), found
 
 
-def _axes(vectors: np.ndarray) -> int:
-    """How many different lines the vectors lie on, to 1e-6."""
-    same = np.abs(vectors @ vectors.T) > 1 - 1e-12
-    return int((np.triu(same).sum(0) == 1).sum())
+def count_settings(inequality: LeggettInequality) -> tuple[int, int]:
+    """How many different settings Alice and Bob have, to 1e-6 (a and -a are one measurement)."""
+    used = inequality.coefficients != 0
+    same = (np.abs(x[used] @ x[used].T) > 1 - 1e-12 for x in (inequality.a, inequality.b))
+    alice, bob = (int((np.triu(x).sum(0) == 1).sum()) for x in same)
+    return alice, bob

@@ -301,6 +301,90 @@ def test_bad_input_of_threshold(run, tmp_path, arguments, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_search_writes_an_inequality_that_threshold_reads(run, tmp_path):
+    code, out, err = run("search", "--pairs", 6, "--restarts", 2, "--seed", 3, "--json", "--out", tmp_path / "s")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert (answer["num_pairs"], answer["restarts"], answer["certified"], answer["seed"]) == (6, 2, False, 3)
+    assert oracles.V_C < answer["visibility_threshold"] < 0.9428
+    file = tmp_path / "s" / "inequality.json"
+    assert json.loads(file.read_text()) == answer["inequality"]
+    names = {"report.json", "inequality.json", "settings.csv", "search.png", "meta.json"}
+    assert {f.name for f in file.parent.iterdir()} == names
+    meta = json.loads((tmp_path / "s" / "meta.json").read_text())
+    assert meta["symmetry"] == "none"
+    assert "inequality" not in meta
+    code, out, _ = run("threshold", "--inequality", file, "--certify", "--json")
+    assert code == 0
+    assert json.loads(out)["upper"] == pytest.approx(answer["visibility_threshold"], abs=1.1e-4)
+    code, out, err = run("search", "--start", file, "--restarts", 1, "--out", tmp_path / "s")
+    assert code == 2
+    assert "already holds" in err
+    code, out, _ = run("search", "--start", file, "--restarts", 1)
+    assert code == 0
+    assert "Leggett inequalities with 6 setting pairs" in out
+
+
+def test_search_says_so_when_nothing_is_found(run, tmp_path):
+    code, out, _ = run("search", "--pairs", 1, "--restarts", 2, "--out", tmp_path / "s")
+    assert code == 0
+    assert "none was found that excludes any Werner state: threshold 1" in out
+    assert {f.name for f in (tmp_path / "s").iterdir()} == {"report.json", "meta.json"}
+
+
+def test_search_for_where_the_model_breaks(run, tmp_path):
+    code, out, err = run("search", "--target", "model", "--restarts", 64, "--json", "--out", tmp_path / "m")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert answer["critical_visibility"] == pytest.approx(oracles.V_C, abs=1e-12)
+    assert answer["witness"]["probability"] < 0
+    assert json.loads((tmp_path / "m" / "report.json").read_text()) == answer
+    code, out, _ = run("search", "--target", "model", "--restarts", 64)
+    assert code == 0
+    assert "0.85355339059" in out
+    assert "to recompute by hand" in out
+
+
+def test_ctrl_c_in_a_search_keeps_the_best(run, monkeypatch):
+    real = jl.search
+
+    def stop(*arguments, progress, **options):
+        def tell(share, best):
+            raise KeyboardInterrupt
+
+        return real(*arguments, progress=tell, **options)
+
+    monkeypatch.setattr("jaxleggett.searches.search", stop)
+    code, out, _ = run("search", "--restarts", 2, "--json")
+    assert code == 130
+    answer = json.loads(out)
+    assert (answer["status"], answer["visibility_threshold"], answer["inequality"]) == ("interrupted", 1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--pairs", 0), "--pairs must lie between 1 and"),
+        (("--pairs", "six"), "--pairs must be"),
+        (("--restarts", 0), "--restarts must lie between 1 and"),
+        (("--symmetry", "Q"), "symmetry must be none, T, O, I or D2"),
+        (("--symmetry", "I", "--pairs", 20), "pairs must be a multiple of 30"),
+        (("--start", "nowhere.json"), "inequality 'nowhere.json' cannot be read"),
+        (("--time-limit", 0), "--time-limit must be a number above 0"),
+        (("--precision", "single"), "--precision must be double for search"),
+        (("--target", "model", "--pairs", 5), "--pairs must be left out with --target model"),
+        (("--target", "model", "--certify"), "--certify must be left out with --target model"),
+    ],
+)
+def test_bad_input_of_search(run, tmp_path, arguments, message):
+    code, out, err = run("search", *arguments, "--out", tmp_path / "out")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert not (tmp_path / "out").exists()
+
+
 def _process(*arguments, **environment):
     environment = {**os.environ, **environment}
     return subprocess.run(

@@ -1,0 +1,116 @@
+"""Prove every record of results/records again from its inequality alone, and draw the table.
+
+    python scripts/reproduce_records.py [--tolerance 1e-6]
+
+One row by hand: jaxleggett threshold --inequality results/records/24/inequality.json --certify
+
+Writes results/records: records.json, records.png, meta.json; and the table of docs/RECORDS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import jaxleggett as jl
+from jaxleggett import results
+from jaxleggett.plots import plot_records
+from jaxleggett.searches import count_settings
+from jaxleggett.thresholds import prove
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "results" / "records"
+PUBLISHED = ROOT / "results" / "threshold_tables" / "tables.json"
+PAGE = ROOT / "docs" / "RECORDS.md"
+BEGIN, END = "<!-- written by scripts/reproduce_records.py -->", "<!-- end -->"
+
+
+def rows(tolerance: float) -> list[dict[str, Any]]:
+    """One row per record, proved here."""
+    published = [row for row in json.loads(PUBLISHED.read_text())["inequalities"] if row["pairs"]]
+    found = []
+    for folder in sorted((f for f in FOLDER.iterdir() if f.name.isdigit()), key=lambda f: int(f.name)):
+        cut = results.read_inequality(str(folder / "inequality.json"))
+        meta = json.loads((folder / results.META).read_text())
+        proof = prove(cut, jl.werner(), tolerance=tolerance, certify=True)
+        pairs = int(np.count_nonzero(cut.coefficients))
+        alice, bob = count_settings(cut)
+        earlier = [row["published_form"] for row in published if row["pairs"] <= int(folder.name)]
+        found.append(
+            {
+                "pairs": int(folder.name),
+                "pairs_used": pairs,
+                "threshold": proof.upper,
+                "certified": proof.certified,
+                "excess": proof.upper - float(jl.CRITICAL_VISIBILITY),
+                "settings": [alice, bob],
+                "published": min(earlier, default=None),
+                "symmetry": _option(meta["command"], "--symmetry", "none"),
+                "found_by": meta["command"],
+                "seconds": proof.seconds,
+            }
+        )
+        row = found[-1]
+        print(
+            f"{row['pairs']:4d}  {row['threshold']:.9f}  {row['symmetry']}  proved in {row['seconds']:.1f} s",
+            flush=True,
+        )
+    return found
+
+
+def _option(command: str, name: str, default: str) -> str:
+    words = command.split()
+    return words[words.index(name) + 1] if name in words else default
+
+
+def fit(found: list[dict[str, Any]]) -> dict[str, float]:
+    """excess = factor * pairs^-power, by least squares on logarithms."""
+    N, excess = (np.log([row[name] for row in found]) for name in ("pairs", "excess"))
+    slope, intercept = np.polyfit(N, excess, 1)
+    return {"factor": float(np.exp(intercept)), "power": float(-slope)}
+
+
+def table(found: list[dict[str, Any]], law: dict[str, float]) -> str:
+    """The table in Markdown."""
+    lines = [
+        "| N pairs | threshold, proved | above V_c | settings of Alice, Bob | symmetry | published, at most N pairs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in found:
+        published = "none" if row["published"] is None else f"{row['published']:.6f}"
+        lines.append(
+            f"| {row['pairs']} | {row['threshold']:.6f} | {row['excess']:.6f} | {row['settings'][0]}, "
+            f"{row['settings'][1]} | {row['symmetry']} | {published} |"
+        )
+    lines.append(
+        f"\nThe excess over V_c falls like {law['factor']:.3g} N^-{law['power']:.2f} (least squares on logarithms)."
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Prove, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tolerance", type=float, default=1e-6)
+    arguments = parser.parse_args()
+    started = time.time()
+    found = rows(arguments.tolerance)
+    law = fit(found)
+    published = [row for row in json.loads(PUBLISHED.read_text())["inequalities"] if row["pairs"]]
+    content = {"records": found, "fit": law}
+    results.write_json(FOLDER / "records.json", content)
+    plot_records(found, law, [(row["pairs"], row["published_form"]) for row in published], FOLDER / "records.png")
+    head, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(f"{head}{BEGIN}\n\n{table(found, law)}\n\n{END}{rest.partition(END)[2]}")
+    command = ["python", "scripts/reproduce_records.py", *sys.argv[1:]]
+    results.write_json(FOLDER / results.META, results.provenance(command, seconds=time.time() - started))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Searches for Leggett inequalities: derivatives by differences, floors, seeds, interruptions, bad input."""
+
+import jax
+import numpy as np
+import oracles
+import pytest
+from scipy.optimize import linprog
+
+import jaxleggett as jl
+from jaxleggett import annealing, polishing, searches
+from jaxleggett._numerics import double_precision
+from jaxleggett.inequality import published
+from jaxleggett.orbits import rotation_group, written_out
+from jaxleggett.polishing import Generators
+from jaxleggett.thresholds import prove
+
+RNG = np.random.default_rng(12)
+THREE_AXES = published(np.eye(3), np.eye(3)[[1, 2, 0]])
+
+
+def _generators(number, group="none", seed=0):
+    rng = np.random.default_rng(seed)
+    a = oracles.unit(rng, number)
+    b = a + 0.6 * oracles.unit(rng, number)
+    b /= np.linalg.norm(b, axis=1, keepdims=True)
+    return Generators(rotation_group(group), rng.uniform(0.5, 1, number), a, b, np.zeros((number, 3))).scaled()
+
+
+def _price(terms, u, v, eps=0.0):
+    """sum p sqrt((u.a + v.b)^2 + eps^2), term by term."""
+    return sum(p * np.sqrt((u @ a + v @ b) ** 2 + eps**2) for p, a, b in zip(*terms, strict=True))
+
+
+@pytest.mark.parametrize(("number", "group"), [(7, "none"), (1, "O"), (2, "D3")])
+def test_the_orbits_of_generators_are_all_their_pairs(number, group):
+    at = _generators(number, group)
+    terms = written_out(at.rotations, at.p, at.a, at.b)
+    u, v = oracles.unit(RNG, 4), oracles.unit(RNG, 4)
+    assert at.prices.at(u, v) == pytest.approx([_price(terms, x, y) for x, y in zip(u, v, strict=True)])
+    logits = np.log(np.expm1(3 * at.p))
+    with double_precision():
+        parameters = {"log_weights": logits, "a": 2 * at.a, "b": at.b}
+        for eps in (0.0, 0.2):
+            found = annealing._price(annealing._terms(at.rotations, parameters), eps, u, v)
+            assert found == pytest.approx([_price(terms, x, y, eps) for x, y in zip(u, v, strict=True)])
+
+
+def test_the_crowd_goes_down_to_minima():
+    at = _generators(6)
+    terms = (at.p, at.a, at.b)
+    with double_precision():
+        u, v = oracles.unit(RNG, 30), oracles.unit(RNG, 30)
+        step = jax.jit(jax.vmap(lambda u, v: annealing._towards_minimum(terms, 0.05, u, v)))
+        before = [_price(terms, x, y, 0.05) for x, y in zip(u, v, strict=True)]
+        for _ in range(60):
+            u, v = step(u, v)
+    u, v = np.array(u), np.array(v)
+    after = np.array([_price(terms, x, y, 0.05) for x, y in zip(u, v, strict=True)])
+    assert (after <= np.array(before) + 1e-12).mean() > 0.9
+    # no direction leads down from where most have arrived
+    nearby = [
+        _price(terms, *(x / np.linalg.norm(x) for x in (u[i] + d, v[i] + e)), 0.05) - after[i]
+        for i in range(30)
+        for d, e in 1e-3 * RNG.normal(size=(10, 2, 3))
+    ]
+    assert np.mean(np.array(nearby) > -1e-7) > 0.9
+
+
+def test_the_gradient_of_the_annealing_is_that_of_the_threshold():
+    """Steps along the optimiser's first direction lower the threshold that a search finds."""
+    at = _generators(8, seed=4)
+    V, _ = polishing.threshold_of(jax.random.key(0), at)
+    with double_precision():
+        parameters = np.log(np.expm1(at.p / at.p.mean())), at.a, at.b, at.axes
+        state = annealing.begin(jax.random.key(1), *parameters)
+        states = jax.tree.map(lambda x: np.asarray(x)[None], {k: v for k, v in state.items()})
+        keys = jax.random.split(jax.random.key(2), 1)
+        for done in (0, annealing.SEGMENT):
+            states = annealing.advance(keys, at.rotations, states, done)
+        p = np.asarray(annealing.weights_of(jax.tree.map(lambda x: x[0], states["parameters"])))
+        a, b = (np.asarray(states["parameters"][name])[0] for name in "ab")
+    after, _ = polishing.threshold_of(jax.random.key(0), Generators(at.rotations, p, a, b, at.axes).scaled())
+    assert after < V - 0.02
+
+
+@pytest.mark.parametrize(("number", "group"), [(14, "none"), (2, "T")])
+def test_derivatives_of_the_polish_by_differences(number, group):
+    """Of minima that are held in corners: how they move when p, a, b move, followed from where they were."""
+    at = _generators(number, group, seed=3)
+    _, minima = polishing.threshold_of(jax.random.key(0), at)
+    by_p, by_a, by_b = polishing._derivatives(at, minima)
+    rng, h = np.random.default_rng(0), 1e-6
+    dp, x, y = rng.normal(size=number), rng.normal(size=(number, 2)), rng.normal(size=(number, 2))
+    expected = by_p @ dp + by_a @ x.ravel() + by_b @ y.ravel()
+    A, B = at.frames()
+    tested = 0
+    for k in range(40):
+        if _nearest_minimum(at.prices, minima.u[k], minima.v[k]) < minima.m[k] - 1e-9:
+            # Not every start of a search ends in a minimum.
+            continue
+        tested += 1
+        sides = []
+        for step in (h, -h):
+            a, b = (s + step * np.einsum("jcx,jx->jc", f, z) for s, f, z in ((at.a, A, x), (at.b, B, y)))
+            a, b = (s / np.linalg.norm(s, axis=1, keepdims=True) for s in (a, b))
+            moved = Generators(at.rotations, at.p + step * dp, a, b, at.axes)
+            sides.append(_nearest_minimum(moved.prices, minima.u[k], minima.v[k]))
+        # A corner that just opens moves differently to either side.
+        one_sided = (np.array(sides) - minima.m[k]) / np.array([h, -h])
+        assert np.abs(one_sided - expected[k]).min() < 1e-4
+    assert tested >= 2
+
+
+def _nearest_minimum(prices, u, v):
+    """The least of sum p |u.a + v.b| within 1e-4 of u, v, flat there: a linear programme over tangents and moduli."""
+    frames = [np.linalg.svd(x[None])[2][1:] for x in (u, v)]
+    rows = np.hstack([prices.a @ frames[0].T, prices.b @ frames[1].T])
+    z, count = prices.a @ u + prices.b @ v, len(prices.plus)
+    answer = linprog(
+        np.concatenate([np.zeros(4), prices.plus]),
+        A_ub=np.block([[rows, -np.eye(count)], [-rows, -np.eye(count)]]),
+        b_ub=np.concatenate([-z, z]),
+        bounds=[(-1e-4, 1e-4)] * 4 + [(0, None)] * count,
+    )
+    # |u + t| is longer than 1 by t^2/2, which does not count at this scale
+    return answer.fun
+
+
+def test_a_polish_ends_no_higher_than_it_began():
+    at = _generators(6, seed=5)
+    V, _ = polishing.threshold_of(jax.random.key(0), at)
+    polished, found = polishing.polish(jax.random.key(0), at, 15)
+    assert polished < V - 0.01
+    cut = jl.LeggettInequality.of(-found.p, found.a, found.b)
+    assert cut.threshold(jl.werner()) == pytest.approx(polished, abs=1e-5)
+
+
+def test_the_published_settings_are_improved():
+    """Started from the published inequality of 6 pairs, which is optimal only for its settings."""
+    found = jl.search(start=THREE_AXES, restarts=1, certify=True)
+    assert found.certified
+    assert found.num_pairs == 6
+    assert oracles.V_C < found.visibility_threshold < 0.93
+    again = prove(found.inequality, jl.werner(), tolerance=1e-5)
+    assert again.upper == pytest.approx(found.visibility_threshold, abs=2e-5)
+    assert found.inequality.value(jl.werner()) == pytest.approx(1)
+
+
+def test_the_same_seed_gives_the_same_inequality():
+    first, second = (jl.search(6, restarts=2, seed=3) for _ in range(2))
+    for name in ("coefficients", "a", "b"):
+        assert (getattr(first.inequality, name) == getattr(second.inequality, name)).all()
+    assert first.visibility_threshold == second.visibility_threshold < 0.9428
+    assert searches.count_settings(first.inequality) == (6, 6)
+    assert first.restarts == 2
+    assert "threshold   0.9" in str(first)
+    assert jl.search(6, restarts=2, seed=4).visibility_threshold != first.visibility_threshold
+
+
+def test_orbits_keep_their_symmetry():
+    found = jl.search(12, restarts=2, symmetry="O")
+    assert found.num_pairs == len(found.inequality.a) == 12
+    u, v = oracles.unit(RNG, 3), oracles.unit(RNG, 3)
+    turn = rotation_group("O")[5]
+    assert found.inequality.at(u @ turn.T, v @ turn.T) == pytest.approx(found.inequality.at(u, v))
+
+
+@pytest.mark.parametrize("pairs", [1, 2])
+def test_too_few_pairs_exclude_nothing(pairs):
+    found = jl.search(pairs, restarts=2)
+    assert found.visibility_threshold == 1
+    assert found.inequality is None
+    assert not found.certified
+    assert "none was found" in str(found)
+
+
+def test_coefficients_of_either_sign_begin_the_same_search():
+    """C(a, -b) = -C(a, b): an inequality with g > 0 is another one written differently."""
+    sign = np.array([1, -1, 1, -1, -1, 1])
+    flipped = jl.LeggettInequality(
+        sign * THREE_AXES.coefficients, THREE_AXES.a, sign[:, None] * THREE_AXES.b, *np.zeros((2, 6)), 1.0
+    )
+    first, second = (searches._given(x, None, "none") for x in (THREE_AXES, flipped))
+    assert (first.p == second.p).all()
+    assert first.b == pytest.approx(second.b)
+
+
+def test_ctrl_c_keeps_the_best():
+    def stop(share, best):
+        if best < 1:
+            raise KeyboardInterrupt
+
+    found = jl.search(6, restarts=2, seed=3, progress=stop)
+    assert found.status == "interrupted"
+    assert found.restarts == 0
+    assert found.visibility_threshold < 0.95
+
+
+def test_a_time_limit_ends_the_search():
+    found = jl.search(6, restarts=10**6, time_limit=1e-3)
+    assert found.status == "time_limit"
+    assert found.seconds < 60
+
+
+def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
+    real = searches.prove
+
+    def wrong(*arguments, **options):
+        proof = real(*arguments, **options)
+        object.__setattr__(proof, "upper", 0.85)
+        return proof
+
+    monkeypatch.setattr(searches, "prove", wrong)
+    with pytest.raises(ArithmeticError, match="below what a Leggett model reaches"):
+        jl.search(6, restarts=2, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pairs": 0}, "pairs must lie between"),
+        ({"restarts": 0}, "restarts must lie between"),
+        ({"time_limit": 0}, "time_limit must be a number of seconds above 0"),
+        ({"symmetry": "X"}, "symmetry must be none"),
+        ({"pairs": 5, "start": THREE_AXES}, "start must have 5 pairs, but has 6"),
+        ({"symmetry": "O", "start": THREE_AXES}, "symmetry must be none with a start"),
+    ],
+)
+def test_bad_input(arguments, message):
+    with pytest.raises(jl.InputError, match=message):
+        jl.search(**arguments)
+
+
+def test_a_start_that_says_nothing_about_the_singlet_is_refused():
+    z, x = np.array([[0.0, 0, 1]]), np.array([[1.0, 0, 0]])
+    with pytest.raises(jl.InputError, match="start must have a positive value at the singlet"):
+        jl.search(start=jl.LeggettInequality([-1.0], z, x, [0.0], [0.0], 1.0))
+
+
+@pytest.mark.slow
+def test_no_search_ends_below_what_models_reach():
+    """200 tiny searches, no two alike; `search` itself raises below V_c, the bound is proved here."""
+    for seed in range(200):
+        pairs = 3 + seed % 4
+        found = jl.search(pairs, restarts=1, seed=seed)
+        if found.inequality is not None:
+            proved = prove(found.inequality, jl.werner(), tolerance=1e-4)
+            assert oracles.V_C <= proved.upper
+            assert proved.upper == pytest.approx(found.visibility_threshold, abs=2e-4)
