@@ -37,7 +37,7 @@ def unit_vectors(name: str, value: Any) -> np.ndarray:
     """`value` as float64 unit vectors of shape (N, 3), renormalised; InputError if it is none."""
     try:
         vectors = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} must be an array of 3-vectors, but is {quoted(value)}") from None
     if vectors.ndim == 1:
         vectors = vectors[None]
@@ -74,6 +74,12 @@ def _whole(number: float) -> int:
     if not number.is_integer():
         raise ValueError
     return int(number)
+
+
+def time_limit(value: Any) -> None:
+    """InputError unless `value` is None or a number of seconds above 0."""
+    if value is not None and not (isinstance(value, int | float) and value > 0):
+        raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(value)}")
 
 
 def visibilities(value: Any) -> np.ndarray:

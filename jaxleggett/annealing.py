@@ -52,15 +52,17 @@ SOFTNESS = (0.02, 0.0002)
 LEAST_VALUE = 1e-3
 """The value of an inequality, relative to its coefficients, below which its threshold is taken as if it had this."""
 
-optimiser = optax.adam(optax.cosine_decay_schedule(RATE, STEPS, alpha=LAST_RATE / RATE))
+optimiser = optax.scale_by_adam()
+
+rate = optax.cosine_decay_schedule(RATE, STEPS, alpha=LAST_RATE / RATE)
 
 
-def begin(key: jax.Array, log_weights: Any, a: Any, b: Any, axes: Any) -> dict[str, Any]:
+def begin(key: jax.Array, raw: Any, a: Any, b: Any, axes: Any) -> dict[str, Any]:
     """The state of one restart: parameters of shape (J,), (J, 3), (J, 3), the optimiser's memory and the crowd.
 
-    Settings stay orthogonal to their `axes` (J, 3), where these are not 0.
+    The weights are the softplus of `raw`. Settings stay orthogonal to their `axes` (J, 3), where these are not 0.
     """
-    parameters = {"log_weights": log_weights, "a": a, "b": b}
+    parameters = {"raw": raw, "a": a, "b": b}
     u, v = sample_sphere(key, (2, CROWD))
     best = jnp.array(jnp.inf)
     memory = optimiser.init(parameters)
@@ -79,7 +81,7 @@ def advance(keys: jax.Array, rotations: Any, states: dict[str, Any], done: Any) 
 
 def weights_of(parameters: dict[str, Any]) -> Any:
     """p (J,) >= 0, scaled to the value sum p a.b = 1 at the singlet."""
-    p = jax.nn.softplus(parameters["log_weights"])
+    p = jax.nn.softplus(parameters["raw"])
     value = p @ dot(parameters["a"], parameters["b"])
     return p / jnp.maximum(value, LEAST_VALUE * p.sum())
 
@@ -100,6 +102,8 @@ def _step(key: Any, rotations: Any, state: dict[str, Any], number: Any) -> dict[
 
     gradient, highest = jax.grad(threshold, has_aux=True)(state["parameters"])
     updates, memory = optimiser.update(gradient, state["memory"])
+    length: Any = rate(number)
+    updates = jax.tree.map(lambda x: -length * x, updates)
     parameters: Any = optax.apply_updates(state["parameters"], updates)
     axes, project = state["axes"], jax.vmap(optax.projections.projection_l2_sphere)
     for name in ("a", "b"):

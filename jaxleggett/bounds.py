@@ -114,6 +114,14 @@ def enclose(
     )
 
 
+def count_symmetries(inequality: LeggettInequality) -> int:
+    """How many rotations of both parties' settings, that of the identity included, leave the inequality as it is."""
+    i = inequality
+    used = (i.coefficients != 0) | (i.alice != 0) | (i.bob != 0)
+    maps, _ = _symmetries(*(x[used] for x in (i.coefficients, i.alice, i.bob, i.a, i.b)))
+    return int((np.linalg.det(maps) > 0).sum())
+
+
 class _Cells:
     """Cells of S^2: the six faces of a cube, cut by great circles; boxes are pairs of cells.
 

@@ -123,8 +123,9 @@ class AxialSearch:
             [_local_minima(v.reshape(g.shape[:-1])).ravel() for v, g in zip(parts, grids, strict=True)]
         )
         starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
-        found, value = _descend(starts[:QUICK], arguments, 12)
-        if hard:
+        if not hard:
+            found, value = _descend(starts[:QUICK], arguments, 12)
+        else:
             # Most starts show soon what they lead to; where the kernel has corners the last digits come slowly.
             found, value = _descend(starts[: 4 * QUICK], arguments, 6)
             found, value = _descend(found[np.argsort(value)[:QUICK]], arguments, 14)

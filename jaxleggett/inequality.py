@@ -43,13 +43,16 @@ class LeggettInequality:
         object.__setattr__(self, "b", pairs.b)
         for name in ("coefficients", "alice", "bob"):
             try:
-                column = np.asarray(getattr(self, name), dtype=np.float64)
+                given = np.asarray(getattr(self, name))
+                column = given.astype(np.float64) if given.dtype.kind in "iuf" else np.empty(0)
             except (TypeError, ValueError):
                 column = np.empty(0)
             if column.shape != (len(pairs),) or not np.isfinite(column).all():
                 raise InputError(f"{name} of an inequality must be {len(pairs)} finite numbers, one a setting pair")
             object.__setattr__(self, name, column)
-        if isinstance(self.bound, bool) or not isinstance(self.bound, int | float) or not np.isfinite(self.bound):
+        number = isinstance(self.bound, int | float) and not isinstance(self.bound, bool)
+        # An integer beyond all doubles compares, but does not convert.
+        if not (number and abs(self.bound) <= np.finfo(float).max):
             raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
 
     @classmethod

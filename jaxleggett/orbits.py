@@ -27,7 +27,7 @@ def rotation_group(name: str) -> np.ndarray:
 
     if name == "none":
         return np.eye(3)[None]
-    dihedral = re.fullmatch(r"D([1-9]\d*)", name)
+    dihedral = re.fullmatch(r"D([1-9][0-9]{0,2})", name) if isinstance(name, str) else None
     if name not in ("T", "O", "I") and not (dihedral and 2 <= int(dihedral[1]) <= LARGEST_DIHEDRAL):
         raise InputError(f"symmetry must be {SYMMETRIES}, D{LARGEST_DIHEDRAL}, but is {quoted(name)}")
     return Rotation.create_group(name).as_matrix()

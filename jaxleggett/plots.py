@@ -115,22 +115,20 @@ def _settings(sphere: Any, inequality: LeggettInequality | None) -> None:
 
 
 def plot_search(result: Search, path: Path) -> None:
-    """The best threshold against the restarts made, and the settings that have it on the sphere."""
+    """The thresholds of all that was polished, the best so far, and its settings on the sphere."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.add_subplot(121), figure.add_subplot(122, projection="mollweide")
-    if result.history:
-        left.plot(*np.array(result.history).T, ".-", color="tab:red", label="best threshold")
-    left.axhline(
-        result.visibility_threshold, lw=1, color="tab:red", ls="--", label=f"{result.visibility_threshold:.7f}"
-    )
-    left.axhline(CRITICAL_VISIBILITY, lw=1, color="black", ls=":", label="all settings")
-    left.set_xlabel("restarts")
-    left.set_ylabel("visibility V")
-    left.set_title(f"{result.num_pairs} setting pairs")
+    found = np.minimum(result.history, 1)
+    number = np.arange(1, len(found) + 1)
+    left.plot(number, found, "o", ms=4, color="tab:blue", label="polished inequalities")
+    left.step(number, np.minimum.accumulate(found), where="post", color="tab:red", label="best so far")
+    left.set_xlabel("polished so far")
+    left.set_ylabel("threshold visibility")
+    left.set_title(f"{result.num_pairs} setting pairs: {result.visibility_threshold:.7f}")
     left.legend()
     _settings(right, result.inequality)
     right.set_title("settings")

@@ -12,6 +12,7 @@ shrinks as it keeps its promises; hidden vectors that spoil a step are followed 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jax
@@ -49,9 +50,14 @@ class Generators:
     b: np.ndarray
     axes: np.ndarray
 
+    @property
+    def value(self) -> float:
+        """At the singlet."""
+        return float(self.p @ (self.a * self.b).sum(1))
+
     def scaled(self) -> Generators:
         """With value 1 at the singlet."""
-        return self._with(self.p / (self.p @ (self.a * self.b).sum(1)), self.a, self.b)
+        return self._with(self.p / self.value, self.a, self.b)
 
     def _with(self, p: np.ndarray, a: np.ndarray, b: np.ndarray) -> Generators:
         return Generators(self.rotations, p, a, b, self.axes)
@@ -109,28 +115,30 @@ def threshold_of(key: jax.Array, at: Generators, known: _Minima | None = None) -
     return float(at.p.sum() - found.m[0]), found
 
 
-def polish(key: jax.Array, at: Generators, steps: int) -> tuple[float, Generators]:
-    """A local minimum of the threshold near `at`, and what reaches it, after at most `steps` programmes."""
+def polish(key: jax.Array, at: Generators, steps: int) -> Iterator[Generators]:
+    """Ever lower thresholds near `at`, towards a local minimum: where it stands after each of `steps` programmes."""
     at, region = at.scaled(), FIRST_REGION
     V, minima = threshold_of(jax.random.fold_in(key, 0), at)
+    yield at
     for number in range(1, steps + 1):
         step = _step(at, minima, V, region)
-        if step is None:
-            break
+        if step is None or step[0] < NO_GAIN:
+            return
         promise, there = step
         V_there, minima_there = threshold_of(jax.random.fold_in(key, number), there, minima)
         gain = V - V_there
-        if promise < NO_GAIN or region < SMALLEST_REGION:
-            break
         if gain > 0.1 * promise:
             region = min(2 * region, LARGEST_REGION) if gain > 0.7 * promise else region
             at, V, minima = there, V_there, minima_there
-            continue
-        region /= 3 if gain < 0 else 2
-        back = _followed(at, minima_there.u[:FOLLOWED], minima_there.v[:FOLLOWED])
-        minima = _Minima.distinct((minima.u, minima.v, minima.m), back)
-        V = max(V, float(at.p.sum() - minima.m[0]))
-    return V, at
+        else:
+            region /= 3 if gain < 0 else 2
+            if region < SMALLEST_REGION:
+                return
+            u, v = minima_there.u[:FOLLOWED], minima_there.v[:FOLLOWED]
+            # A minimum there may be none here, only close to one: as it stands, too, it limits the next step.
+            minima = _Minima.distinct((minima.u, minima.v, minima.m), _followed(at, u, v), (u, v, at.prices.at(u, v)))
+            V = max(V, float(at.p.sum() - minima.m[0]))
+        yield at
 
 
 def _step(at: Generators, minima: _Minima, V: float, region: float) -> tuple[float, Generators] | None:

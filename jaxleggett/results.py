@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from . import __version__
@@ -27,8 +28,6 @@ META = "meta.json"
 VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", "verification.png", META)
 
 SEARCH_FILES = ("report.json", "inequality.json", "settings.csv", "search.png", META)
-
-BREAK_FILES = ("report.json", META)
 
 THRESHOLD_FILES = ("report.json", "inequality.json", "model.npz", "settings.csv", "threshold.png", META)
 
@@ -171,7 +170,7 @@ def save_search(result: Search, report: dict[str, Any], folder: Path, command: S
 
     for name in SEARCH_FILES:
         (folder / name).unlink(missing_ok=True)
-    write_json(folder / "report.json", {**report, "history": [list(entry) for entry in result.history]})
+    write_json(folder / "report.json", {**report, "history": list(result.history)})
     if result.inequality is not None:
         write_json(folder / "inequality.json", result.inequality.to_json())
         SettingPairs(result.inequality.a, result.inequality.b).to_csv(folder / "settings.csv")
@@ -181,6 +180,8 @@ def save_search(result: Search, report: dict[str, Any], folder: Path, command: S
 
 def save_break(report: dict[str, Any], folder: Path, command: Sequence[str] | None = None) -> None:
     """Write where the explicit model breaks: report.json, meta.json."""
+    for name in SEARCH_FILES:
+        (folder / name).unlink(missing_ok=True)
     write_json(folder / "report.json", report)
     _save_meta(report, folder, command)
 
@@ -188,4 +189,5 @@ def save_break(report: dict[str, Any], folder: Path, command: Sequence[str] | No
 def _save_meta(report: dict[str, Any], folder: Path, command: Sequence[str] | None) -> None:
     """The provenance, with what is short of the report."""
     facts = {name: value for name, value in report.items() if name not in ("model", "inequality", "witness")}
-    write_json(folder / META, provenance(command or sys.argv, dtype="float64", **facts))
+    facts = {"dtype": "float64", "device": jax.default_backend(), **facts}
+    write_json(folder / META, provenance(command or sys.argv, **facts))

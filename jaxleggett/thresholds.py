@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _checks
 from ._checks import MAX_SEED, InputError, integer, quoted
 from .continuum import solve_everywhere
 from .finite_model import Axis, Model, Symmetry, mean_modulus
@@ -208,8 +209,7 @@ def threshold(
 def _check_effort(tolerance: float, time_limit: float | None) -> None:
     if not (np.isfinite(tolerance) and tolerance > 0):
         raise InputError(f"tolerance must be a number above 0, but is {quoted(tolerance)}")
-    if time_limit is not None and not time_limit > 0:
-        raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(time_limit)}")
+    _checks.time_limit(time_limit)
 
 
 def _certified(

@@ -20,8 +20,9 @@ import numpy as np
 
 import jaxleggett as jl
 from jaxleggett import results
+from jaxleggett.bounds import count_symmetries
 from jaxleggett.plots import plot_records
-from jaxleggett.searches import count_settings
+from jaxleggett.searches import count_settings, rounded_up
 from jaxleggett.thresholds import prove
 
 ROOT = Path(__file__).parent.parent
@@ -51,22 +52,17 @@ def rows(tolerance: float) -> list[dict[str, Any]]:
                 "excess": proof.upper - float(jl.CRITICAL_VISIBILITY),
                 "settings": [alice, bob],
                 "published": min(earlier, default=None),
-                "symmetry": _option(meta["command"], "--symmetry", "none"),
+                "rotations": count_symmetries(cut),
                 "found_by": meta["command"],
                 "seconds": proof.seconds,
             }
         )
         row = found[-1]
         print(
-            f"{row['pairs']:4d}  {row['threshold']:.9f}  {row['symmetry']}  proved in {row['seconds']:.1f} s",
+            f"{row['pairs']:4d}  {row['threshold']:.9f}  {row['rotations']}  proved in {row['seconds']:.1f} s",
             flush=True,
         )
     return found
-
-
-def _option(command: str, name: str, default: str) -> str:
-    words = command.split()
-    return words[words.index(name) + 1] if name in words else default
 
 
 def fit(found: list[dict[str, Any]]) -> dict[str, float]:
@@ -79,15 +75,14 @@ def fit(found: list[dict[str, Any]]) -> dict[str, float]:
 def table(found: list[dict[str, Any]], law: dict[str, float]) -> str:
     """The table in Markdown."""
     lines = [
-        "| N pairs | threshold, proved | above V_c | settings of Alice, Bob | symmetry | published, at most N pairs |",
+        "| N pairs | threshold, proved | above V_c | settings of Alice, Bob | rotations | published, at most N pairs |",
         "|---|---|---|---|---|---|",
     ]
     for row in found:
         published = "none" if row["published"] is None else f"{row['published']:.6f}"
-        lines.append(
-            f"| {row['pairs']} | {row['threshold']:.6f} | {row['excess']:.6f} | {row['settings'][0]}, "
-            f"{row['settings'][1]} | {row['symmetry']} | {published} |"
-        )
+        threshold, excess = (rounded_up(row[name], 6) for name in ("threshold", "excess"))
+        settings = ", ".join(map(str, row["settings"]))
+        lines.append(f"| {row['pairs']} | {threshold} | {excess} | {settings} | {row['rotations']} | {published} |")
     lines.append(
         f"\nThe excess over V_c falls like {law['factor']:.3g} N^-{law['power']:.2f} (least squares on logarithms)."
     )

@@ -35,6 +35,8 @@ def main() -> None:
     folder = FOLDER / str(arguments.pairs)
     file = folder / "inequality.json"
     record = results.read_inequality(str(file)) if file.exists() else None
+    if arguments.from_record and record is None:
+        parser.error(f"--from-record: there is no record of {arguments.pairs} pairs yet")
     found = jl.search(
         arguments.pairs,
         restarts=arguments.restarts,
@@ -51,13 +53,13 @@ def main() -> None:
     )
     if found.inequality is None or found.visibility_threshold > best - ENOUGH:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    results.write_json(file, found.inequality.to_json())
     facts = {name: value for name, value in found.to_json().items() if name != "inequality"}
     if arguments.from_record:
         # The record that this one grew from, so that its history is not lost.
         facts["previous"] = json.loads((folder / results.META).read_text())
     meta = results.provenance(["python", "scripts/search_records.py", *sys.argv[1:]], **facts, seed=arguments.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    results.write_json(file, found.inequality.to_json())
     results.write_json(folder / results.META, meta)
 
 

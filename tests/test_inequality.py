@@ -117,6 +117,11 @@ def test_json_both_ways():
     ("change", "message"),
     [
         ({"coefficients": [1.0]}, "coefficients of an inequality must be 4 finite numbers"),
+        ({"coefficients": ["1"] * 4}, "coefficients of an inequality must be 4 finite numbers"),
+        ({"coefficients": [True] * 4}, "coefficients of an inequality must be 4 finite numbers"),
+        ({"coefficients": [10**400] * 4}, "coefficients of an inequality must be 4 finite numbers"),
+        ({"bound": 10**400}, "bound of an inequality must be a finite number"),
+        ({"a": [[10**400, 0, 0]] * 4}, "must be an array of 3-vectors"),
         ({"alice": [np.nan] * 4}, "alice of an inequality must be 4 finite numbers"),
         ({"bob": "x"}, "bob of an inequality must be"),
         ({"bound": None}, "bound of an inequality must be a finite number, but is None"),

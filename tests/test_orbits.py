@@ -65,7 +65,7 @@ def test_an_orbit_bounds_what_all_its_images_bound():
         assert cut.at(u @ turn.T, v @ turn.T) == pytest.approx(cut.at(u, v))
 
 
-@pytest.mark.parametrize("name", ["", "C3", "D1", "D0", "D201", "Dx", "o"])
+@pytest.mark.parametrize("name", ["", "C3", "D1", "D0", "D201", "Dx", "o", "D1\u0663", "D" + 5000 * "9", None])
 def test_unknown_groups_are_refused(name):
     with pytest.raises(jl.InputError, match="symmetry must be none, T, O, I or D2"):
         rotation_group(name)

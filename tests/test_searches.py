@@ -39,7 +39,7 @@ def test_the_orbits_of_generators_are_all_their_pairs(number, group):
     assert at.prices.at(u, v) == pytest.approx([_price(terms, x, y) for x, y in zip(u, v, strict=True)])
     logits = np.log(np.expm1(3 * at.p))
     with double_precision():
-        parameters = {"log_weights": logits, "a": 2 * at.a, "b": at.b}
+        parameters = {"raw": logits, "a": 2 * at.a, "b": at.b}
         for eps in (0.0, 0.2):
             found = annealing._price(annealing._terms(at.rotations, parameters), eps, u, v)
             assert found == pytest.approx([_price(terms, x, y, eps) for x, y in zip(u, v, strict=True)])
@@ -66,8 +66,7 @@ def test_the_crowd_goes_down_to_minima():
     assert np.mean(np.array(nearby) > -1e-7) > 0.9
 
 
-def test_the_gradient_of_the_annealing_is_that_of_the_threshold():
-    """Steps along the optimiser's first direction lower the threshold that a search finds."""
+def test_annealing_lowers_the_threshold_that_a_search_finds():
     at = _generators(8, seed=4)
     V, _ = polishing.threshold_of(jax.random.key(0), at)
     with double_precision():
@@ -129,7 +128,9 @@ def _nearest_minimum(prices, u, v):
 def test_a_polish_ends_no_higher_than_it_began():
     at = _generators(6, seed=5)
     V, _ = polishing.threshold_of(jax.random.key(0), at)
-    polished, found = polishing.polish(jax.random.key(0), at, 15)
+    *before, found = polishing.polish(jax.random.key(0), at, 15)
+    polished, _ = polishing.threshold_of(jax.random.key(1), found)
+    assert len(before) <= 15
     assert polished < V - 0.01
     cut = jl.LeggettInequality.of(-found.p, found.a, found.b)
     assert cut.threshold(jl.werner()) == pytest.approx(polished, abs=1e-5)
@@ -180,26 +181,47 @@ def test_coefficients_of_either_sign_begin_the_same_search():
     flipped = jl.LeggettInequality(
         sign * THREE_AXES.coefficients, THREE_AXES.a, sign[:, None] * THREE_AXES.b, *np.zeros((2, 6)), 1.0
     )
-    first, second = (searches._given(x, None, "none") for x in (THREE_AXES, flipped))
+    first, second = (searches._given(x, 6, "none") for x in (THREE_AXES, flipped))
     assert (first.p == second.p).all()
     assert first.b == pytest.approx(second.b)
 
 
-def test_ctrl_c_keeps_the_best():
-    def stop(share, best):
-        if best < 1:
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.6, 0.95])
+def test_ctrl_c_keeps_the_best(share):
+    """While the start is polished, in the annealing, in a polish, in the last one."""
+
+    def stop(done, best):
+        if done >= share:
             raise KeyboardInterrupt
 
-    found = jl.search(6, restarts=2, seed=3, progress=stop)
+    start = THREE_AXES if share == 0 else None
+    found = jl.search(6, restarts=2, seed=3, start=start, progress=stop)
     assert found.status == "interrupted"
-    assert found.restarts == 0
-    assert found.visibility_threshold < 0.95
+    assert found.restarts == (2 if share > 0.9 else 0)
+    assert found.visibility_threshold < 0.9429
+    assert found.inequality is not None
 
 
-def test_a_time_limit_ends_the_search():
+def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch):
+    real = searches.prove
+
+    def stop(*arguments, certify, **options):
+        if certify:
+            raise KeyboardInterrupt
+        return real(*arguments, certify=certify, **options)
+
+    monkeypatch.setattr(searches, "prove", stop)
+    found = jl.search(start=THREE_AXES, restarts=1, time_limit=1, certify=True)
+    assert (found.status, found.certified) == ("interrupted", False)
+    assert found.visibility_threshold < 0.9429
+
+
+def test_a_time_limit_ends_the_search_with_what_there_is():
     found = jl.search(6, restarts=10**6, time_limit=1e-3)
     assert found.status == "time_limit"
     assert found.seconds < 60
+    assert found.history
+    assert jl.search(start=THREE_AXES, restarts=10**6, time_limit=1e-3).visibility_threshold < 0.9429
 
 
 def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
@@ -223,7 +245,10 @@ def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
         ({"time_limit": 0}, "time_limit must be a number of seconds above 0"),
         ({"symmetry": "X"}, "symmetry must be none"),
         ({"pairs": 5, "start": THREE_AXES}, "start must have 5 pairs, but has 6"),
-        ({"symmetry": "O", "start": THREE_AXES}, "symmetry must be none with a start"),
+        ({"pairs": 12, "symmetry": "O", "start": THREE_AXES}, "symmetry must be none with a start"),
+        ({"start": {}}, "start must be a LeggettInequality"),
+        ({"time_limit": "3"}, "time_limit must be a number of seconds above 0"),
+        ({"symmetry": None}, "symmetry must be none"),
     ],
 )
 def test_bad_input(arguments, message):
@@ -231,10 +256,26 @@ def test_bad_input(arguments, message):
         jl.search(**arguments)
 
 
-def test_a_start_that_says_nothing_about_the_singlet_is_refused():
-    z, x = np.array([[0.0, 0, 1]]), np.array([[1.0, 0, 0]])
+@pytest.mark.parametrize(("g", "b"), [(-1.0, [1, 0, 0]), (-1.0, [0, 1, 1e-17]), (0.0, [0, 0, 1]), (-1e308, [0, 1, 0])])
+def test_a_start_that_says_nothing_about_the_singlet_is_refused(g, b):
     with pytest.raises(jl.InputError, match="start must have a positive value at the singlet"):
-        jl.search(start=jl.LeggettInequality([-1.0], z, x, [0.0], [0.0], 1.0))
+        jl.search(start=jl.LeggettInequality([g], [[0.0, 0, 1]], [b], [0.0], [0.0], 1.0))
+
+
+def test_thresholds_are_rounded_up():
+    assert searches.rounded_up(0.9246781, 4) == "0.9247"
+    assert searches.rounded_up(0.9, 9) == "0.900000001"  # the double 0.9 is 0.90000000000000002...
+    assert searches.rounded_up(0.5, 3) == "0.500"
+
+
+def test_many_ways_to_make_pairs_of_orbits_share_the_restarts():
+    ways = searches.layouts(48, "D2")
+    assert len(ways) == 13
+    work = searches._Work(ways, None, 64, 0, None)
+    assert len(work.ways) == 4
+    assert {(way.free, way.bound) for way in (work.ways[0], work.ways[-1])} == {(12, 0), (0, 24)}
+    assert sorted(n for _, numbers in work._batches() for n in numbers) == list(range(64))
+    assert len(searches._Work(ways, None, 3, 0, None).ways) == 1
 
 
 @pytest.mark.slow

@@ -12,7 +12,9 @@ from ._shared import INTERRUPTED, Count, Positive, command_line, devices, progre
 
 @click.command()
 @click.option(
-    "--pairs", type=Count(1, "MAX_SEARCHED_PAIRS"), help="Setting pairs of the inequality [default: 6, or --start's]."
+    "--pairs",
+    type=Count(1, "MAX_SEARCHED_PAIRS"),
+    help="Setting pairs of the inequality [default: 6, one orbit, or --start's].",
 )
 @click.option(
     "--restarts",
@@ -22,7 +24,9 @@ from ._shared import INTERRUPTED, Count, Positive, command_line, devices, progre
 @click.option(
     "--symmetry", metavar="none|T|O|I|Dn", help="Let the pairs be orbits of a rotation group [default: none]."
 )
-@click.option("--start", metavar="FILE", help="Begin with this inequality (as --out writes it), and near it.")
+@click.option(
+    "--start", metavar="FILE", help="Begin with this inequality (as --out writes it), and with perturbed copies."
+)
 @click.option(
     "--target",
     type=click.Choice(["inequality", "model"]),
@@ -76,13 +80,13 @@ def search(
                 pairs,
                 restarts=restarts or searches.BATCH,
                 seed=seed,
-                symmetry=symmetry or "none",
+                symmetry="none" if symmetry is None else symmetry,
                 start=first,
                 time_limit=time_limit,
                 certify=certify,
                 progress=tell,
             )
-        answer: dict[str, Any] = {**found.to_json(), "symmetry": symmetry or "none", "seed": seed}
+        answer: dict[str, Any] = {**found.to_json(), "symmetry": "none" if symmetry is None else symmetry, "seed": seed}
         if folder is not None:
             results.save_search(found, answer, folder, command_line())
     if as_json:
@@ -99,7 +103,7 @@ def _break(restarts: int | None, seed: int, as_json: bool, out: str | None, forc
     """`--target model`."""
     from .. import model_search, results
 
-    with results.claimed(out, results.BREAK_FILES, force) as folder:
+    with results.claimed(out, results.SEARCH_FILES, force) as folder:
         found = model_search.break_model(restarts or model_search.STARTS, seed)
         answer = {"target": "model", **found.to_json(), "seed": seed}
         if folder is not None:
@@ -110,5 +114,5 @@ def _break(restarts: int | None, seed: int, as_json: bool, out: str | None, forc
         print(found)
         print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
         print(found.witness)
-        say_written(folder, results.BREAK_FILES)
+        say_written(folder, results.SEARCH_FILES)
     return 0
