@@ -10,6 +10,7 @@ because g C <= |g| (1 - |M^A - sgn(g) M^B|) for each pair of hidden vectors, by 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -52,7 +53,7 @@ class LeggettInequality:
             object.__setattr__(self, name, column)
         number = isinstance(self.bound, int | float) and not isinstance(self.bound, bool)
         # An integer beyond all doubles compares, but does not convert.
-        if not (number and abs(self.bound) <= np.finfo(float).max):
+        if not (number and abs(self.bound) <= sys.float_info.max):
             raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
 
     @classmethod
