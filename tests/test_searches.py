@@ -279,8 +279,10 @@ def test_many_ways_to_make_pairs_of_orbits_share_the_restarts():
 
 
 @pytest.mark.slow
-def test_no_search_ends_below_what_models_reach():
+def test_no_search_ends_below_what_models_reach(monkeypatch):
     """200 tiny searches, no two alike; `search` itself raises below V_c, the bound is proved here."""
+    monkeypatch.setattr(searches, "POLISH_STEPS", 6)
+    monkeypatch.setattr(searches, "FINISHES", 1)
     for seed in range(200):
         pairs = 3 + seed % 4
         found = jl.search(pairs, restarts=1, seed=seed)
