@@ -23,7 +23,7 @@ from ._numerics import double_precision
 from .finite_model import Model
 from .inequality import LeggettInequality
 from .master import Bracket, Master
-from .pricing import Prices, search
+from .pricing import THOROUGH, Prices, search
 from .settings import SettingPairs
 from .sphere import sample_sphere
 from .states import TwoQubitState
@@ -40,8 +40,8 @@ NEW_ATOMS = 100
 NO_GAIN = 1e-11
 """An atom has to be cheaper by this than those of the pool to be worth adding."""
 
-SEARCHES_AGAIN = 4
-"""Further searches, from other lattices, before an inequality is reported."""
+SEARCHES_AGAIN = 2
+"""Further searches, from other lattices and thorough, before an inequality is reported."""
 
 
 class _Pool:
@@ -167,7 +167,7 @@ class _Cuts:
         u, v = np.zeros((0, 3)), np.zeros((0, 3))
         while self.upper < 1:
             _, prices, cut = self.found[0]
-            tries = [search(jax.random.fold_in(key, i), prices) for i in range(1, SEARCHES_AGAIN + 1)]
+            tries = [search(jax.random.fold_in(key, i), prices, steps=THOROUGH) for i in range(1, SEARCHES_AGAIN + 1)]
             best = min(tries, key=lambda found: found[2][0])
             u, v = np.concatenate([u, best[0][:10]]), np.concatenate([v, best[1][:10]])
             again = _inequality(prices, best[2][0])

@@ -108,10 +108,12 @@ class _Minima:
         return cls(u[kept], v[kept], m[kept])
 
 
-def threshold_of(key: jax.Array, at: Generators, known: _Minima | None = None) -> tuple[float, _Minima]:
-    """V of scaled generators, as far as a search sees, and the local minima that it found."""
+def threshold_of(
+    key: jax.Array, at: Generators, known: _Minima | None = None, steps: int = EFFORT["steps"]
+) -> tuple[float, _Minima]:
+    """V of scaled generators, as far as a search of so many steps sees, and the local minima that it found."""
     near = (None, None) if known is None else (known.u, known.v)
-    found = _Minima.distinct(search(key, at.prices, *near, **EFFORT))
+    found = _Minima.distinct(search(key, at.prices, *near, **(EFFORT | {"steps": steps})))
     return float(at.p.sum() - found.m[0]), found
 
 

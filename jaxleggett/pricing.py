@@ -29,6 +29,9 @@ STARTS = 512
 STEPS = 48
 """Newton steps from each start, twice as many from the best: enough to end in a corner to rounding."""
 
+THOROUGH = 200
+"""Newton steps where a bound is to be reported: between nearly parallel settings the valleys are narrow and long."""
+
 LATTICE = 800
 """Directions on each sphere of the lattice on which starts are looked for."""
 

@@ -19,6 +19,7 @@ from .inequality import LeggettInequality
 from .models import CRITICAL_VISIBILITY
 from .orbits import Layout, layouts, rotation_group, written_out
 from .polishing import Generators, polish, threshold_of
+from .pricing import THOROUGH
 from .states import werner
 from .thresholds import prove
 from .twirl import CRITICAL_ANGLE
@@ -296,11 +297,11 @@ class _Work:
         self.under_way = None
         if found is not None and found.value > LEAST_VALUE * found.p.sum():
             found = found.scaled()
-            # The same searches for all, so that none is preferred because its hidden vectors were missed.
-            tries = [threshold_of(jax.random.fold_in(self.key, 2**30 + i), found)[0] for i in range(2)]
-            self.history.append(max(tries))
-            if max(tries) < self.threshold:
-                self.threshold, self.best = max(tries), found
+            # The same thorough search for all, so that none is preferred because its hidden vectors were missed.
+            V, _ = threshold_of(jax.random.fold_in(self.key, 2**30), found, steps=THOROUGH)
+            self.history.append(V)
+            if V < self.threshold:
+                self.threshold, self.best = V, found
 
 
 def count_settings(inequality: LeggettInequality) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import oracles
 import pytest
 from scipy.optimize import minimize
 
-from jaxleggett.pricing import Prices, search
+from jaxleggett.pricing import THOROUGH, Prices, search
 
 
 def _prices(number, marginals, seed):
@@ -68,3 +68,27 @@ def test_a_corner_that_nearly_meets_others_is_reached_from_every_lattice():
     prices = Prices(np.maximum(-g, 0), np.maximum(g, 0), 0.3 * f @ a, 0.3 * h @ b, a, b)
     least = [search(jax.random.key(k), prices)[2][0] for k in range(4)]
     assert np.ptp(least) < 1e-10
+
+
+def test_narrow_valleys_between_nearly_parallel_settings_are_followed_to_their_end():
+    """Four pairs that a search for inequalities came upon: short searches ended 1e-4 above, at different places."""
+    p = np.array([0.25057648, 0.45163654, 0.09162966, 0.2067883])
+    a = [
+        [0.84148482, -0.38877174, -0.37517974],
+        [-0.81355925, 0.33064846, 0.47832306],
+        [-0.33677008, 0.50037985, -0.79762518],
+        [0.63382915, -0.60440199, -0.48265811],
+    ]
+    b = [
+        [0.85550475, -0.40352226, -0.32447097],
+        [-0.81922397, 0.33902081, 0.46253322],
+        [-0.36269017, 0.51970841, -0.77353669],
+        [0.6257944, -0.62773312, -0.46296057],
+    ]
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in map(np.array, (a, b)))
+    prices = Prices(p, np.zeros(4), np.zeros(3), np.zeros(3), a, b)
+    found = [search(jax.random.key(k), prices, steps=THOROUGH)[2][0] for k in range(3)]
+    assert np.ptp(found) < 1e-9
+    assert found[0] <= _brute(prices, np.random.default_rng(0))
+    # the case has not lost its point
+    assert max(search(jax.random.key(k), prices)[2][0] for k in range(3)) > found[0] + 1e-5
