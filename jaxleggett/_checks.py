@@ -14,8 +14,10 @@ MAX_PAIRS = 10**7
 """Most setting pairs of one run."""
 
 MAX_SEARCHED_PAIRS = 1000
+"""Most setting pairs of an inequality that is searched for: a polish has five unknowns a pair."""
 
 MAX_RESTARTS = 10**6
+"""Most random beginnings of a search."""
 
 MAX_SAMPLES = 2**42
 """Most samples of one run: chunks are counted in 32 bits and hold at least 2048 samples of a large run."""

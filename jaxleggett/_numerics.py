@@ -37,6 +37,11 @@ def normalised(x: Any) -> Any:
     return x / jnp.sqrt(dot(x, x))[..., None]
 
 
+def unit(x: np.ndarray) -> np.ndarray:
+    """`x` (..., 3) divided by its length, in NumPy: for what is computed between kernels."""
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
 @contextlib.contextmanager
 def double_precision() -> Iterator[None]:
     """64-bit types and JAX's usual promotion, whatever the caller's configuration is, which comes back after."""

@@ -49,7 +49,7 @@ ROUNDING = (0.1, 0.003)
 SOFTNESS = (0.02, 0.0002)
 """Temperature of the soft maximum of V, first and last."""
 
-LEAST_VALUE = 1e-3
+VALUE_FLOOR = 1e-3
 """The value of an inequality, relative to its coefficients, below which its threshold is taken as if it had this."""
 
 optimiser = optax.scale_by_adam()
@@ -64,9 +64,8 @@ def begin(key: jax.Array, raw: Any, a: Any, b: Any, axes: Any) -> dict[str, Any]
     """
     parameters = {"raw": raw, "a": a, "b": b}
     u, v = sample_sphere(key, (2, CROWD))
-    best = jnp.array(jnp.inf)
     memory = optimiser.init(parameters)
-    return {"parameters": parameters, "axes": axes, "memory": memory, "u": u, "v": v, "threshold": best}
+    return {"parameters": parameters, "axes": axes, "memory": memory, "u": u, "v": v, "threshold": jnp.array(jnp.inf)}
 
 
 @functools.partial(jax.jit, donate_argnums=2)
@@ -83,7 +82,7 @@ def weights_of(parameters: dict[str, Any]) -> Any:
     """p (J,) >= 0, scaled to the value sum p a.b = 1 at the singlet."""
     p = jax.nn.softplus(parameters["raw"])
     value = p @ dot(parameters["a"], parameters["b"])
-    return p / jnp.maximum(value, LEAST_VALUE * p.sum())
+    return p / jnp.maximum(value, VALUE_FLOOR * p.sum())
 
 
 def _step(key: Any, rotations: Any, state: dict[str, Any], number: Any) -> dict[str, Any]:

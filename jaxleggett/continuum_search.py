@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._numerics import unit
 from .pricing import Prices, search
 from .sphere import fibonacci_directions, sample_sphere
 from .symmetry import CanonicalForm, averaged_kernel
@@ -245,9 +246,9 @@ class FullSearch:
         """
         u = fibonacci_directions(HIDDEN)
         near, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 1), (2, HIDDEN)))
-        x = np.concatenate([np.hstack([u, u]), np.hstack([u, _unit(u + near)]), np.hstack([u, far])])
+        x = np.concatenate([np.hstack([u, u]), np.hstack([u, unit(u + near)]), np.hstack([u, far])])
         a, turn, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 2), (3, PAIRS)))
-        y = np.concatenate([np.hstack([a, -_unit(a + 0.7 * turn)]), np.hstack([a, far])])
+        y = np.concatenate([np.hstack([a, -unit(a + 0.7 * turn)]), np.hstack([a, far])])
         return x, y
 
     def breaches(
@@ -305,7 +306,3 @@ def _climb(
 
 def _along(z: Any) -> Any:
     return z / jnp.sqrt(jnp.sum(z * z))
-
-
-def _unit(z: np.ndarray) -> np.ndarray:
-    return z / np.linalg.norm(z, axis=-1, keepdims=True)

@@ -19,7 +19,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from ._numerics import double_precision
+from ._numerics import double_precision, unit
 from .finite_model import Model
 from .inequality import LeggettInequality
 from .master import Bracket, Master
@@ -180,8 +180,7 @@ class _Cuts:
 
 def _between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Unit vectors between u and v: atoms whose parts are neither opposite nor independent."""
-    middle = u + v / 2
-    return middle / np.linalg.norm(middle, axis=1, keepdims=True)
+    return unit(u + v / 2)
 
 
 def _inequality(prices: Prices, least: float) -> LeggettInequality:

@@ -88,7 +88,7 @@ class Master:
 
         self.solver.run()
         if self.solver.getModelStatus() != HighsModelStatus.kOptimal:
-            # Seldom the simplex method fails from where it was; from nothing it then succeeds.
+            # Seldom the simplex method fails from where it was: once more, from nothing.
             self.solver.clearSolver()
             self.solver.run()
         status = self.solver.getModelStatus()

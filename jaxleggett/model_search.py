@@ -238,10 +238,11 @@ def _rotated(number: int) -> tuple[float, Model]:
 
 def _free(key: jax.Array, pairs: SettingPairs, state: TwoQubitState, number: int) -> tuple[float, Model]:
     """Free hidden vectors, from random ones; at the end the best weights for them, by a linear programme."""
-    a, b, C = pairs.a, pairs.b, np.asarray(state.correlation(pairs.a, pairs.b)[2])
+    correlator = np.asarray(state.correlation(pairs.a, pairs.b)[2])
     # (P) where V C counts: E|u.a + v.b| <= 1 + V C where C < 0, and with (a, -b) where C > 0.
-    counts = np.abs(C) > 1e-9
-    a, b, C = a[counts], -np.sign(C[counts])[:, None] * b[counts], np.abs(C[counts])
+    counts = np.abs(correlator) > 1e-9
+    a, b, C = pairs.a[counts], pairs.b[counts], correlator[counts]
+    b, C = -np.sign(C)[:, None] * b, np.abs(C)
     if not len(C):
         raise InputError("settings must hold a pair with a correlator that is not 0")
     u, v = sample_sphere(key, (2, number))
@@ -263,7 +264,7 @@ def _free(key: jax.Array, pairs: SettingPairs, state: TwoQubitState, number: int
         return {**x, "u": normalised(x["u"]), "v": normalised(x["v"])}, memory
 
     found, _ = jax.jit(lambda x: jax.lax.fori_loop(0, FREE_STEPS, climb, (x, adam.init(x))))(parameters)
-    return _weighed(pairs, np.asarray(state.correlation(pairs.a, pairs.b)[2]), *(np.asarray(found[n]) for n in "uv"))
+    return _weighed(pairs, correlator, np.asarray(found["u"]), np.asarray(found["v"]))
 
 
 def _weighed(pairs: SettingPairs, C: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[float, Model]:

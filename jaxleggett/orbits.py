@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from ._checks import InputError, quoted
-from ._numerics import double_precision
+from ._numerics import double_precision, unit
 
 SYMMETRIES = "none, T, O, I or D2, D3, ..."
 
@@ -39,7 +39,7 @@ def two_fold_axes(rotations: np.ndarray) -> np.ndarray:
     columns = (half + np.eye(3)) / 2
     longest = np.argmax(np.diagonal(columns, axis1=1, axis2=2), axis=1)
     axes = columns[np.arange(len(half)), longest]
-    return axes / np.linalg.norm(axes, axis=1, keepdims=True)
+    return unit(axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +65,8 @@ class Layout:
             axes[self.free :] = known[np.asarray(chosen)]
             normal[self.free :] = axes[self.free :]
             a = a - (a * axes).sum(1, keepdims=True) * axes
-        a = a / np.linalg.norm(a, axis=1, keepdims=True)
-        across = np.cross(normal, a)
-        across = across / np.linalg.norm(across, axis=1, keepdims=True)
+        a = unit(a)
+        across = unit(np.cross(normal, a))
         turn = angle * (1 + spread * turn)
         return a, np.cos(turn) * a + np.sin(turn) * across, axes
 

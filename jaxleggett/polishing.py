@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from ._numerics import double_precision
+from ._numerics import double_precision, unit
 from .pricing import Prices, descend, search
 
 EFFORT = {"lattice": 300, "starts": 256, "steps": 32}
@@ -35,6 +35,9 @@ IN_CORNER = 1e-7
 
 FIRST_REGION, LARGEST_REGION, SMALLEST_REGION = 0.03, 0.5, 1e-9
 """Radius of the trust region, in radians for settings and in means for coefficients."""
+
+LEAST_VALUE = 1e-6
+"""Values at the singlet below this, relative to the weights, are none."""
 
 NO_GAIN = 1e-9
 """Promises below this are not worth a step."""
@@ -63,6 +66,11 @@ class Generators:
         return Generators(self.rotations, p, a, b, self.axes)
 
     @property
+    def empty(self) -> bool:
+        """Whether the value is none, relative to the weights: then there is nothing to scale."""
+        return not self.value > LEAST_VALUE * self.p.sum()
+
+    @property
     def prices(self) -> Prices:
         """Of all pairs of the orbits, generator by generator."""
         number = len(self.rotations)
@@ -84,7 +92,7 @@ class Generators:
         """p added to the weights; settings moved by x, y (J, 2) along their tangents."""
         A, B = self.frames()
         a, b = (s + np.einsum("jcx,jx->jc", frame, z) for s, frame, z in ((self.a, A, x), (self.b, B, y)))
-        return self._with(np.maximum(self.p + p, 0), _unit(a), _unit(b)).scaled()
+        return self._with(np.maximum(self.p + p, 0), unit(a), unit(b)).scaled()
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,9 +218,5 @@ def _followed(at: Generators, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray,
 
 def _tangents(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two unit vectors (K, 3) orthogonal to the rows of x (K, 3) and to each other."""
-    first = _unit(np.cross(x, np.eye(3)[np.abs(x).argmin(1)]))
+    first = unit(np.cross(x, np.eye(3)[np.abs(x).argmin(1)]))
     return first, np.cross(x, first)
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -18,10 +18,12 @@ import numpy as np
 from . import __version__
 from ._checks import InputError, quoted
 from .inequality import LeggettInequality
-from .searches import Search
 from .settings import SettingPairs
 from .thresholds import Threshold
 from .verification import Verification
+
+if TYPE_CHECKING:
+    from .searches import Search
 
 META = "meta.json"
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _checks, annealing
 from ._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, integer, quoted
-from ._numerics import double_precision
+from ._numerics import double_precision, unit
 from .inequality import LeggettInequality
 from .models import CRITICAL_VISIBILITY
 from .orbits import Layout, layouts, rotation_group, written_out
@@ -45,9 +45,6 @@ SPREAD = 0.3
 PERTURBATION = 0.1
 """Of the settings, in radians, where restarts begin near a given inequality."""
 
-LEAST_VALUE = 1e-6
-"""Values at the singlet below this, relative to the coefficients, are none."""
-
 FEWEST = 16
 """Restarts that a way of making pairs of orbits has at least, where there are several."""
 
@@ -65,7 +62,7 @@ class Search:
     `inequality` is None, and `visibility_threshold` 1, where none was found that excludes the singlet.
     `certified` says whether its bound is proved (docs/CERTIFICATES.md) or numerical. `status` is `complete`,
     `time_limit` or `interrupted`; `restarts` counts those that were finished. `history` has the thresholds of
-    all that were polished, in that order, as far as the polish saw.
+    all that were weighed against each other, most of them polished, in that order, as far as a search saw.
     """
 
     num_pairs: int
@@ -186,7 +183,7 @@ def _given(start: Any, pairs: int, symmetry: str) -> Generators:
     p = p / max(p.max(), np.finfo(float).tiny)
     b = np.where(start.coefficients[:, None] > 0, -start.b, start.b)
     found = Generators(np.eye(3)[None], p, start.a, b, np.zeros((len(p), 3)))
-    if not found.value > LEAST_VALUE * p.sum():
+    if found.empty:
         raise InputError(f"start must have a positive value at the singlet, but has {found.value:.6g}")
     return found
 
@@ -281,13 +278,13 @@ class _Work:
             a, b, axes = way.start(key, CRITICAL_ANGLE, SPREAD)
             return np.zeros(len(a)), a, b, axes
         shift = PERTURBATION * np.asarray(jax.random.normal(key, (2, len(self.given.p), 3)))
-        a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in np.stack([self.given.a, self.given.b]) + shift)
+        a, b = unit(np.stack([self.given.a, self.given.b]) + shift)
         p = np.maximum(self.given.p / self.given.p.mean(), 1e-3)
         return p + np.log(-np.expm1(-p)), a, b, self.given.axes
 
     def _polish(self, key: jax.Array, found: Generators) -> Iterator[None]:
         """Polish, a programme at a time, and see whether it is the best."""
-        if found.value > LEAST_VALUE * found.p.sum():
+        if not found.empty:
             for self.under_way in polish(key, found, POLISH_STEPS):
                 yield
             self._consider(self.under_way)
@@ -295,7 +292,7 @@ class _Work:
     def _consider(self, found: Generators | None) -> None:
         """Keep what excludes more than all before."""
         self.under_way = None
-        if found is not None and found.value > LEAST_VALUE * found.p.sum():
+        if found is not None and not found.empty:
             found = found.scaled()
             # The same thorough search for all, so that none is preferred because its hidden vectors were missed.
             V, _ = threshold_of(jax.random.fold_in(self.key, 2**30), found, steps=THOROUGH)

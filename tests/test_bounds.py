@@ -101,6 +101,11 @@ def test_the_number_of_symmetries():
     assert number(broken) < 48
 
 
+def test_the_number_of_rotations():
+    assert [bounds.count_symmetries(_orbit(name)) for name in ("O", "I")] == [24, 60]
+    assert bounds.count_symmetries(_random(9, 0.0)) == bounds.count_symmetries(_random(9, 1.0)) == 1
+
+
 def test_cells_lie_in_their_caps_and_cover_the_sphere():
     cells = bounds._Cells(np.eye(3)[None])
     boxes = cells.first()

@@ -12,6 +12,7 @@ from jaxleggett._numerics import double_precision
 from jaxleggett.inequality import published
 from jaxleggett.orbits import rotation_group, written_out
 from jaxleggett.polishing import Generators
+from jaxleggett.pricing import THOROUGH
 from jaxleggett.thresholds import prove
 
 RNG = np.random.default_rng(12)
@@ -123,6 +124,15 @@ def _nearest_minimum(prices, u, v):
     )
     # |u + t| is longer than 1 by t^2/2, which does not count at this scale
     return answer.fun
+
+
+@pytest.mark.parametrize(("number", "group"), [(8, "none"), (2, "T")])
+def test_small_steps_of_a_polish_keep_their_promise(number, group):
+    at = _generators(number, group, seed=3)
+    V, minima = polishing.threshold_of(jax.random.key(0), at, steps=THOROUGH)
+    promise, there = polishing._step(at, minima, V, 1e-5)
+    assert promise > 1e-6
+    assert V - polishing.threshold_of(jax.random.key(0), there, minima, steps=THOROUGH)[0] > 0.9 * promise
 
 
 def test_a_polish_ends_no_higher_than_it_began():

@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from ._shared import INTERRUPTED, Count, Positive, command_line, devices, progress_bar, say_written, shared_options
+from ._shared import (
+    INTERRUPTED,
+    Count,
+    Positive,
+    command_line,
+    devices,
+    progress_bar,
+    refuse_single,
+    say_written,
+    shared_options,
+)
 
 
 @click.command()
@@ -61,8 +71,7 @@ def search(
     from .. import results, searches
     from .._checks import InputError
 
-    if precision != "double":
-        raise InputError("--precision must be double for search, whose bounds need it")
+    refuse_single(precision, "search")
     if target == "model":
         other = {"--pairs": pairs, "--symmetry": symmetry, "--start": start, "--time-limit": time_limit}
         if given := [name for name, value in other.items() if value is not None] + ["--certify"] * certify:

@@ -78,6 +78,14 @@ def say_written(folder: Path | None, names: Sequence[str]) -> None:
         print(f"\nWritten to {folder}: {', '.join(name for name in names if (folder / name).exists())}")
 
 
+def refuse_single(precision: str, command: str) -> None:
+    """InputError unless `precision` is double."""
+    from .._checks import InputError
+
+    if precision != "double":
+        raise InputError(f"--precision must be double for {command}, whose bounds need it")
+
+
 def devices(platform: str | None) -> Any:
     """The local devices to compute on. Called before anything imports JAX, which reads the variable then."""
     if platform == "cpu":

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._shared import INTERRUPTED, Positive, command_line, devices, progress_bar, say_written, shared_options
+from ._shared import (
+    INTERRUPTED,
+    Positive,
+    command_line,
+    devices,
+    progress_bar,
+    refuse_single,
+    say_written,
+    shared_options,
+)
 
 if TYPE_CHECKING:
     from ..thresholds import Threshold
@@ -58,8 +67,7 @@ def threshold(
     from .. import results, states, thresholds
     from .._checks import InputError
 
-    if precision != "double":
-        raise InputError("--precision must be double for threshold, whose bounds need it")
+    refuse_single(precision, "threshold")
     if inequality is not None and settings is not None:
         raise InputError("--settings must be left out with --inequality, which has its own")
     target = states.parse_state(state)
