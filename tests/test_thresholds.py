@@ -165,6 +165,15 @@ def test_states_with_an_axis_at_all_settings(state, tolerance):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("theta", [0.6140486225480862, 0.6997233929727672])
+def test_ridges_in_a_plane_with_the_axis_are_found(theta):
+    """Where grids that were the same in every round, and had no points in such planes, left a breach of 1e-5."""
+    found = threshold(jl.pure(theta), "all", tolerance=1e-4)
+    assert found.status == "converged"
+    found.check()
+
+
+@pytest.mark.slow
 def test_a_bell_diagonal_and_a_generic_state_at_all_settings():
     found = threshold(jl.bell_diagonal(-0.95, -0.92, -0.9), "all", tolerance=1e-3)
     assert found.status == "converged"
