@@ -50,10 +50,15 @@ def correlation_bounds(M_A: Any, M_B: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def smallest_probability(M_A: Any, M_B: Any, C: Any) -> jax.Array:
-    """Smallest of the four probabilities, = min(C - lower, upper - C) / 4 with the bounds of [B13 (5)].
+    """Smallest of the four probabilities, a quarter of the `margin`.   [B13 (4)]"""
+    return margin(M_A, M_B, C) / 4
 
-    A quarter of the arithmetic of `probabilities(...).min(-1)`, for the inner loop of the sampler.
+
+def margin(M_A: Any, M_B: Any, C: Any) -> jax.Array:
+    """How far C keeps from the nearer of its bounds, min(C - lower, upper - C); negative outside.   [B13 (5)]
+
+    A quarter of the arithmetic of `4 * probabilities(...).min(-1)`, for the inner loop of the sampler.
     `jnp.where` rather than `jnp.minimum`: the latter must propagate NaN, which costs a factor of two.
     """
     lower, upper = correlation_bounds(M_A, M_B)
-    return jnp.where(C - lower < upper - C, C - lower, upper - C) / 4
+    return jnp.where(C - lower < upper - C, C - lower, upper - C)

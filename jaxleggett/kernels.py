@@ -28,7 +28,7 @@ from jax import lax
 from jax.tree_util import register_dataclass, register_static
 
 from ._numerics import double_precision
-from .correlation import probabilities, smallest_probability
+from .correlation import margin, probabilities, smallest_probability
 from .models import LeggettModel, marginals
 
 Method = Literal["rqmc", "mc"]
@@ -39,10 +39,12 @@ ROTATIONS = 16
 CHUNK = 4096
 """Most hidden vectors of a chunk: enough to hide what a chunk costs beyond its inner loop."""
 
-UNROLL = 32
-"""Most hidden vectors in one step of the inner loop. XLA turns an unrolled step into one pass over
-the pairs per output, with the sums in registers; beyond 32 only the time to compile grows.
-(Where pairs are too few to fill vector registers a quarter of it is taken, to compile sooner.)"""
+UNROLL = 8
+"""Most hidden vectors in one step of the inner loop: they share what is loaded and stored for a pair. On a CPU 4 are
+slower by 10 to 20 per cent; 16 are no faster and compile for twice as long."""
+
+TOGETHER = 16
+"""Most pairs for which a chunk is searched again together."""
 
 
 @register_static
@@ -173,34 +175,66 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
 def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
-    Both (E, P); the sums in float64. The arithmetic is done in the dtype of the settings.
+    Both (E, P), float64; the arithmetic is done in the dtype of the settings.
+
+    XLA makes a pass over the pairs for every output of a loop, and evaluates the model anew in each.
+    So there is one output: sum and smallest probability are the parts of a complex number. On a CPU
+    the ends stand side by side in its last axis, which the compiler unrolls: everything is evaluated
+    once, in vector registers. On a GPU, where every element has a thread, the ends have their own.
     """
 
-    def point(u: Any, v: Any, a: Any, b: Any) -> list[Any]:
+    def on_cpu(*operands: Any) -> jax.Array:
+        return stream(models, *operands, join=interleaved).T
+
+    def elsewhere(*operands: Any) -> jax.Array:
+        return stream(models, *operands, join=jnp.stack)
+
+    found = lax.platform_dependent(u, v, weights, a, b, cpu=on_cpu, default=elsewhere)
+    return found.real, found.imag
+
+
+def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, join: Callable[..., Any]) -> jax.Array:
+    """The loop of `chunk_sums`: sums + i smallest probabilities, with the axes that `join` gives E arrays (P,).
+
+    Sums are kept as differences from the first hidden vector's C, so that in single precision the
+    later terms are not worn away.
+    """
+
+    def point(u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
+        a, b = jnp.stack(a), jnp.stack(b)
         M_A, M_B = marginals(u, v, a, b)
         C = [jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) for model in models]
-        return [(c, smallest_probability(M_A, M_B, c)) for c in C]
+        return C, [margin(M_A, M_B, c) for c in C]
 
-    over_pairs = jax.vmap(point, in_axes=(None, None, 1, 1))
-    num, ends, pairs = len(u), len(models), a.shape[1]
-    most = UNROLL if pairs >= 512 else UNROLL // 4
-    unroll = max(k for k in range(1, most + 1) if num % k == 0)
+    # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
+    settings = tuple(a), tuple(b)
+    at_pairs = jax.vmap(point, in_axes=(None, None, 0, 0))
     hidden = [x.astype(a.dtype) for x in (u, v, weights)]
+    first = join(at_pairs(hidden[0][0], hidden[1][0], *settings)[0])
+    unroll = max(k for k in range(1, UNROLL + 1) if len(u) % k == 0)
 
-    def step(i: Any, carry: Any) -> Any:
+    def step(i: Any, found: Any) -> Any:
         u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
-        values = [over_pairs(u[k], v[k], a, b) for k in range(unroll)]
-        sums, smallest = [], []
-        for end, (total, least) in enumerate(carry):
-            C = [value[end][0] for value in values]
-            P = [value[end][1] for value in values]
-            sums.append(total + jnp.asarray(sum(w[k] * C[k] for k in range(unroll)), float))
-            smallest.append(functools.reduce(lambda x, y: jnp.where(y < x, y, x), P, least))
-        return list(zip(sums, smallest, strict=True))
+        C, margins = zip(*(at_pairs(u[k], v[k], *settings) for k in range(unroll)), strict=True)
+        sums = join([sum(w[k] * C[k][end] for k in range(unroll)) for end in range(len(models))])
+        smallest = join([functools.reduce(_smaller, values) for values in zip(*margins, strict=True)])
+        return lax.complex(found.real + (sums - w.sum() * first), _smaller(found.imag, smallest))
 
-    start = (jnp.zeros(pairs, float), jnp.full(pairs, jnp.inf, a.dtype))
-    sums, smallest = zip(*lax.fori_loop(0, num // unroll, step, [start] * ends), strict=True)
-    return jnp.stack(sums), jnp.stack(smallest).astype(float)
+    start = lax.complex(jnp.zeros_like(first), jnp.full_like(first, jnp.inf))
+    found = lax.fori_loop(0, len(u) // unroll, step, start)
+    return lax.complex(found.real + hidden[2].astype(float).sum() * first, found.imag.astype(float) / 4)
+
+
+def interleaved(rows: Sequence[Any]) -> Any:
+    """(P, E) from E arrays (P,), by selection: XLA compiles a concatenation to one pass for each of its parts."""
+    joined = rows[0][:, None]
+    for i, row in enumerate(rows[1:], 1):
+        joined = jnp.where(jnp.arange(len(rows)) == i, row[:, None], joined)
+    return joined
+
+
+def _smaller(x: Any, y: Any) -> Any:
+    return jnp.where(y < x, y, x)
 
 
 def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunk: Any, sums: Sums) -> Sums:
@@ -245,27 +279,44 @@ def advance(
     return lax.fori_loop(start, stop, lambda chunk, s: add_chunk(key, models, plan, a, b, chunk, s), sums)
 
 
-@functools.partial(jax.jit, static_argnames="plan")
 def witnesses(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, where: Any) -> jax.Array:
     """The hidden vectors at which the smallest probabilities were found, shape (E, P, 2, 3).
 
     `where` (E, P) is the chunk of each: that chunk is made again and searched in float64, settings
-    a, b of shape (3, P).
+    a, b of shape (3, P). A chunk is made once for up to 16 of those that were found in it.
     """
-    models = opened(models, float)
+    chunk = np.asarray(where).ravel()
+    order = np.argsort(chunk, kind="stable")
+    first = np.flatnonzero(np.diff(chunk[order], prepend=-1))  # where a chunk begins
+    rank = np.arange(len(chunk)) - np.repeat(first, np.diff(first, append=len(chunk)))
+    job = np.cumsum(rank % TOGETHER == 0) - 1
+    # What a job does not fill does its first again. Jobs that do not exist are not done.
+    items = np.zeros((len(chunk), TOGETHER), np.int32)
+    items[: job[-1] + 1] = order[rank % TOGETHER == 0][:, None]
+    items[job, rank % TOGETHER] = order
+    found = _search(key, models, plan, a, b, chunk[items[:, 0]], items, job[-1] + 1)
+    return found.reshape(*np.shape(where), 2, 3)
 
-    def search(model: Any) -> Callable[[Any], jax.Array]:
-        def one(pair: Any) -> jax.Array:
-            a, b, chunk = pair
-            u, v, _ = hidden_vectors(key, models[0], plan, chunk)
-            C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
-            best = jnp.argmin(smallest_probability(*marginals(u, v, a, b), C))
+
+@functools.partial(jax.jit, static_argnames="plan")
+def _search(
+    key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunks: Any, items: Any, num: Any
+) -> jax.Array:
+    """`num` jobs: the chunk of each, searched for its items (end * P + pair)."""
+    models, (a, b) = opened(models, float), (x.T.astype(float) for x in (a, b))
+
+    def job(i: Any, found: Any) -> Any:
+        u, v, _ = hidden_vectors(key, models[0], plan, chunks[i])
+
+        def one(item: Any) -> jax.Array:
+            settings = a[item % len(a)], b[item % len(a)]
+            C = [jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, *settings) for model in models]
+            best = jnp.argmin(margin(*marginals(u, v, *settings), jnp.stack(C)[item // len(a)]))
             return jnp.stack([u[best], v[best]])
 
-        return one
+        return found.at[items[i]].set(jax.vmap(one)(items[i]))
 
-    a, b = a.T.astype(float), b.T.astype(float)
-    return jnp.stack([lax.map(search(m), (a, b, w)) for m, w in zip(models, where, strict=True)])
+    return lax.fori_loop(0, num, job, jnp.zeros((len(items), 2, 3), float))
 
 
 @functools.partial(jax.jit, static_argnames="batch_size")

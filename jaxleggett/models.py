@@ -32,6 +32,7 @@ from jax.tree_util import register_dataclass
 
 from ._checks import InputError, quoted, unit_vectors
 from ._numerics import dot, in_double
+from .correlation import correlation_bounds
 from .settings import SettingPairs
 from .sphere import (
     cylinder_to_sphere,
@@ -145,12 +146,11 @@ class WernerModel:
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> jax.Array:
         """C_{u,-u}(a, b) = p^- [-1 + |u.(a - b)|] + p^+ [1 - |u.(a + b)|].   [B13 (9)]
 
-        The brackets are the bounds of [B13 (7)]; v = -u is taken for granted.
+        The brackets are the bounds of [B13 (7)], computed as those of [B13 (5)] from u and v = -u.
         """
-        a, b = jnp.asarray(a), jnp.asarray(b)
         p_minus, p_plus = werner_weights(self.visibility, a, b)
-        u_a, u_b = dot(u, a), dot(u, b)
-        return p_minus * (-1 + jnp.abs(u_a - u_b)) + p_plus * (1 - jnp.abs(u_a + u_b))
+        lower, upper = correlation_bounds(*marginals(jnp.asarray(u), jnp.asarray(v), jnp.asarray(a), jnp.asarray(b)))
+        return p_minus * lower + p_plus * upper
 
     @property
     def target(self) -> TwoQubitState:

@@ -213,3 +213,34 @@ def plot_records(
     for axes in (left, right):
         axes.legend(fontsize=8)
     figure.savefig(path, dpi=120)
+
+
+def plot_benchmark(content: dict[str, Any], path: Path) -> None:
+    """Left: operations per second under the machine's roofs. Right: largest error against seconds, by method."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    intensity = np.geomspace(0.02, 20)
+    for (name, part), colour, width in zip(content["kernel"].items(), ("tab:blue", "tab:red"), (8, 4), strict=True):
+        for roof, style in (("cache_bandwidth", "-"), ("memory_bandwidth", "--")):
+            reach = np.minimum(part["peak"], intensity * part[roof])
+            left.loglog(intensity, reach, style, lw=1, color=colour, label=f"{name}, {roof.split('_')[0]}")
+        for what, marker in (("package", "o"), ("C", "s"), ("NumPy", "^")):
+            at = content["operations"] / (width * content["numbers"][what])
+            rate = part["evaluations_per_second"][what] * content["operations"]
+            left.plot(at, rate, marker, ms=6, color=colour, label=f"{name}, {what}")
+    left.set_xlabel("operations per byte outside registers")
+    left.set_ylabel("operations per second")
+    left.legend(fontsize=7, ncol=2)
+    found = content["accuracy"]
+    for method, style in (("mc", "s-"), ("rqmc", "o-")):
+        time, error = ([row[name] for row in found[method]] for name in ("seconds", "error"))
+        right.loglog(time, error, style, ms=4, label=method)
+    right.plot(found["exact"]["seconds"], found["exact"]["error"], "*", ms=10, label="exact")
+    right.set_xlabel("seconds")
+    right.set_ylabel("largest error at 4096 setting pairs")
+    right.legend()
+    figure.savefig(path, dpi=120)

@@ -1,25 +1,31 @@
-"""How fast the sampling kernel is, beside hand-written C and NumPy, and how far its methods get with that.
+"""How fast the sampling kernel is beside hand-written C and NumPy, and how far its methods get with that.
 
-    python scripts/benchmark.py [--repeats 5] [--out results/benchmark]
+    python scripts/benchmark.py [--repeats 5] [--only SECTION ...] [--out results/benchmark]
 
 kernel     what verify accumulates (sums of C at two visibilities, smallest probabilities), 16384 setting pairs: the
-           package, scripts/kernel.c (cc -O3 -march=native -ffast-math -fopenmp) and NumPy in blocks that stay in cache,
-           single and double precision, in alternation: evaluations (hidden vectors x pairs) per second, medians
-accuracy   seconds and evaluations until the largest error at 4096 pairs is below 1e-6 and 2e-8; for plain sampling
-           extrapolated from its error at the samples that were run, as 1/sqrt(samples)
-growth     time against samples, pairs and visibilities, with exponents
+           package, scripts/kernel.c (cc -O3 -march=native -ffast-math -fopenmp), NumPy in blocks that stay in cache
+           and, if installed, numba; single and double precision, in alternation: evaluations (hidden vectors x pairs)
+           per second, medians. The peak of multiply-adds and the bandwidths that a roofline needs, by C too
+accuracy   seconds and evaluations until the largest error at 4096 pairs is below 1e-6, 2e-8 and 1e-8; for plain
+           sampling extrapolated from its largest run as 1/sqrt(samples)
+growth     time against samples, pairs and visibilities, with exponents; bits on one and on two devices; peak memory
+game       the threshold at 30 setting pairs against scipy's HiGHS on hidden vectors from a grid, at equal gap
 search     64 restarts of `search` in one batch against as many runs of one, in a warm process
 start_up   `import jaxleggett` less `import jax`; `jaxleggett --help`
 
-Before they are timed, the three kernels are held against each other on the same hidden vectors. For a CPU: no kernel
-written by hand for a GPU is here yet, and its row says "not measured". Writes benchmark.json, meta.json.
+Before they are timed, the kernels are held against each other on the same hidden vectors. For a CPU; beside other work
+the figures mean nothing. Writes benchmark.json and meta.json; scripts/performance_page.py draws them and writes
+docs/PERFORMANCE.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import functools
+import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -37,12 +43,24 @@ from jaxleggett import kernels, results
 from jaxleggett._numerics import double_precision
 from jaxleggett.models import werner_weights
 from jaxleggett.settings import SettingPairs
+from jaxleggett.sphere import fibonacci_directions
 
+ROOT = Path(__file__).parent.parent
 SOURCE = Path(__file__).parent / "kernel.c"
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
+PRECISIONS = {"double": np.float64, "single": np.float32}
 ENDS = (0.8, 0.9)
 PAIRS = 16384
-SAMPLES = {"c": 16384, "jax": 16384, "numpy": 1024}
+SAMPLES = {"package": 65536, "package, rqmc": 65536, "C": 65536, "numba": 65536, "NumPy": 1024}
+GOALS = (1e-6, 2e-8, 1e-8)
+
+# Per evaluation, each counted as one: two scalar products (10); u.a + v.b, u.a - v.b and their moduli (4); two bounds
+# (2); at each of two visibilities C (3), its sum (1), two distances (2) and two minima (2).
+OPERATIONS = 10 + 4 + 2 + 2 * 8
+
+# Numbers that an evaluation loads and stores outside registers. Package: hidden vectors, and once in 8 of them settings,
+# weights, sums and minima. C: hidden vectors. NumPy: every array of its inner loop, written and read.
+NUMBERS = {"package": 6 + (6 + 4 + 2 + 8) / 8, "C": 3, "NumPy": 2 * (2 + 3 + 3 + 2 * (3 + 2 + 1))}
 
 
 def seconds(function: Callable[[], Any]) -> float:
@@ -52,34 +70,41 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
+def alternating(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Median seconds of each, after a first call that is not counted, all in turn so that noise meets all alike."""
+    for run in runs.values():
+        run()
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            times[name].append(seconds(run))
+    return {name: median(values) for name, values in times.items()}
+
+
 def kernel(repeats: int) -> dict[str, Any]:
-    """Evaluations per second of the three, by precision."""
+    """Evaluations per second of each, by precision, and the machine's roofs."""
     pairs = SettingPairs.random(PAIRS)
-    u = np.asarray(jl.sample_sphere(jax.random.key(0), SAMPLES["c"]), np.float64)
+    u = np.asarray(jl.sample_sphere(jax.random.key(0), SAMPLES["C"]), np.float64)
     found: dict[str, Any] = {}
-    for name, real in (("double", np.float64), ("single", np.float32)):
-        _agree(pairs, u[: SAMPLES["numpy"]], real)
-        runs = {"jax": _jax(pairs, real), "c": _c(pairs, u, real), "numpy": _numpy(pairs, u, real)}
-        for run in runs.values():
-            run()
-        times = {what: [] for what in runs}
-        for _ in range(repeats):
-            for what, run in runs.items():
-                times[what].append(seconds(run))
-        rate = {what: SAMPLES[what] * PAIRS / median(times[what]) for what in runs}
-        found[name] = {
-            "evaluations_per_second": rate,
-            "jax_over_c": rate["jax"] / rate["c"],
-            "jax_over_numpy": rate["jax"] / rate["numpy"],
+    for name, real in PRECISIONS.items():
+        _agree(pairs, u[: SAMPLES["NumPy"]], real)
+        runs = {
+            "package": _package(pairs, real, kernels.Plan("mc", SAMPLES["package"] // 4096, 1, 4096)),
+            "package, rqmc": _package(pairs, real, kernels.Plan("rqmc", 16, 1, SAMPLES["package, rqmc"] // 16, True)),
+            "C": _c(pairs, u, real),
+            "NumPy": _numpy(pairs, u, real),
+            **_numba(pairs, u, real),
         }
-        print(f"{name}: {found[name]}", flush=True)
+        rate = {what: SAMPLES[what] * PAIRS / time for what, time in alternating(runs, repeats).items()}
+        over = {what: rate["package"] / value for what, value in rate.items() if not what.startswith("package")}
+        found[name] = {"evaluations_per_second": rate, "package_over": over, **_roofs(real, repeats)}
+        print(name, json.dumps(found[name]), flush=True)
     return found
 
 
-def _jax(pairs: SettingPairs, real: Any) -> Callable[[], Any]:
+def _package(pairs: SettingPairs, real: Any, plan: kernels.Plan) -> Callable[[], Any]:
     """The package's own kernel, hidden vectors included, on the default device."""
     with double_precision():
-        plan = kernels.Plan("mc", SAMPLES["jax"] // 4096, 1, 4096)
         models = tuple(kernels.as_pytree(jl.WernerModel(V)) for V in ENDS)
         a, b = (jax.numpy.asarray(x.T, dtype=real) for x in (pairs.a, pairs.b))
         zeros = kernels.Sums.zeros(len(ENDS), PAIRS)
@@ -92,15 +117,16 @@ def _jax(pairs: SettingPairs, real: Any) -> Callable[[], Any]:
 
 
 def _agree(pairs: SettingPairs, u: np.ndarray, real: Any) -> None:
-    """All three do the same work: sums and smallest probabilities over the same hidden vectors."""
+    """All do the same work: sums and smallest probabilities over the same hidden vectors."""
     with double_precision():
         a, b = (jax.numpy.asarray(x.T, dtype=real) for x in (pairs.a, pairs.b))
         models = kernels.opened([jl.WernerModel(V) for V in ENDS], a.dtype)
         expected = [np.asarray(x) for x in jax.jit(kernels.chunk_sums)(models, u, -u, np.ones(len(u)), a, b)]
     few = len(u) * np.finfo(real).eps
-    for found in (_c(pairs, u, real)(), _numpy(pairs, u, real)()):
-        np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=8 * few * np.sqrt(len(u)))
-        np.testing.assert_allclose(found[1], expected[1], rtol=0, atol=8 * np.finfo(real).eps)
+    for run in (_c(pairs, u, real), _numpy(pairs, u, real), *_numba(pairs, u, real).values()):
+        total, least = run()
+        np.testing.assert_allclose(total, expected[0], rtol=0, atol=8 * few * np.sqrt(len(u)))
+        np.testing.assert_allclose(least, expected[1], rtol=0, atol=8 * np.finfo(real).eps)
 
 
 def _weights(pairs: SettingPairs, real: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -108,21 +134,25 @@ def _weights(pairs: SettingPairs, real: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(minus, real), np.ascontiguousarray(plus, real)
 
 
-def _c(pairs: SettingPairs, u: np.ndarray, real: Any) -> Callable[[], Any]:
-    """scripts/kernel.c."""
+@functools.cache
+def _library(real: Any) -> ctypes.CDLL:
+    """scripts/kernel.c, compiled for one precision."""
     ctype = "double" if real is np.float64 else "float"
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "kernel.so"
         subprocess.run(["cc", *FLAGS, f"-DREAL={ctype}", str(SOURCE), "-o", str(library), "-lm"], check=True)
-        accumulate = ctypes.CDLL(str(library)).accumulate
+        return ctypes.CDLL(str(library))
+
+
+def _c(pairs: SettingPairs, u: np.ndarray, real: Any) -> Callable[[], Any]:
+    """By hand, in C."""
     arrays = [np.ascontiguousarray(x.T, real) for x in (u, pairs.a, pairs.b)]
     minus, plus = _weights(pairs, real)
-    total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
-    held = (*arrays, minus, plus, total, least)
 
     def run() -> Any:
-        pointers = [ctypes.c_void_p(x.ctypes.data) for x in held]
-        accumulate(ctypes.c_long(len(u)), ctypes.c_long(PAIRS), *pointers)
+        total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
+        pointers = [ctypes.c_void_p(x.ctypes.data) for x in (*arrays, minus, plus, total, least)]
+        _library(real).accumulate(ctypes.c_long(len(u)), ctypes.c_long(PAIRS), *pointers)
         return total, least
 
     return run
@@ -130,7 +160,7 @@ def _c(pairs: SettingPairs, u: np.ndarray, real: Any) -> Callable[[], Any]:
 
 def _numpy(pairs: SettingPairs, u: np.ndarray, real: Any, block: int = 128) -> Callable[[], Any]:
     """As a good NumPy user would write it: blocks of pairs x hidden vectors that stay in cache, no needless copies."""
-    hidden, a, b = (np.ascontiguousarray(x, real) for x in (u[: SAMPLES["numpy"]], pairs.a, pairs.b))
+    hidden, a, b = (np.ascontiguousarray(x, real) for x in (u[: SAMPLES["NumPy"]], pairs.a, pairs.b))
     minus, plus = _weights(pairs, real)
 
     def run() -> Any:
@@ -150,55 +180,181 @@ def _numpy(pairs: SettingPairs, u: np.ndarray, real: Any, block: int = 128) -> C
     return run
 
 
+def _numba(pairs: SettingPairs, u: np.ndarray, real: Any) -> dict[str, Callable[[], Any]]:
+    """The loops of C for numba, where it is installed."""
+    try:
+        import numba  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return {}
+    one, quarter = real(1), real(0.25)
+
+    @numba.njit(parallel=True, fastmath=True)
+    def accumulate(u: Any, a: Any, b: Any, minus: Any, plus: Any, total: Any, least: Any) -> None:
+        block = 512
+        for part in numba.prange(a.shape[1] // block):
+            for n in range(u.shape[1]):
+                for i in range(part * block, (part + 1) * block):
+                    x = u[0, n] * a[0, i] + u[1, n] * a[1, i] + u[2, n] * a[2, i]
+                    y = u[0, n] * b[0, i] + u[1, n] * b[1, i] + u[2, n] * b[2, i]
+                    lower, upper = abs(x - y) - one, one - abs(x + y)
+                    for end in range(2):
+                        C = minus[end, i] * lower + plus[end, i] * upper
+                        total[end, i] += C
+                        least[end, i] = min(least[end, i], min(C - lower, upper - C) * quarter)
+
+    arrays = [np.ascontiguousarray(x.T, real) for x in (u, pairs.a, pairs.b)]
+
+    def run() -> Any:
+        total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
+        accumulate(*arrays, *_weights(pairs, real), total, least)
+        return total, least
+
+    return {"numba": run}
+
+
+def _roofs(real: Any, repeats: int) -> dict[str, float]:
+    """Operations per second of multiply-adds in registers; bytes per second from the caches and from memory."""
+    library, threads = _library(real), len(os.sched_getaffinity(0))
+    library.peak.restype = ctypes.c_double
+    rounds, width = 10**7, np.dtype(real).itemsize
+
+    def bandwidth(bytes_: int, times: int) -> float:
+        length = bytes_ // (3 * width)
+        x, y, z = (np.ones(threads * length, real) for _ in range(3))
+        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, y, z)]
+        counts = [ctypes.c_long(value) for value in (threads, length, times)]
+        return threads * times * bytes_ / alternating({"": lambda: library.triad(*counts, *pointers)}, repeats)[""]
+
+    took = alternating({"": lambda: library.peak(ctypes.c_long(threads), ctypes.c_long(rounds))}, repeats)[""]
+    return {
+        "peak": 2 * library.lanes() * rounds * threads / took,
+        "cache_bandwidth": bandwidth(3 * 2**15, 2**15),
+        "memory_bandwidth": bandwidth(3 * 2**27, 2),
+    }
+
+
 def accuracy() -> dict[str, Any]:
-    """Time and evaluations to a largest error, at 4096 pairs and V = 0.8."""
+    """Errors and times of the three methods, at 4096 pairs and V = 0.8, each run once to compile and once to time."""
     pairs, V = SettingPairs.random(4096), 0.8
-    found: dict[str, Any] = {}
-    jl.verify(jl.WernerModel, pairs, V, method="exact")
-    exact = jl.verify(jl.WernerModel, pairs, V, method="exact")
-    found["exact"] = {"error": exact.rows[0].max_abs_error, "seconds": exact.seconds}
-    reached: dict[float, Any] = {}
-    for power in range(10, 23):
-        run = jl.verify(jl.WernerModel, pairs, V, samples=2**power, method="rqmc")
-        for goal in (1e-6, 2e-8):
-            if goal not in reached and run.rows[0].max_abs_error < goal:
-                again = jl.verify(jl.WernerModel, pairs, V, samples=2**power, method="rqmc")
-                reached[goal] = {"samples": again.num_samples, "seconds": again.seconds}
-        if len(reached) == 2:
+
+    def run(method: str, samples: int) -> dict[str, Any]:
+        for _ in range(2):
+            found = jl.verify(jl.WernerModel, pairs, V, samples=samples, method=method)  # type: ignore[arg-type]
+        return {"samples": samples, "error": found.rows[0].max_abs_error, "seconds": found.seconds}
+
+    found: dict[str, Any] = {"exact": {**run("exact", 1), "samples": None}, "rqmc": [], "mc": []}
+    for power in range(8, 25):
+        found["rqmc"].append(run("rqmc", 2**power))
+        if found["rqmc"][-1]["error"] < min(GOALS):
             break
-    found["rqmc"] = {f"{goal:g}": entry for goal, entry in reached.items()}
-    plain = jl.verify(jl.WernerModel, pairs, V, samples=2**18, method="mc")
-    plain = jl.verify(jl.WernerModel, pairs, V, samples=2**18, method="mc")
-    error = plain.rows[0].max_abs_error
-    found["mc"] = {"samples": 2**18, "error": error, "seconds": plain.seconds}
-    for goal in (1e-6, 2e-8):
-        factor = (error / goal) ** 2
-        found["mc"][f"{goal:g}"] = {"samples": 2**18 * factor, "seconds": plain.seconds * factor}
-    found["plain_over_rqmc_at_2e-8"] = found["mc"]["2e-08"]["samples"] / reached[2e-8]["samples"]
-    print(found, flush=True)
+    found["mc"] = [run("mc", 2**power) for power in range(8, 21, 2)]
+    plain = found["mc"][-1]
+    found["goals"] = {}
+    for goal in GOALS:
+        factor = (plain["error"] / goal) ** 2
+        goals = {"mc": {name: plain[name] * factor for name in ("samples", "seconds")}}
+        reached = next((entry for entry in found["rqmc"] if entry["error"] < goal), None)
+        if reached:
+            goals["rqmc"] = {name: reached[name] for name in ("samples", "seconds")}
+            goals["mc_over_rqmc"] = {name: goals["mc"][name] / reached[name] for name in ("samples", "seconds")}
+        found["goals"][f"{goal:g}"] = goals
+    print("accuracy", json.dumps(found["goals"]), flush=True)
     return found
 
 
 def growth(repeats: int) -> dict[str, Any]:
     """Seconds against samples, pairs and visibilities; slopes on logarithms."""
     found: dict[str, Any] = {}
-    base = {"samples": 2**18, "pairs": 1024, "visibilities": 1}
+    base = {"samples": 2**20, "pairs": 1024, "visibilities": 1}
     for what, factors in (("samples", (1, 4, 16)), ("pairs", (1, 4, 16)), ("visibilities", (1, 10, 100))):
-        times = []
+        runs = {}
         for factor in factors:
             size = base | {what: base[what] * factor}
             V = np.linspace(0.8, 0.9, size["visibilities"]) if size["visibilities"] > 1 else 0.85
-            pairs = SettingPairs.random(size["pairs"])
-
-            def run(size: Any = size, V: Any = V, pairs: Any = pairs) -> Any:
-                return jl.verify(jl.WernerModel, pairs, V, samples=size["samples"])
-
-            run()
-            times.append(median(seconds(run) for _ in range(repeats)))
+            pairs, samples = SettingPairs.random(size["pairs"]), size["samples"]
+            runs[str(factor)] = functools.partial(jl.verify, jl.WernerModel, pairs, V, samples=samples)
+        times = list(alternating(runs, repeats).values())
         slope = np.polyfit(np.log(factors), np.log(times), 1)[0]
         found[what] = {"factors": list(factors), "seconds": times, "exponent": float(slope)}
-    print(found, flush=True)
+    found["devices"] = _devices()
+    found["memory"] = _memory()
+    print("growth", json.dumps(found), flush=True)
     return found
+
+
+def _devices() -> dict[str, Any]:
+    """The same run on one and on two devices of the CPU, each in a process of its own: times and whether bits agree."""
+    program = (
+        "import hashlib, jax, jaxleggett as jl\n"
+        "for _ in range(2):\n"
+        "    found = jl.verify(jl.WernerModel, 'random:40000', [0.8, 0.9], samples=2**14)\n"
+        "digest = hashlib.sha256(b''.join(x.tobytes() for x in found.averages.arrays())).hexdigest()\n"
+        "print(len(jax.devices()), found.seconds, digest)"
+    )
+    found = {}
+    for number in (1, 2):
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={number}"
+        devices, took, digest = _python(program, environment={"XLA_FLAGS": flags})
+        assert int(devices) == number
+        found[number] = (float(took), digest)
+    return {"seconds": [found[1][0], found[2][0]], "same_bits": found[1][1] == found[2][1]}
+
+
+def _memory() -> dict[str, Any]:
+    """Peak resident memory against samples, in MiB."""
+    program = (
+        "import resource, sys, jaxleggett as jl\n"
+        "jl.verify(jl.WernerModel, 'random:4096', [0.8, 0.9], samples=int(sys.argv[1]))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    samples = [2**16, 2**18, 2**20]
+    return {"samples": samples, "peak_mebibytes": [float(_python(program, str(num))[0]) for num in samples]}
+
+
+def _python(program: str, *arguments: str, environment: dict[str, str] | None = None) -> list[str]:
+    """What a program prints, in words, in a process of its own."""
+    command = [sys.executable, "-c", program, *arguments]
+    run = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
+def game() -> dict[str, Any]:
+    """30 setting pairs: scipy's HiGHS on n^2 hidden vectors from a grid; its shortfall; the package to that gap."""
+    from scipy.optimize import linprog
+
+    pairs = SettingPairs.random(30)
+    state = jl.werner()
+    best = jl.threshold(state, pairs, tolerance=1e-8)
+    C = np.asarray(state.correlation(pairs.a, pairs.b)[2])
+    rows = []
+    for num in (10, 20, 40, 80, 160):
+        grid = np.asarray(fibonacci_directions(num))
+        u, v = np.repeat(grid, num, 0), np.tile(grid, (num, 1))
+
+        def dense(u: np.ndarray = u, v: np.ndarray = v) -> float:
+            x, y = pairs.a @ u.T, pairs.b @ v.T
+            kernel = np.abs(np.concatenate([x + y, x - y]))
+            rows = np.concatenate([kernel, -np.concatenate([C, -C])[:, None]], axis=1)
+            cost, total = np.r_[np.zeros(len(u)), -1.0], np.r_[np.ones(len(u)), 0.0][None]
+            bounds = [*[(0, None)] * len(u), (0, 1)]
+            return -linprog(cost, rows, np.ones(len(rows)), total, [1.0], bounds, method="highs").fun
+
+        started = time.perf_counter()
+        gap = best.lower - dense()
+        took = time.perf_counter() - started
+        jl.threshold(state, pairs, tolerance=gap)
+        own = jl.threshold(state, pairs, tolerance=gap)
+        rows.append(
+            {
+                "hidden_vectors": num * num,
+                "gap": gap,
+                "dense_seconds": took,
+                "package_seconds": own.seconds,
+                "package_gap": own.upper - own.lower,
+            }
+        )
+        print("game", json.dumps(rows[-1]), flush=True)
+    return {"pairs": 30, "rows": rows, "package_to_1e-8_seconds": best.seconds}
 
 
 def search() -> dict[str, Any]:
@@ -208,42 +364,66 @@ def search() -> dict[str, Any]:
     together = seconds(lambda: jl.search(6, restarts=64, seed=1))
     alone = [seconds(lambda seed=seed: jl.search(6, restarts=1, seed=seed)) for seed in range(10, 15)]
     found = {"batch_of_64": together, "one": alone, "ratio": together / (64 * float(np.mean(alone)))}
-    print(found, flush=True)
+    print("search", json.dumps(found), flush=True)
     return found
 
 
 def start_up(repeats: int) -> dict[str, float]:
-    """Seconds."""
-
-    def run(*command: str) -> float:
-        quiet = {"stdout": subprocess.DEVNULL, "check": True}
-        return median(seconds(lambda: subprocess.run([sys.executable, *command], **quiet)) for _ in range(repeats))
-
-    both, alone = run("-c", "import jax, jaxleggett"), run("-c", "import jax")
-    found = {"import_beyond_jax": both - alone, "help": run("-m", "jaxleggett", "--help")}
-    print(found, flush=True)
+    """Seconds, in processes of their own."""
+    quiet: Any = {"stdout": subprocess.DEVNULL, "check": True}
+    commands = {
+        "both": ["-c", "import jax, jaxleggett"],
+        "jax": ["-c", "import jax"],
+        "help": ["-m", "jaxleggett", "--help"],
+    }
+    runs = {
+        name: functools.partial(subprocess.run, [sys.executable, *rest], **quiet) for name, rest in commands.items()
+    }
+    times = alternating(runs, repeats)
+    found = {"import_beyond_jax": times["both"] - times["jax"], "import_jax": times["jax"], "help": times["help"]}
+    print("start_up", json.dumps(found), flush=True)
     return found
+
+
+def hardware() -> dict[str, Any]:
+    """What the figures were measured on."""
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = next(
+        (line.split(": ")[1] for line in text.splitlines() if line.startswith("model name")), platform.processor()
+    )
+    compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    features = [name for name in ("avx2", "avx512f") if name in text]
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "vectors": features, "compiler": compiler}
+
+
+SECTIONS: dict[str, Callable[[int], Any]] = {
+    "kernel": kernel,
+    "accuracy": lambda _: accuracy(),
+    "growth": growth,
+    "game": lambda _: game(),
+    "search": lambda _: search(),
+    "start_up": start_up,
+}
 
 
 def main() -> None:
     """Measure, print, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "results" / "benchmark")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help="print these, save nothing")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "benchmark")
     arguments = parser.parse_args()
-    content = {
-        "cpus": os.cpu_count(),
-        "kernel": kernel(arguments.repeats),
-        "gpu": "not measured",
-        "accuracy": accuracy(),
-        "growth": growth(arguments.repeats),
-        "search": search(),
-        "start_up": start_up(arguments.repeats),
-    }
+    started = time.time()
+    chosen = arguments.only or SECTIONS
+    content = {"hardware": hardware(), "gpu": "not measured", "operations": OPERATIONS, "numbers": NUMBERS}
+    content |= {name: SECTIONS[name](arguments.repeats) for name in chosen}
+    if arguments.only:
+        return
     arguments.out.mkdir(parents=True, exist_ok=True)
     results.write_json(arguments.out / "benchmark.json", content)
     command = ["python", "scripts/benchmark.py", *sys.argv[1:]]
-    results.write_json(arguments.out / results.META, results.provenance(command, device=jax.default_backend()))
+    facts = {"device": jax.default_backend(), "repeats": arguments.repeats, "seconds": time.time() - started}
+    results.write_json(arguments.out / results.META, results.provenance(command, **facts))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
-/* What `jaxleggett verify` accumulates, by hand: for every setting pair the sum of the correlator of [B13 (9)] at two
- * visibilities and the smallest probability, over hidden vectors u (v = -u). Pairs are cut into blocks that stay
- * in the first cache; the inner loop runs over pairs and is vectorised; several hidden vectors share one pass.
+/* The yardsticks of scripts/benchmark.py, which compiles this with -DREAL=double and -DREAL=float.
  *
- * Built by scripts/benchmark.py with -DREAL=double and -DREAL=float.
+ * accumulate: what `jaxleggett verify` accumulates, by hand. For every setting pair the sum of the correlator of
+ * [B13 (9)] at two visibilities and the smallest probability, over hidden vectors u (v = -u). Lanes of vector registers
+ * are hidden vectors, GROUP of which stay in the first cache while they meet BLOCK pairs; sums and minima stay in
+ * registers. (Lanes of pairs, 8 or 16 hidden vectors at a time, were 10 to 40 per cent slower.)
+ *
+ * peak, triad: the roofs. Fused multiply-adds in registers, and x = y + z s over arrays of a given length.
  */
 #include <math.h>
 
 #define BLOCK 512
-#define UNROLL 8
+#define GROUP 128
 
 static inline REAL least(REAL x, REAL y) { return x < y ? x : y; }
 
-/* u: 3 x num; a, b: 3 x pairs; minus, plus: 2 x pairs, the weights p^-, p^+ at the two visibilities. num % UNROLL == 0,
+/* u: 3 x num; a, b: 3 x pairs; minus, plus: 2 x pairs, the weights p^-, p^+ at the two visibilities. num % GROUP == 0,
  * pairs % BLOCK == 0. Adds to sum (2 x pairs), lowers smallest (2 x pairs). */
 void accumulate(long num, long pairs, const REAL *u, const REAL *a, const REAL *b, const REAL *minus,
                 const REAL *plus, double *sum, REAL *smallest) {
@@ -22,25 +25,56 @@ void accumulate(long num, long pairs, const REAL *u, const REAL *a, const REAL *
         const REAL *m0 = minus + start, *m1 = m0 + pairs, *p0 = plus + start, *p1 = p0 + pairs;
         double *s0 = sum + start, *s1 = s0 + pairs;
         REAL *l0 = smallest + start, *l1 = l0 + pairs;
-        for (long n = 0; n < num; n += UNROLL) {
+        for (long n = 0; n < num; n += GROUP) {
             const REAL *ux = u + n, *uy = ux + num, *uz = uy + num;
             for (int i = 0; i < BLOCK; i++) {
-                REAL c0 = 0, c1 = 0, q0 = l0[i], q1 = l1[i];
-                for (int k = 0; k < UNROLL; k++) {
+                REAL c0 = 0, c1 = 0, q0 = 4 * l0[i], q1 = 4 * l1[i];
+                for (int k = 0; k < GROUP; k++) {
                     REAL ua = ux[k] * ax[i] + uy[k] * ay[i] + uz[k] * az[i];
                     REAL ub = ux[k] * bx[i] + uy[k] * by[i] + uz[k] * bz[i];
                     REAL lower = (REAL)fabs(ua - ub) - 1, upper = 1 - (REAL)fabs(ua + ub);
                     REAL x = m0[i] * lower + p0[i] * upper, y = m1[i] * lower + p1[i] * upper;
                     c0 += x;
                     c1 += y;
-                    q0 = least(q0, least(x - lower, upper - x) / 4);
-                    q1 = least(q1, least(y - lower, upper - y) / 4);
+                    q0 = least(q0, least(x - lower, upper - x));
+                    q1 = least(q1, least(y - lower, upper - y));
                 }
                 s0[i] += c0;
                 s1[i] += c1;
-                l0[i] = q0;
-                l1[i] = q1;
+                l0[i] = q0 / 4;
+                l1[i] = q1 / 4;
             }
+        }
+    }
+}
+
+#define LANES (384 / (int)sizeof(REAL)) /* twelve vector registers of 32 bytes */
+
+/* 2 LANES rounds operations on each of `threads` threads (lanes() gives LANES); returns a number that depends on all of them. */
+double peak(long threads, long rounds) {
+    double total = 0;
+#pragma omp parallel for schedule(static) reduction(+ : total)
+    for (long thread = 0; thread < threads; thread++) {
+        REAL x[LANES], factor = 1 - (REAL)1e-6, step = (REAL)1e-6 * (1 + thread);
+        for (int i = 0; i < LANES; i++) x[i] = i;
+        for (long round = 0; round < rounds; round++)
+            for (int i = 0; i < LANES; i++) x[i] = x[i] * factor + step;
+        for (int i = 0; i < LANES; i++) total += x[i];
+    }
+    return total;
+}
+
+int lanes(void) { return LANES; }
+
+/* x = y + z s, `rounds` times, over `threads` separate stretches of `length`. */
+void triad(long threads, long length, long rounds, REAL *x, const REAL *y, const REAL *z) {
+#pragma omp parallel for schedule(static)
+    for (long thread = 0; thread < threads; thread++) {
+        REAL *to = x + thread * length;
+        const REAL *from = y + thread * length, *more = z + thread * length;
+        for (long round = 0; round < rounds; round++) {
+            REAL s = (REAL)0.5 + round;
+            for (long i = 0; i < length; i++) to[i] = from[i] + more[i] * s;
         }
     }
 }

@@ -210,7 +210,7 @@ def test_what_is_no_fault_of_the_input_exits_with_1(run, monkeypatch):
 
 
 def test_an_interruption_reports_what_was_finished(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(montecarlo, "BLOCK", 8)
+    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 8)
     whole, calls = montecarlo._run_group, []
 
     def interrupted(*arguments):

@@ -1,3 +1,4 @@
+import functools
 import subprocess
 import sys
 
@@ -116,7 +117,7 @@ def test_the_same_bits_however_the_work_is_cut(method):
 def test_the_same_bits_on_one_device_and_on_two(dtype, monkeypatch):
     devices = jax.devices()
     assert len(devices) == 2
-    monkeypatch.setattr(montecarlo, "BLOCK", 16)
+    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 16)
     pairs = jl.SettingPairs.random(53)  # four blocks, the last one part empty
     ends = [jl.WernerModel(0.2), jl.WernerModel(1.0)]
     for method in ("mc", "rqmc"):
@@ -129,7 +130,7 @@ def test_pairs_do_not_depend_on_their_block(monkeypatch):
     pairs = jl.SettingPairs.random(50)
     plan = Plan.of(2000, "rqmc")
     whole = average(KEY, [jl.WernerModel(0.5)], pairs.a, pairs.b, plan)
-    monkeypatch.setattr(montecarlo, "BLOCK", 24)
+    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 24)
     parts = average(KEY, [jl.WernerModel(0.5)], pairs.a, pairs.b, plan)
     np.testing.assert_allclose(parts.mean, whole.mean, atol=1e-15)
     np.testing.assert_array_equal(parts.witness, whole.witness)
@@ -154,6 +155,37 @@ def test_sums_lose_no_bits():
         np.testing.assert_allclose(found.mean[0], want, atol=1e-14)
 
 
+def test_single_precision_wears_no_sum_away():
+    """C = 0.1 at every hidden vector: summed as it is, 4096 times, in float32, it would come back off by 1e-6."""
+
+    class Constant(jl.WernerModel):
+        def correlator(self, u, v, a, b):
+            return jax.numpy.full_like(u[0], 0.1)
+
+    pairs = jl.SettingPairs.random(5)
+    found = average(KEY, [Constant(0.0)], pairs.a, pairs.b, Plan("mc", 3, 1, 4096), dtype=np.float32)
+    C = np.einsum("o,eop->ep", [1, -1, -1, 1], found.mean)
+    np.testing.assert_allclose(C, np.float32(0.1), rtol=0, atol=2e-8)
+
+
+@pytest.mark.parametrize("ends", [(0.3,), (0.3, 0.95)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, SAME_ARITHMETIC)])
+def test_the_loop_of_every_platform_against_numpy(ends, dtype, tolerance):
+    """The one for CPUs keeps the ends side by side, the one for other platforms keeps them apart."""
+    pairs, rng = jl.SettingPairs.random(13, seed=2), np.random.default_rng(1)
+    u, weights = oracles.unit(rng, 60), rng.uniform(0.5, 1.5, 60)
+    P = np.stack([_naive(V, u, pairs.a, pairs.b) for V in ends])
+    sums = np.einsum("enpo,o,n->ep", P, [1, -1, -1, 1], weights)
+    with jax.enable_x64(True):
+        a, b = (jax.numpy.asarray(x.T, dtype) for x in (pairs.a, pairs.b))
+        models = kernels.opened([jl.WernerModel(V) for V in ends], dtype)
+        for join, axes in ((kernels.interleaved, (1, 0)), (jax.numpy.stack, (0, 1))):
+            stream = jax.jit(functools.partial(kernels.stream, models, join=join))
+            found = np.asarray(stream(u, -u, weights, a, b)).transpose(axes)
+            np.testing.assert_allclose(found.real / 60, sums / 60, rtol=0, atol=tolerance)
+            np.testing.assert_allclose(found.imag, P.min((1, 3)), rtol=0, atol=tolerance)
+
+
 def test_quadrature_is_exact_for_every_model():
     rng = np.random.default_rng(3)
     R = oracles.random_rotation(rng)
@@ -174,7 +206,7 @@ def test_quadrature_is_exact_for_every_model():
 
 
 def test_an_interruption_keeps_the_finished_pairs(monkeypatch):
-    monkeypatch.setattr(montecarlo, "BLOCK", 16)
+    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 16)
     pairs = jl.SettingPairs.random(50)
     plan = Plan.of(1000, "mc")
     ends = [jl.WernerModel(0.5)]

@@ -1,0 +1,118 @@
+"""The tables of docs/PERFORMANCE.md and their picture, from what scripts/benchmark.py measured.
+
+    python scripts/performance_page.py
+
+Reads results/benchmark/benchmark.json; writes results/benchmark/benchmark.png and the tables of docs/PERFORMANCE.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxleggett.plots import plot_benchmark
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "results" / "benchmark"
+PAGE = ROOT / "docs" / "PERFORMANCE.md"
+BEGIN, END = "<!-- written by scripts/performance_page.py -->", "<!-- end -->"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def kernel(content: dict[str, Any]) -> Iterator[str]:
+    """Rates, ratios, share of the peak."""
+    both = [content["kernel"][name] for name in ("double", "single")]
+    rows = []
+    for what in both[0]["evaluations_per_second"]:
+        rates = [f"{part['evaluations_per_second'][what] / 1e9:.3f}" for part in both]
+        rows.append([what, *rates, *(f"{part['package_over'].get(what, 1):.2f}" for part in both)])
+    rows.append(["GPU, by hand and package", *[content["gpu"]] * 2, "", ""])
+    yield "### The kernel"
+    yield table(["", "double, 10^9/s", "single, 10^9/s", "package over it, double", "single"], rows)
+    share = [part["evaluations_per_second"]["package"] * content["operations"] / part["peak"] for part in both]
+    yield (
+        f"At {content['operations']} operations an evaluation the package does {share[0]:.2f} (double) and "
+        f"{share[1]:.2f} (single) of the peak of fused multiply-adds, each of which counts as two. Of an evaluation's "
+        "operations 12 can be fused so."
+    )
+
+
+def accuracy(content: dict[str, Any]) -> Iterator[str]:
+    """Samples and seconds to a largest error."""
+    rows = []
+    for goal, entry in content["goals"].items():
+        own, plain = entry.get("rqmc"), entry["mc"]
+        reached = [f"{own['samples']:,}", f"{own['seconds']:.2f}"] if own else ["not reached", ""]
+        ratio = f"{entry['mc_over_rqmc']['samples']:.1e}" if own else ""
+        rows.append([goal, *reached, f"{plain['samples']:.1e}", f"{plain['seconds']:.1e}", ratio])
+    yield "### Time to accuracy, 4096 setting pairs"
+    yield table(["largest error below", "rqmc, samples", "s", "mc, samples", "s", "mc over rqmc"], rows)
+    exact = content["exact"]
+    yield f"`exact`: largest error {exact['error']:.1e} in {exact['seconds']:.2f} s."
+
+
+def growth(content: dict[str, Any]) -> Iterator[str]:
+    """Time against sizes; bits; memory."""
+    rows = []
+    for what in ("samples", "pairs", "visibilities"):
+        entry = content[what]
+        times = [f"{value:.2f}" for value in entry["seconds"]]
+        rows.append([what, ", ".join(map(str, entry["factors"])), ", ".join(times), f"{entry['exponent']:.2f}"])
+    yield "### How cost grows"
+    yield table(["", "factors", "seconds", "exponent"], rows)
+    bits = "the same bits" if content["devices"]["same_bits"] else "other bits"
+    samples = ", ".join(f"{number:,}" for number in content["memory"]["samples"])
+    peaks = ", ".join(f"{value:.0f}" for value in content["memory"]["peak_mebibytes"])
+    yield f"One and two devices of the CPU give {bits}. Peak memory with {samples} samples: {peaks} MiB."
+
+
+def game(content: dict[str, Any]) -> Iterator[str]:
+    """The package against a dense programme."""
+    rows = []
+    for row in content["rows"]:
+        times = row["dense_seconds"], row["package_seconds"]
+        ratio = f"{times[0] / times[1]:.2g}"
+        rows.append([f"{row['hidden_vectors']:,}", f"{row['gap']:.1e}", f"{times[0]:.2f}", f"{times[1]:.2f}", ratio])
+    yield f"### Threshold of the singlet at {content['pairs']} setting pairs"
+    yield table(["hidden vectors of the grid", "gap", "scipy's HiGHS, s", "package to that gap, s", "ratio"], rows)
+    yield f"To a gap of 1e-8 the package takes {content['package_to_1e-8_seconds']:.1f} s, compiling included."
+
+
+def rest(content: dict[str, Any]) -> Iterator[str]:
+    """The search and the start."""
+    found, start = content["search"], content["start_up"]
+    yield "### Search and start"
+    yield (
+        f"64 restarts of `search` at 6 pairs in one batch take {found['batch_of_64']:.1f} s, {found['ratio']:.3f} of "
+        f"64 runs of one. `import jaxleggett` takes {start['import_beyond_jax']:.2f} s beyond `import jax` "
+        f"({start['import_jax']:.2f} s), `jaxleggett --help` {start['help']:.2f} s."
+    )
+
+
+def tables(content: dict[str, Any]) -> str:
+    """All of it."""
+    machine = content["hardware"]
+    where = (
+        f"Measured on {machine['cores']} cores of a CPU that calls itself {machine['cpu']} "
+        f"({', '.join(machine['vectors'])}); C by {machine['compiler']}. GPU: {content['gpu']}."
+    )
+    parts = (accuracy(content["accuracy"]), growth(content["growth"]), game(content["game"]), rest(content))
+    return "\n\n".join([where, *kernel(content), *(text for part in parts for text in part)])
+
+
+def main() -> None:
+    """Draw and write."""
+    content = json.loads((FOLDER / "benchmark.json").read_text())
+    plot_benchmark(content, FOLDER / "benchmark.png")
+    head, _, after = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(f"{head}{BEGIN}\n\n{tables(content)}\n\n{END}{after.partition(END)[2]}")
+
+
+if __name__ == "__main__":
+    main()
