@@ -327,7 +327,7 @@ def game() -> dict[str, Any]:
     best = jl.threshold(state, pairs, tolerance=1e-8)
     C = np.asarray(state.correlation(pairs.a, pairs.b)[2])
     rows = []
-    for num in (10, 20, 40, 80, 160):
+    for num in (20, 40, 80, 160, 320):
         grid = np.asarray(fibonacci_directions(num))
         u, v = np.repeat(grid, num, 0), np.tile(grid, (num, 1))
 
