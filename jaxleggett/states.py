@@ -81,6 +81,7 @@ class TwoQubitState:
 
 
 @in_double
+@jax.jit
 def _correlation(state: TwoQubitState, a: Any, b: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     r_A, r_B, T, a, b = (jnp.asarray(x) for x in (state.r_A, state.r_B, state.T, a, b))
     T_b = jnp.stack([dot(T[i], b) for i in range(3)], axis=-1)

@@ -1,0 +1,153 @@
+"""Hold what runs on a GPU against oracles that share no code with it, in both precisions.
+
+    python scripts/gpu_suite.py [--platform gpu|cpu] [--out results/gpu_suite]
+
+Needs only Python, jax and numpy (and the scipy that jax brings), no installation of the package. Prints a line a check
+with the worst deviation and what is allowed; exits with 1 if one fails, with 2 where there is no such device. With
+--platform cpu it tests itself. --out also writes suite.json and meta.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import oracles  # noqa: E402
+import tolerances  # noqa: E402
+
+import jaxleggett as jl  # noqa: E402
+from jaxleggett import kernels, results  # noqa: E402
+from jaxleggett.kernels import Plan  # noqa: E402
+from jaxleggett.montecarlo import average  # noqa: E402
+
+KEY = jax.random.key(5)
+PRECISIONS = {"double": np.float64, "single": np.float32}
+ENDS = (0.3, 0.95)
+
+Check = tuple[str, float, float]
+"""Name, worst deviation, what is allowed."""
+
+
+def by_hand(V: float, u: np.ndarray, pairs: jl.SettingPairs) -> np.ndarray:
+    """P of the explicit model at every u (n, 3) and pair, (n, P, 4), by the half-angle form of [B13 (9)] in NumPy."""
+    a, b = pairs.a, pairs.b
+    minus, plus = np.array([oracles.half_angle_weights(V, x, y) for x, y in zip(a, b, strict=True)]).T
+    C = minus * (abs(u @ (a - b).T) - 1) + plus * (1 - abs(u @ (a + b).T))
+    return np.stack([(1 + x * u @ a.T - y * u @ b.T + x * y * C) / 4 for x, y in oracles.SIGNS], -1)
+
+
+def sums(device: Any, precision: str) -> Iterator[Check]:
+    """Averages, smallest probabilities and their hidden vectors, against NumPy on the same hidden vectors."""
+    allowed = {"double": tolerances.SAME_ARITHMETIC, "single": tolerances.SINGLE}[precision]
+    pairs, models = jl.SettingPairs.random(700, seed=2), [jl.WernerModel(V) for V in ENDS]
+    for plan in (Plan("mc", 4, 1, 96), Plan("rqmc", 3, 2, 100), Plan("rqmc", 3, 2, 100, half=True)):
+        dtype = PRECISIONS[precision]
+        found = average(KEY, models, pairs.a, pairs.b, plan, dtype=dtype, devices=[device])
+        with jax.enable_x64(True), jax.default_device(device):
+            make = jax.jit(lambda chunk, plan=plan: kernels.hidden_vectors(KEY, models[0], plan, chunk))
+            chunks = [make(np.uint32(chunk)) for chunk in range(plan.num_chunks)]
+        u, weights = (np.concatenate([np.asarray(chunk[i]) for chunk in chunks]) for i in (0, 2))
+        P = np.stack([by_hand(V, u, pairs) for V in ENDS])
+        both = (P + np.stack([by_hand(V, -u, pairs) for V in ENDS])) / 2 if plan.half else P
+        shares = weights.reshape(plan.batches, -1)
+        shares = (shares / shares.sum(1, keepdims=True)).ravel() / plan.batches
+        mean = np.einsum("n,enpo->eop", shares, both)
+        name = f"{plan.method}{', half the sphere' * plan.half}, {precision}"
+        yield f"averages, {name}", float(abs(found.mean - mean).max()), allowed
+        yield f"smallest probabilities, {name}", float(abs(found.smallest - P.min((1, 3))).max()), allowed
+        at = [
+            oracles.werner_model(V, found.witness[end, i, 0], pairs.a[i], pairs.b[i]).min() - P[end, :, i].min()
+            for end, V in enumerate(ENDS)
+            for i in range(len(pairs))
+        ]
+        yield f"hidden vectors that give them, {name}", float(np.abs(at).max()), allowed
+
+
+def cut(device: Any, precision: str) -> Iterator[Check]:
+    """The same bits however many chunks a call takes: the number of results that differ."""
+    pairs, plan = jl.SettingPairs.random(700), Plan.of(50000, "rqmc")
+    runs = [
+        average(
+            KEY,
+            [jl.WernerModel(V) for V in ENDS],
+            pairs.a,
+            pairs.b,
+            plan,
+            dtype=PRECISIONS[precision],
+            devices=[device],
+            chunks_per_call=number,
+        )
+        for number in (1, 5)
+    ]
+    differ = sum((x != y).sum() for x, y in zip(*(run.arrays() for run in runs), strict=True) if x is not None)
+    yield f"bits, however the work is cut, {precision}", float(differ), 0.0
+
+
+def quadrature(device: Any, precision: str) -> Iterator[Check]:
+    """Exact averages of the models against the Born rule with projectors."""
+    allowed = {"double": tolerances.EXACT, "single": tolerances.EXACT_SINGLE}[precision]
+    pairs = jl.SettingPairs.random(40, seed=3)
+    settings = list(zip(pairs.a, pairs.b, strict=True))
+    for V in (0.0, 0.5, 0.85, 1.0):
+        dtype = PRECISIONS[precision]
+        found = average(KEY, [jl.WernerModel(V)], pairs.a, pairs.b, None, dtype=dtype, devices=[device])
+        want = np.array([oracles.born(oracles.werner_rho(V), a, b) for a, b in settings]).T
+        yield f"quadrature at V = {V}, {precision}", float(abs(found.mean[0] - want).max()), allowed
+
+
+def verdicts(device: Any, precision: str) -> Iterator[Check]:
+    """`verify` over a scan across V_c: the number of wrong verdicts, and the error of the averages."""
+    with jax.default_device(device):
+        V = np.array([0.0, 0.5, 0.85, 0.8535, 0.8536, 0.9, 1.0])
+        found = jl.verify(jl.WernerModel, "random:4096", V, samples=2**18, precision=precision)  # type: ignore[arg-type]
+    want = ["reproduces" if v <= oracles.V_C else "negative_probability" for v in V]
+    wrong = sum(row.verdict != verdict for row, verdict in zip(found.rows, want, strict=True))
+    yield f"wrong verdicts, {precision}", float(wrong), 0.0
+    error = max(row.max_abs_error for row in found.rows)
+    yield f"averages against the state, {precision}", error, {"double": 1e-6, "single": 2e-6}[precision]
+
+
+def main() -> None:
+    """Check, print, save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--platform", choices=("gpu", "cpu"), default="gpu")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    try:
+        device = jax.devices(arguments.platform)[0]
+    except RuntimeError:
+        print(
+            f"error: --platform must be a device that JAX finds, but there is no {arguments.platform}", file=sys.stderr
+        )
+        sys.exit(2)
+    started, rows = time.time(), []
+    print(f"on {device.device_kind}")
+    for precision in PRECISIONS:
+        for section in (sums, cut, quadrature, verdicts):
+            for name, worst, allowed in section(device, precision):
+                passed = worst <= allowed
+                rows.append({"check": name, "worst": worst, "allowed": allowed, "passed": passed})
+                print(f"{'passed' if passed else 'FAILED'}  {worst:9.2e}  of {allowed:7.1e}  {name}", flush=True)
+    failed = sum(not row["passed"] for row in rows)
+    print(f"{len(rows)} checks, {failed} failed")
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        results.write_json(arguments.out / "suite.json", {"device": device.device_kind, "checks": rows})
+        command = ["python", "scripts/gpu_suite.py", *sys.argv[1:]]
+        facts = {"device": device.device_kind, "seconds": time.time() - started}
+        results.write_json(arguments.out / results.META, results.provenance(command, **facts))
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
