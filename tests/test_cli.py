@@ -398,18 +398,21 @@ def _process(*arguments, **environment):
 
 def test_ctrl_c_in_the_middle_of_a_long_run():
     command = [sys.executable, "-m", "jaxleggett", "verify", "--samples", "1e11", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(12)  # well into the sampling; there is no progress to wait for without a terminal
-    try:
-        process.send_signal(signal.SIGINT)
+    # Tests that run in the background ignore Ctrl-C, and would pass that on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
+        time.sleep(12)  # well into the sampling; there is no progress to wait for without a terminal
         try:
-            out, err = process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            # On a busy machine it may still be compiling, where Python can lose a signal; a user presses again.
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
+            try:
+                out, err = process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                # On a busy machine it may still be compiling, where Python can lose a signal; a user presses again.
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
 
 
