@@ -43,8 +43,8 @@ UNROLL = 8
 """Most hidden vectors in one step of the inner loop: they share what is loaded and stored for a pair. On a CPU 4 are
 slower by 10 to 20 per cent; 16 are no faster and compile for twice as long."""
 
-TOGETHER = 16
-"""Most pairs for which a chunk is searched again together."""
+CENTRE = 32
+"""Most hidden vectors whose mean C is taken off the sums of a chunk."""
 
 
 @register_static
@@ -196,8 +196,8 @@ def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: A
 def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, join: Callable[..., Any]) -> jax.Array:
     """The loop of `chunk_sums`: sums + i smallest probabilities, with the axes that `join` gives E arrays (P,).
 
-    Sums are kept as differences from the first hidden vector's C, so that in single precision the
-    later terms are not worn away.
+    Both are kept in the dtype of the settings; the sums as differences from the mean over a few hidden
+    vectors spread over all, so that in single precision the later terms are not worn away.
     """
 
     def point(u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
@@ -210,19 +210,24 @@ def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, 
     settings = tuple(a), tuple(b)
     at_pairs = jax.vmap(point, in_axes=(None, None, 0, 0))
     hidden = [x.astype(a.dtype) for x in (u, v, weights)]
-    first = join(at_pairs(hidden[0][0], hidden[1][0], *settings)[0])
+    few = slice(None, None, -(-len(u) // CENTRE))
+    sample = jax.vmap(at_pairs, in_axes=(0, 0, None, None))(hidden[0][few], hidden[1][few], *settings)[0]
+    centre = join([jnp.mean(C, axis=0) for C in sample])
     unroll = max(k for k in range(1, UNROLL + 1) if len(u) % k == 0)
+
+    # What all are compared with first: a margin that is not a number is passed over, and hides no other.
+    inf = jnp.full(a.shape[1], jnp.inf, a.dtype)
 
     def step(i: Any, found: Any) -> Any:
         u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
         C, margins = zip(*(at_pairs(u[k], v[k], *settings) for k in range(unroll)), strict=True)
         sums = join([sum(w[k] * C[k][end] for k in range(unroll)) for end in range(len(models))])
-        smallest = join([functools.reduce(_smaller, values) for values in zip(*margins, strict=True)])
-        return lax.complex(found.real + (sums - w.sum() * first), _smaller(found.imag, smallest))
+        smallest = join([functools.reduce(_smaller, values, inf) for values in zip(*margins, strict=True)])
+        return lax.complex(found.real + (sums - w.sum() * centre), _smaller(found.imag, smallest))
 
-    start = lax.complex(jnp.zeros_like(first), jnp.full_like(first, jnp.inf))
+    start = lax.complex(jnp.zeros_like(centre), jnp.full_like(centre, jnp.inf))
     found = lax.fori_loop(0, len(u) // unroll, step, start)
-    return lax.complex(found.real + hidden[2].astype(float).sum() * first, found.imag.astype(float) / 4)
+    return lax.complex(found.real + hidden[2].astype(float).sum() * centre, found.imag.astype(float) / 4)
 
 
 def interleaved(rows: Sequence[Any]) -> Any:
@@ -279,30 +284,15 @@ def advance(
     return lax.fori_loop(start, stop, lambda chunk, s: add_chunk(key, models, plan, a, b, chunk, s), sums)
 
 
-def witnesses(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, where: Any) -> jax.Array:
-    """The hidden vectors at which the smallest probabilities were found, shape (E, P, 2, 3).
-
-    `where` (E, P) is the chunk of each: that chunk is made again and searched in float64, settings
-    a, b of shape (3, P). A chunk is made once for up to 16 of those that were found in it.
-    """
-    chunk = np.asarray(where).ravel()
-    order = np.argsort(chunk, kind="stable")
-    first = np.flatnonzero(np.diff(chunk[order], prepend=-1))  # where a chunk begins
-    rank = np.arange(len(chunk)) - np.repeat(first, np.diff(first, append=len(chunk)))
-    job = np.cumsum(rank % TOGETHER == 0) - 1
-    # What a job does not fill does its first again. Jobs that do not exist are not done.
-    items = np.zeros((len(chunk), TOGETHER), np.int32)
-    items[: job[-1] + 1] = order[rank % TOGETHER == 0][:, None]
-    items[job, rank % TOGETHER] = order
-    found = _search(key, models, plan, a, b, chunk[items[:, 0]], items, job[-1] + 1)
-    return found.reshape(*np.shape(where), 2, 3)
-
-
 @functools.partial(jax.jit, static_argnames="plan")
-def _search(
+def witnesses(
     key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunks: Any, items: Any, num: Any
 ) -> jax.Array:
-    """`num` jobs: the chunk of each, searched for its items (end * P + pair)."""
+    """The hidden vectors at which the smallest probabilities were found, shape (N, 2, 3), item = end * P + pair.
+
+    `num` jobs: chunk number chunks[j] is made again and searched in float64 for the items of row j of
+    `items` (N, G); settings a, b of shape (3, P). Items of no job are left zero.
+    """
     models, (a, b) = opened(models, float), (x.T.astype(float) for x in (a, b))
 
     def job(i: Any, found: Any) -> Any:

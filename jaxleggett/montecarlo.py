@@ -27,6 +27,9 @@ number of threads; not measured)."""
 CALL = {"cpu": 10**8, "gpu": 10**10}
 """Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""
 
+TOGETHER = 16
+"""Most pairs for which a chunk is searched again together."""
+
 PAIR_AXES = (2, 3, 1, 1)
 """Where the pairs are in the arrays of `Averages`."""
 
@@ -121,6 +124,24 @@ def average(
     return found if finished == num else found.pairs(slice(finished))
 
 
+def _witnesses(key: jax.Array, models: Any, plan: Plan, a: Any, b: Any, where: np.ndarray) -> np.ndarray:
+    """The hidden vectors (E, P, 2, 3) of the smallest probabilities, found in the chunks `where` (E, P).
+
+    A chunk is made again once for up to TOGETHER of those that were found in it.
+    """
+    chunk = where.ravel()
+    order = np.argsort(chunk, kind="stable")
+    first = np.flatnonzero(np.diff(chunk[order], prepend=-1))  # where a chunk begins
+    rank = np.arange(len(chunk)) - np.repeat(first, np.diff(first, append=len(chunk)))
+    job = np.cumsum(rank % TOGETHER == 0) - 1
+    # What a job does not fill does its first again. Jobs that do not exist are not done.
+    items = np.zeros((len(chunk), TOGETHER), np.int32)
+    items[: job[-1] + 1] = order[rank % TOGETHER == 0][:, None]
+    items[job, rank % TOGETHER] = order
+    found = witnesses(key, models, plan, a, b, chunk[items[:, 0]], items, job[-1] + 1)
+    return np.asarray(found).reshape(*where.shape, 2, 3)
+
+
 def _block(a: np.ndarray, b: np.ndarray, start: int, size: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
     """Pairs `start` to `start + size` as arrays (3, size), filled up with copies of the last pair."""
     rows = np.minimum(np.arange(start, start + size), len(a) - 1)
@@ -167,7 +188,7 @@ def _run_group(
             np.asarray(s.mean),
             np.asarray(s.second) / scale,
             np.asarray(s.smallest),
-            np.asarray(witnesses(key, trees, plan, a, b, s.where)),
+            _witnesses(key, trees, plan, a, b, np.asarray(s.where)),
         )
         for (key, trees, a, b), s in zip(group, sums, strict=True)
     ]

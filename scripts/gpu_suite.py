@@ -123,6 +123,8 @@ def main() -> None:
     parser.add_argument("--platform", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    if arguments.platform == "cpu":
+        jax.config.update("jax_platforms", "cpu")  # verify would take the GPU
     try:
         device = jax.devices(arguments.platform)[0]
     except RuntimeError:

@@ -36,7 +36,10 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     "states": ({"density_matrix", "_correlation", "with_visibility", "bell_diagonal", "pure"}, ["test_states.py"]),
     "sphere": (None, ["test_sphere.py"]),
     "models": (None, ["test_models.py"]),
-    "kernels": ({"hidden_vectors", "chunk_sums", "add_chunk", "quadrature_averages"}, ["test_montecarlo.py"]),
+    "kernels": (
+        {"hidden_vectors", "stream", "interleaved", "_smaller", "add_chunk", "witnesses", "quadrature_averages"},
+        ["test_montecarlo.py"],
+    ),
     "verification": ({"_rows_of_block", "negative", "averages", "merged"}, ["test_verification.py"]),
     "inspection": ({"at_visibility"}, ["test_verification.py"]),
 }  # fmt: skip
@@ -44,7 +47,6 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
 # Changes that make no difference, by module, function and change, and why.
 CLAMPED = "JAX clamps an index beyond the end"
 ANY_NEGATIVE = "any negative length of an axis is inferred"
-UNROLLED = "how many hidden vectors one step takes"
 EQUIVALENT = {
     ("correlation", "probabilities", "x * y  ->  x / y"): "y is +1 or -1",
     ("states", "_correlation", "3  ->  4"): f"{CLAMPED}, and dot reads three components",
@@ -81,11 +83,6 @@ EQUIVALENT = {
     ("sphere", "icosahedron_axes", "1 + np.sqrt(5)  ->  1 - np.sqrt(5)"): "the conjugate gives an icosahedron too",
     ("inspection", "at_visibility", "-1  ->  +1"): "the last of two ends",
     ("inspection", "at_visibility", "0.0  ->  1.0"): "both ends are the same there",
-    ("kernels", "chunk_sums", "512  ->  513"): UNROLLED,
-    ("kernels", "chunk_sums", "pairs >= 512  ->  pairs < 512"): UNROLLED,
-    ("kernels", "chunk_sums", "4  ->  5"): UNROLLED,
-    ("kernels", "chunk_sums", "most + 1  ->  most - 1"): UNROLLED,
-    ("kernels", "chunk_sums", "1  ->  2"): UNROLLED,
     ("kernels", "quadrature_averages", "64  ->  65"): "how many pairs are worked through together",
     ("verification", "_rows_of_block", "1  ->  2"): "components beyond the third, which dot does not read",
 }

@@ -168,6 +168,25 @@ def test_single_precision_wears_no_sum_away():
     np.testing.assert_allclose(C, np.float32(0.1), rtol=0, atol=2e-8)
 
 
+def test_single_precision_with_few_values_of_the_correlator():
+    pairs = jl.SettingPairs.random(300)
+    plan = Plan.of(2**16, "rqmc")
+    double, single = (average(KEY, [jl.SeparableModel()], pairs.a, pairs.b, plan, dtype=d) for d in (float, np.float32))
+    np.testing.assert_allclose(single.mean, double.mean, rtol=0, atol=SINGLE)
+
+
+def test_a_correlator_that_is_no_number_hides_no_other():
+    class Partly(jl.WernerModel):
+        def correlator(self, u, v, a, b):
+            return jax.numpy.where(u[2] > 0, jax.numpy.nan, super().correlator(u, v, a, b))
+
+    pairs, plan = jl.SettingPairs.random(13, seed=2), Plan("mc", 2, 1, 64)
+    found = average(KEY, [Partly(0.95)], pairs.a, pairs.b, plan)
+    u = _all_hidden(jl.WernerModel(0.95), plan)[0].reshape(-1, 3)
+    P = _naive(0.95, u[u[:, 2] <= 0], pairs.a, pairs.b)
+    np.testing.assert_allclose(found.smallest[0], P.min((0, 2)), atol=SAME_ARITHMETIC)
+
+
 @pytest.mark.parametrize("ends", [(0.3,), (0.3, 0.95)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, SAME_ARITHMETIC)])
 def test_the_loop_of_every_platform_against_numpy(ends, dtype, tolerance):
