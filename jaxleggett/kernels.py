@@ -40,8 +40,8 @@ CHUNK = 4096
 """Most hidden vectors of a chunk: enough to hide what a chunk costs beyond its inner loop."""
 
 UNROLL = 8
-"""Most hidden vectors in one step of the inner loop: they share what is loaded and stored for a pair. On a CPU 4 are
-slower by 10 to 20 per cent; 16 are no faster and compile for twice as long."""
+"""Most hidden vectors in one step of the inner loop: they share what is loaded and stored for a pair. More gain
+little, and the time to compile grows with them."""
 
 CENTRE = 32
 """Most hidden vectors whose mean C is taken off the sums of a chunk."""

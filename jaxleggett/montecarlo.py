@@ -18,13 +18,12 @@ from ._numerics import double_precision
 from .kernels import Plan, Sums, advance, as_pytree, quadrature_averages, witnesses
 from .models import LeggettModel
 
-BLOCK = {"cpu": 2**14, "gpu": 2**18}
+BLOCK = {"cpu": 2**14, "other": 2**18}
 """Most pairs of a block, by platform. On a CPU so many that the cores, which meet after every step of the inner loop,
-have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches; from 2^12 to 2^15 two
-cores show no difference. On a GPU every pair and end has a thread, and fewer than some 10^5 leave it idle (by its
-number of threads; not measured)."""
+have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches. On a GPU every pair and
+end has a thread, and fewer than some 10^5 leave it idle (by its number of threads; not measured)."""
 
-CALL = {"cpu": 10**8, "gpu": 10**10}
+CALL = {"cpu": 10**8, "other": 10**10}
 """Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""
 
 TOGETHER = 16
@@ -83,7 +82,7 @@ def average(
     """
     devices = list(devices or jax.local_devices())
     num, ends = len(a), len(models)
-    platform = devices[0].platform if devices[0].platform in BLOCK else "gpu"
+    platform = devices[0].platform if devices[0].platform in BLOCK else "other"
     size = min(BLOCK[platform], -(-num // 8) * 8)
     found = Averages(
         mean=np.empty((ends, 4, num)),

@@ -38,14 +38,6 @@ Check = tuple[str, float, float]
 """Name, worst deviation, what is allowed."""
 
 
-def by_hand(V: float, u: np.ndarray, pairs: jl.SettingPairs) -> np.ndarray:
-    """P of the explicit model at every u (n, 3) and pair, (n, P, 4), by the half-angle form of [B13 (9)] in NumPy."""
-    a, b = pairs.a, pairs.b
-    minus, plus = np.array([oracles.half_angle_weights(V, x, y) for x, y in zip(a, b, strict=True)]).T
-    C = minus * (abs(u @ (a - b).T) - 1) + plus * (1 - abs(u @ (a + b).T))
-    return np.stack([(1 + x * u @ a.T - y * u @ b.T + x * y * C) / 4 for x, y in oracles.SIGNS], -1)
-
-
 def sums(device: Any, precision: str) -> Iterator[Check]:
     """Averages, smallest probabilities and their hidden vectors, against NumPy on the same hidden vectors."""
     allowed = {"double": tolerances.SAME_ARITHMETIC, "single": tolerances.SINGLE}[precision]
@@ -57,8 +49,8 @@ def sums(device: Any, precision: str) -> Iterator[Check]:
             make = jax.jit(lambda chunk, plan=plan: kernels.hidden_vectors(KEY, models[0], plan, chunk))
             chunks = [make(np.uint32(chunk)) for chunk in range(plan.num_chunks)]
         u, weights = (np.concatenate([np.asarray(chunk[i]) for chunk in chunks]) for i in (0, 2))
-        P = np.stack([by_hand(V, u, pairs) for V in ENDS])
-        both = (P + np.stack([by_hand(V, -u, pairs) for V in ENDS])) / 2 if plan.half else P
+        P = np.stack([oracles.werner_model_on(V, u, pairs.a, pairs.b) for V in ENDS])
+        both = (P + np.stack([oracles.werner_model_on(V, -u, pairs.a, pairs.b) for V in ENDS])) / 2 if plan.half else P
         shares = weights.reshape(plan.batches, -1)
         shares = (shares / shares.sum(1, keepdims=True)).ravel() / plan.batches
         mean = np.einsum("n,enpo->eop", shares, both)

@@ -63,6 +63,13 @@ def werner_model(V, u, a, b):
     return np.array([(1 + x * np.dot(u, a) - y * np.dot(u, b) + x * y * C) / 4 for x, y in SIGNS])
 
 
+def werner_model_on(V, u, a, b):
+    """The same at every u (n, 3) and every pair of settings a, b (P, 3): shape (n, P, 4)."""
+    minus, plus = np.array([half_angle_weights(V, x, y) for x, y in zip(a, b, strict=True)]).T
+    C = minus * (abs(u @ (a - b).T) - 1) + plus * (1 - abs(u @ (a + b).T))
+    return np.stack([(1 + x * u @ a.T - y * u @ b.T + x * y * C) / 4 for x, y in SIGNS], -1)
+
+
 def smallest_werner_probability(V, a, b):
     """min(p+, p-, 0)/2, over all u."""
     return min(0.0, *half_angle_weights(V, a, b)) / 2
