@@ -21,37 +21,28 @@ docs/PERFORMANCE.md.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import functools
 import json
 import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import jax
 import numpy as np
+from yardsticks import PAIRS, SAMPLES, agree, alternating, in_c, in_numba, in_numpy, package, roofs, seconds
 
 import jaxleggett as jl
 from jaxleggett import kernels, results
-from jaxleggett._numerics import double_precision
-from jaxleggett.models import werner_weights
 from jaxleggett.settings import SettingPairs
 from jaxleggett.sphere import fibonacci_directions
 
 ROOT = Path(__file__).parent.parent
-SOURCE = Path(__file__).parent / "kernel.c"
-FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
 PRECISIONS = {"double": np.float64, "single": np.float32}
-ENDS = (0.8, 0.9)
-PAIRS = 16384
-SAMPLES = {"package": 65536, "package, rqmc": 65536, "C": 65536, "numba": 65536, "NumPy": 1024}
 GOALS = (1e-6, 2e-8, 1e-8)
 
 # Per evaluation, each counted as one: two scalar products (10); u.a + v.b, u.a - v.b and their moduli (4); two bounds
@@ -63,174 +54,25 @@ OPERATIONS = 10 + 4 + 2 + 2 * 8
 NUMBERS = {"package": 6 + (6 + 4 + 2 + 8) / 8, "C": 3, "NumPy": 2 * (2 + 3 + 3 + 2 * (3 + 2 + 1))}
 
 
-def seconds(function: Callable[[], Any]) -> float:
-    """Of one call."""
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
-
-
-def alternating(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Median seconds of each, after a first call that is not counted, all in turn so that noise meets all alike."""
-    for run in runs.values():
-        run()
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            times[name].append(seconds(run))
-    return {name: median(values) for name, values in times.items()}
-
-
 def kernel(repeats: int) -> dict[str, Any]:
     """Evaluations per second of each, by precision, and the machine's roofs."""
     pairs = SettingPairs.random(PAIRS)
     u = np.asarray(jl.sample_sphere(jax.random.key(0), SAMPLES["C"]), np.float64)
     found: dict[str, Any] = {}
     for name, real in PRECISIONS.items():
-        _agree(pairs, u[: SAMPLES["NumPy"]], real)
+        agree(pairs, u[: SAMPLES["NumPy"]], real)
         runs = {
-            "package": _package(pairs, real, kernels.Plan("mc", SAMPLES["package"] // 4096, 1, 4096)),
-            "package, rqmc": _package(pairs, real, kernels.Plan("rqmc", 16, 1, SAMPLES["package, rqmc"] // 16, True)),
-            "C": _c(pairs, u, real),
-            "NumPy": _numpy(pairs, u, real),
-            **_numba(pairs, u, real),
+            "package": package(pairs, real, kernels.Plan("mc", SAMPLES["package"] // 4096, 1, 4096)),
+            "package, rqmc": package(pairs, real, kernels.Plan("rqmc", 16, 1, SAMPLES["package, rqmc"] // 16, True)),
+            "C": in_c(pairs, u, real),
+            "NumPy": in_numpy(pairs, u, real),
+            **in_numba(pairs, u, real),
         }
         rate = {what: SAMPLES[what] * PAIRS / time for what, time in alternating(runs, repeats).items()}
         over = {what: rate["package"] / value for what, value in rate.items()}
-        found[name] = {"evaluations_per_second": rate, "package_over": over, **_roofs(real, repeats)}
+        found[name] = {"evaluations_per_second": rate, "package_over": over, **roofs(real, repeats)}
         print(name, json.dumps(found[name]), flush=True)
     return found
-
-
-def _package(pairs: SettingPairs, real: Any, plan: kernels.Plan) -> Callable[[], Any]:
-    """The package's own kernel, hidden vectors included, on the default device."""
-    with double_precision():
-        models = tuple(kernels.as_pytree(jl.WernerModel(V)) for V in ENDS)
-        a, b = (jax.numpy.asarray(x.T, dtype=real) for x in (pairs.a, pairs.b))
-        zeros = kernels.Sums.zeros(len(ENDS), PAIRS)
-
-    def run() -> None:
-        with double_precision():
-            jax.block_until_ready(kernels.advance(jax.random.key(0), models, plan, a, b, 0, plan.num_chunks, zeros))
-
-    return run
-
-
-def _agree(pairs: SettingPairs, u: np.ndarray, real: Any) -> None:
-    """All do the same work: sums and smallest probabilities over the same hidden vectors."""
-    with double_precision():
-        a, b = (jax.numpy.asarray(x.T, dtype=real) for x in (pairs.a, pairs.b))
-        models = kernels.opened([jl.WernerModel(V) for V in ENDS], a.dtype)
-        expected = [np.asarray(x) for x in jax.jit(kernels.chunk_sums)(models, u, -u, np.ones(len(u)), a, b)]
-    few = len(u) * np.finfo(real).eps
-    for run in (_c(pairs, u, real), _numpy(pairs, u, real), *_numba(pairs, u, real).values()):
-        total, least = run()
-        np.testing.assert_allclose(total, expected[0], rtol=0, atol=8 * few * np.sqrt(len(u)))
-        np.testing.assert_allclose(least, expected[1], rtol=0, atol=8 * np.finfo(real).eps)
-
-
-def _weights(pairs: SettingPairs, real: Any) -> tuple[np.ndarray, np.ndarray]:
-    minus, plus = zip(*(werner_weights(V, pairs.a, pairs.b) for V in ENDS), strict=True)
-    return np.ascontiguousarray(minus, real), np.ascontiguousarray(plus, real)
-
-
-@functools.cache
-def _library(real: Any) -> ctypes.CDLL:
-    """scripts/kernel.c, compiled for one precision."""
-    ctype = "double" if real is np.float64 else "float"
-    with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder) / "kernel.so"
-        subprocess.run(["cc", *FLAGS, f"-DREAL={ctype}", str(SOURCE), "-o", str(library), "-lm"], check=True)
-        return ctypes.CDLL(str(library))
-
-
-def _c(pairs: SettingPairs, u: np.ndarray, real: Any) -> Callable[[], Any]:
-    """By hand, in C."""
-    arrays = [np.ascontiguousarray(x.T, real) for x in (u, pairs.a, pairs.b)]
-    minus, plus = _weights(pairs, real)
-
-    def run() -> Any:
-        total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
-        pointers = [ctypes.c_void_p(x.ctypes.data) for x in (*arrays, minus, plus, total, least)]
-        _library(real).accumulate(ctypes.c_long(len(u)), ctypes.c_long(PAIRS), *pointers)
-        return total, least
-
-    return run
-
-
-def _numpy(pairs: SettingPairs, u: np.ndarray, real: Any, block: int = 128) -> Callable[[], Any]:
-    """As a good NumPy user would write it: blocks of pairs x hidden vectors that stay in cache, no needless copies."""
-    hidden, a, b = (np.ascontiguousarray(x, real) for x in (u[: SAMPLES["NumPy"]], pairs.a, pairs.b))
-    minus, plus = _weights(pairs, real)
-
-    def run() -> Any:
-        total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
-        for start in range(0, PAIRS, block):
-            some = slice(start, start + block)
-            for first in range(0, len(hidden), block):
-                x, y = a[some] @ hidden[first : first + block].T, b[some] @ hidden[first : first + block].T
-                lower, upper = np.abs(x - y) - 1, 1 - np.abs(x + y)
-                for end in range(2):
-                    C = minus[end, some, None] * lower + plus[end, some, None] * upper
-                    total[end, some] += C.sum(1)
-                    smallest = np.minimum(C - lower, upper - C).min(1) / 4
-                    np.minimum(least[end, some], smallest, out=least[end, some])
-        return total, least
-
-    return run
-
-
-def _numba(pairs: SettingPairs, u: np.ndarray, real: Any) -> dict[str, Callable[[], Any]]:
-    """The loops of C for numba, where it is installed."""
-    try:
-        import numba  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        return {}
-    one, quarter = real(1), real(0.25)
-
-    @numba.njit(parallel=True, fastmath=True)
-    def accumulate(u: Any, a: Any, b: Any, minus: Any, plus: Any, total: Any, least: Any) -> None:
-        block = 512
-        for part in numba.prange(a.shape[1] // block):
-            for n in range(u.shape[1]):
-                for i in range(part * block, (part + 1) * block):
-                    x = u[0, n] * a[0, i] + u[1, n] * a[1, i] + u[2, n] * a[2, i]
-                    y = u[0, n] * b[0, i] + u[1, n] * b[1, i] + u[2, n] * b[2, i]
-                    lower, upper = abs(x - y) - one, one - abs(x + y)
-                    for end in range(2):
-                        C = minus[end, i] * lower + plus[end, i] * upper
-                        total[end, i] += C
-                        least[end, i] = min(least[end, i], min(C - lower, upper - C) * quarter)
-
-    arrays = [np.ascontiguousarray(x.T, real) for x in (u, pairs.a, pairs.b)]
-
-    def run() -> Any:
-        total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
-        accumulate(*arrays, *_weights(pairs, real), total, least)  # pyright: ignore[reportCallIssue]
-        return total, least
-
-    return {"numba": run}
-
-
-def _roofs(real: Any, repeats: int) -> dict[str, float]:
-    """Operations per second of multiply-adds in registers; bytes per second from the caches and from memory."""
-    library, threads = _library(real), len(os.sched_getaffinity(0))
-    library.peak.restype = ctypes.c_double
-    rounds, width = 10**7, np.dtype(real).itemsize
-
-    def bandwidth(bytes_: int, times: int) -> float:
-        length = bytes_ // (3 * width)
-        x, y, z = (np.ones(threads * length, real) for _ in range(3))
-        pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, y, z)]
-        counts = [ctypes.c_long(value) for value in (threads, length, times)]
-        return threads * times * bytes_ / alternating({"": lambda: library.triad(*counts, *pointers)}, repeats)[""]
-
-    took = alternating({"": lambda: library.peak(ctypes.c_long(threads), ctypes.c_long(rounds))}, repeats)[""]
-    return {
-        "peak": 2 * library.lanes() * rounds * threads / took,
-        "cache_bandwidth": bandwidth(3 * 2**15, 2**15),
-        "memory_bandwidth": bandwidth(3 * 2**27, 2),
-    }
 
 
 def accuracy() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-/* The yardsticks of scripts/benchmark.py, which compiles this with -DREAL=double and -DREAL=float.
+/* The yardsticks in C, which scripts/yardsticks.py compiles with -DREAL=double and -DREAL=float.
  *
  * accumulate: what `jaxleggett verify` accumulates, by hand. For every setting pair the sum of the correlator of
  * [B13 (9)] at two visibilities and the smallest probability, over hidden vectors u (v = -u). Lanes of vector registers

@@ -26,16 +26,16 @@ def _script(name):
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_the_kernels_of_the_benchmark_do_the_same_work(monkeypatch, real):
-    benchmark = _script("benchmark")
-    pairs = jl.SettingPairs.random(benchmark.PAIRS)
+    yardsticks = _script("yardsticks")
+    pairs = jl.SettingPairs.random(yardsticks.PAIRS)
     u = oracles.unit(np.random.default_rng(0), 128)
-    benchmark._agree(pairs, u, real)
-    for yardstick in ("_c", "_numpy"):
-        right = getattr(benchmark, yardstick)
+    yardsticks.agree(pairs, u, real)
+    for yardstick in ("in_c", "in_numpy"):
+        right = getattr(yardsticks, yardstick)
         with monkeypatch.context() as patch:
-            patch.setattr(benchmark, yardstick, lambda pairs, u, real, right=right: right(pairs, u * [1, 1, -1], real))
+            patch.setattr(yardsticks, yardstick, lambda pairs, u, real, right=right: right(pairs, u * [1, 1, -1], real))
             with pytest.raises(AssertionError):
-                benchmark._agree(pairs, u, real)
+                yardsticks.agree(pairs, u, real)
 
 
 def test_the_page_on_performance_is_that_of_its_figures():
