@@ -17,7 +17,7 @@ so all visibilities between come from the two for nothing. `E` below is the numb
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -175,59 +175,88 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
 def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
-    Both (E, P), float64; the arithmetic is done in the dtype of the settings.
-
-    XLA makes a pass over the pairs for every output of a loop, and evaluates the model anew in each.
-    So there is one output: sum and smallest probability are the parts of a complex number. On a CPU
-    the ends stand side by side in its last axis, which the compiler unrolls: everything is evaluated
-    once, in vector registers. On a GPU, where every element has a thread, the ends have their own.
+    Both (E, P), float64; the arithmetic is done in the dtype of the settings. Within a chunk the sums
+    are kept as differences from the mean C over a few hidden vectors spread over all, so that in
+    single precision the later terms are not worn away.
     """
+    C, _ = _all_pairs(models, *_few(u, v), a, b)
+    centre = [jnp.mean(values, axis=1) for values in C]
+    operands = u, v, weights, a, b, centre
+    sums, smallest = lax.platform_dependent(
+        *operands, cpu=functools.partial(stream, models), default=functools.partial(at_once, models)
+    )
+    total = weights.astype(a.dtype).astype(float).sum()
+    return sums + total * jnp.stack(centre).astype(float), smallest
 
-    def on_cpu(*operands: Any) -> jax.Array:
-        return stream(models, *operands, join=interleaved).T
 
-    def elsewhere(*operands: Any) -> jax.Array:
-        return stream(models, *operands, join=jnp.stack)
+def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
+    """`chunk_sums` less `centre`, for CPUs: a few hidden vectors a step past all pairs, in vector registers.
 
-    found = lax.platform_dependent(u, v, weights, a, b, cpu=on_cpu, default=elsewhere)
-    return found.real, found.imag
-
-
-def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, join: Callable[..., Any]) -> jax.Array:
-    """The loop of `chunk_sums`: sums + i smallest probabilities, with the axes that `join` gives E arrays (P,).
-
-    Both are kept in the dtype of the settings; the sums as differences from the mean over a few hidden
-    vectors spread over all, so that in single precision the later terms are not worn away.
+    XLA on a CPU makes a pass over the pairs for every output of a loop, and evaluates the model anew
+    in each. So there is one output: sum and smallest probability are the parts of a complex number,
+    and the ends stand side by side in its last axis, which the compiler unrolls.
     """
-
-    def point(u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
-        a, b = jnp.stack(a), jnp.stack(b)
-        M_A, M_B = marginals(u, v, a, b)
-        C = [jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) for model in models]
-        return C, [margin(M_A, M_B, c) for c in C]
-
+    steps = -(-len(u) // UNROLL)
+    unroll = -(-len(u) // steps)
+    # What the last step lacks are copies without weight, so that every number of hidden vectors goes in even steps.
+    rows = np.minimum(np.arange(steps * unroll), len(u) - 1)
+    u, v, weights = u[rows], v[rows], jnp.where(np.arange(len(rows)) < len(u), weights[rows], 0.0)
     # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
-    settings = tuple(a), tuple(b)
-    at_pairs = jax.vmap(point, in_axes=(None, None, 0, 0))
+    settings, middle = (tuple(a), tuple(b)), interleaved(centre)
+    at_pairs = jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0))
     hidden = [x.astype(a.dtype) for x in (u, v, weights)]
-    few = slice(None, None, -(-len(u) // CENTRE))
-    sample = jax.vmap(at_pairs, in_axes=(0, 0, None, None))(hidden[0][few], hidden[1][few], *settings)[0]
-    centre = join([jnp.mean(C, axis=0) for C in sample])
-    unroll = max(k for k in range(1, UNROLL + 1) if len(u) % k == 0)
-
     # What all are compared with first: a margin that is not a number is passed over, and hides no other.
     inf = jnp.full(a.shape[1], jnp.inf, a.dtype)
 
     def step(i: Any, found: Any) -> Any:
         u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
         C, margins = zip(*(at_pairs(u[k], v[k], *settings) for k in range(unroll)), strict=True)
-        sums = join([sum(w[k] * C[k][end] for k in range(unroll)) for end in range(len(models))])
-        smallest = join([functools.reduce(_smaller, values, inf) for values in zip(*margins, strict=True)])
-        return lax.complex(found.real + (sums - w.sum() * centre), _smaller(found.imag, smallest))
+        sums = interleaved([sum(w[k] * C[k][end] for k in range(unroll)) for end in range(len(models))])
+        smallest = interleaved([functools.reduce(_smaller, values, inf) for values in zip(*margins, strict=True)])
+        return lax.complex(found.real + (sums - w.sum() * middle), _smaller(found.imag, smallest))
 
-    start = lax.complex(jnp.zeros_like(centre), jnp.full_like(centre, jnp.inf))
-    found = lax.fori_loop(0, len(u) // unroll, step, start)
-    return lax.complex(found.real + hidden[2].astype(float).sum() * centre, found.imag.astype(float) / 4)
+    start = lax.complex(jnp.zeros_like(middle), jnp.full_like(middle, jnp.inf))
+    found = lax.fori_loop(0, steps, step, start)
+    return found.real.T.astype(float), found.imag.T.astype(float) / 4
+
+
+def at_once(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
+    """`chunk_sums` less `centre`, elsewhere: one reduction of all hidden vectors at all pairs.
+
+    For a GPU, where every step of a loop would be a kernel of its own, started anew. XLA fuses the
+    evaluation into the reduction as long as the hidden vectors are the last axis; along the first
+    one it would write all values to memory.
+    """
+    C, margins = _all_pairs(models, u, v, a, b)
+    w, zero, inf = weights.astype(a.dtype), jnp.zeros((), a.dtype), jnp.full((), jnp.inf, a.dtype)
+    terms = [w * (values - middle[:, None]) for values, middle in zip(C, centre, strict=True)]
+    ends = len(models)
+
+    def join(x: Any, y: Any) -> tuple[Any, ...]:
+        return *(x[i] + y[i] for i in range(ends)), *(_smaller(x[ends + i], y[ends + i]) for i in range(ends))
+
+    found = lax.reduce((*terms, *margins), (*[zero] * ends, *[inf] * ends), join, (1,))
+    return jnp.stack(found[:ends]).astype(float), jnp.stack(found[ends:]).astype(float) / 4
+
+
+def _at_point(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
+    """C and margin of each model at one hidden pair u, v and one setting pair; vectors are given by components."""
+    u, v, a, b = (jnp.stack(x) if isinstance(x, tuple) else x for x in (u, v, a, b))
+    M_A, M_B = marginals(u, v, a, b)
+    C = [jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) for model in models]
+    return C, [margin(M_A, M_B, c) for c in C]
+
+
+def _all_pairs(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
+    """C and margin of each model, (P, n)."""
+    hidden = tuple(u.T.astype(a.dtype)), tuple(v.T.astype(a.dtype))
+    along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None))
+    return jax.vmap(along_hidden, in_axes=(None, None, 0, 0))(*hidden, tuple(a), tuple(b))
+
+
+def _few(*hidden: Any) -> list[Any]:
+    """At most CENTRE of the hidden vectors, spread over all."""
+    return [x[:: -(-len(x) // CENTRE)] for x in hidden]
 
 
 def interleaved(rows: Sequence[Any]) -> Any:

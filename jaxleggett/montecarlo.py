@@ -2,7 +2,7 @@
 
 The only module that knows about devices. Chunks are cut and merged by `jaxleggett.kernels` in one
 order, and a pair's result does not depend on its block, so neither the number of chunks in a call nor
-the number of devices changes a bit. Memory is O(block x unroll + pairs).
+the number of devices changes a bit. Memory is O(block x unroll + pairs) on a CPU.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from ._numerics import double_precision
 from .kernels import Plan, Sums, advance, as_pytree, quadrature_averages, witnesses
 from .models import LeggettModel
 
-BLOCK = {"cpu": 2**14, "other": 2**18}
+BLOCK = {"cpu": 2**14, "other": 2**16}
 """Most pairs of a block, by platform. On a CPU so many that the cores, which meet after every step of the inner loop,
-have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches. On a GPU every pair and
-end has a thread, and fewer than some 10^5 leave it idle (by its number of threads; not measured)."""
+have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches. On a GPU so many that
+what a chunk starts beside its one large kernel costs little, and so few that a model whose values XLA does not fuse
+into it still fits (2 GiB an array of pairs x hidden vectors; neither is measured)."""
 
 CALL = {"cpu": 10**8, "other": 10**10}
 """Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""

@@ -180,22 +180,23 @@ def test_a_correlator_that_is_no_number_hides_no_other():
     np.testing.assert_allclose(found.smallest[0], P.min((0, 2)), atol=SAME_ARITHMETIC)
 
 
+@pytest.mark.parametrize("num", [60, 61])
 @pytest.mark.parametrize("ends", [(0.3,), (0.3, 0.95)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, SAME_ARITHMETIC)])
-def test_the_loop_of_every_platform_against_numpy(ends, dtype, tolerance):
-    """The one for CPUs keeps the ends side by side, the one for other platforms keeps them apart."""
+def test_the_form_for_every_platform_against_numpy(monkeypatch, ends, dtype, tolerance, num):
+    """CPUs go through the hidden vectors step by step, other platforms take them at once; 61 do not divide."""
     pairs, rng = jl.SettingPairs.random(13, seed=2), np.random.default_rng(1)
-    u, weights = oracles.unit(rng, 60), rng.uniform(0.5, 1.5, 60)
+    u, weights = oracles.unit(rng, num), rng.uniform(0.5, 1.5, num)
     P = np.stack([oracles.werner_model_on(V, u, pairs.a, pairs.b) for V in ends])
     sums = np.einsum("enpo,o,n->ep", P, [1, -1, -1, 1], weights)
     with jax.enable_x64(True):
         a, b = (jax.numpy.asarray(x.T, dtype) for x in (pairs.a, pairs.b))
         models = kernels.opened([jl.WernerModel(V) for V in ends], dtype)
-        for join, axes in ((kernels.interleaved, (1, 0)), (jax.numpy.stack, (0, 1))):
-            stream = jax.jit(functools.partial(kernels.stream, models, join=join))
-            found = np.asarray(stream(u, -u, weights, a, b)).transpose(axes)
-            np.testing.assert_allclose(found.real / 60, sums / 60, rtol=0, atol=tolerance)
-            np.testing.assert_allclose(found.imag, P.min((1, 3)), rtol=0, atol=tolerance)
+        for form in (kernels.stream, kernels.at_once):
+            monkeypatch.setattr(kernels, "stream", form)
+            found = jax.jit(functools.partial(kernels.chunk_sums, models))(u, -u, weights, a, b)
+            np.testing.assert_allclose(found[0] / num, sums / num, rtol=0, atol=tolerance)
+            np.testing.assert_allclose(found[1], P.min((1, 3)), rtol=0, atol=tolerance)
 
 
 def test_quadrature_is_exact_for_every_model():
