@@ -179,7 +179,8 @@ def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: A
     are kept as differences from the mean C over a few hidden vectors spread over all, so that in
     single precision the later terms are not worn away.
     """
-    C, _ = _all_pairs(models, *_few(u, v), a, b)
+    few = slice(None, None, -(-len(u) // CENTRE))
+    C, _ = _all_pairs(models, u[few], v[few], a, b)
     centre = [jnp.mean(values, axis=1) for values in C]
     operands = u, v, weights, a, b, centre
     sums, smallest = lax.platform_dependent(
@@ -252,11 +253,6 @@ def _all_pairs(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[l
     hidden = tuple(u.T.astype(a.dtype)), tuple(v.T.astype(a.dtype))
     along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None))
     return jax.vmap(along_hidden, in_axes=(None, None, 0, 0))(*hidden, tuple(a), tuple(b))
-
-
-def _few(*hidden: Any) -> list[Any]:
-    """At most CENTRE of the hidden vectors, spread over all."""
-    return [x[:: -(-len(x) // CENTRE)] for x in hidden]
 
 
 def interleaved(rows: Sequence[Any]) -> Any:

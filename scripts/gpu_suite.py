@@ -41,28 +41,60 @@ Check = tuple[str, float, float]
 def sums(device: Any, precision: str) -> Iterator[Check]:
     """Averages, smallest probabilities and their hidden vectors, against NumPy on the same hidden vectors."""
     allowed = {"double": tolerances.SAME_ARITHMETIC, "single": tolerances.SINGLE}[precision]
-    pairs, models = jl.SettingPairs.random(700, seed=2), [jl.WernerModel(V) for V in ENDS]
-    for plan in (Plan("mc", 4, 1, 96), Plan("rqmc", 3, 2, 100), Plan("rqmc", 3, 2, 100, half=True)):
-        dtype = PRECISIONS[precision]
+    pairs, dtype = jl.SettingPairs.random(700, seed=2), PRECISIONS[precision]
+    for plan, ends in (
+        (Plan("mc", 4, 1, 96), ENDS),
+        (Plan("rqmc", 3, 2, 101), ENDS[:1]),
+        (Plan("rqmc", 3, 2, 100, half=True), ENDS),
+    ):
+        models = [jl.WernerModel(V) for V in ends]
         found = average(KEY, models, pairs.a, pairs.b, plan, dtype=dtype, devices=[device])
-        with jax.enable_x64(True), jax.default_device(device):
-            make = jax.jit(lambda chunk, plan=plan: kernels.hidden_vectors(KEY, models[0], plan, chunk))
-            chunks = [make(np.uint32(chunk)) for chunk in range(plan.num_chunks)]
-        u, weights = (np.concatenate([np.asarray(chunk[i]) for chunk in chunks]) for i in (0, 2))
-        P = np.stack([oracles.werner_model_on(V, u, pairs.a, pairs.b) for V in ENDS])
-        both = (P + np.stack([oracles.werner_model_on(V, -u, pairs.a, pairs.b) for V in ENDS])) / 2 if plan.half else P
+        u, weights = (hidden(device, plan)[i] for i in (0, 2))
+        P = np.stack([oracles.werner_model_on(V, u, pairs.a, pairs.b) for V in ends])
+        both = (P + np.stack([oracles.werner_model_on(V, -u, pairs.a, pairs.b) for V in ends])) / 2 if plan.half else P
         shares = weights.reshape(plan.batches, -1)
         shares = (shares / shares.sum(1, keepdims=True)).ravel() / plan.batches
         mean = np.einsum("n,enpo->eop", shares, both)
         name = f"{plan.method}{', half the sphere' * plan.half}, {precision}"
+        cpu = zip(hidden(device, plan), hidden(jax.devices("cpu")[0], plan), strict=True)
+        different = max(float(abs(x - y).max()) for x, y in cpu)
+        yield f"hidden vectors against the CPU's, {name}", different, tolerances.SAME_ARITHMETIC
         yield f"averages, {name}", float(abs(found.mean - mean).max()), allowed
         yield f"smallest probabilities, {name}", float(abs(found.smallest - P.min((1, 3))).max()), allowed
         at = [
             oracles.werner_model(V, found.witness[end, i, 0], pairs.a[i], pairs.b[i]).min() - P[end, :, i].min()
-            for end, V in enumerate(ENDS)
+            for end, V in enumerate(ends)
             for i in range(len(pairs))
         ]
         yield f"hidden vectors that give them, {name}", float(np.abs(at).max()), allowed
+
+
+def hidden(device: Any, plan: Plan) -> list[np.ndarray]:
+    """The hidden vectors u, v and the weights of all chunks of a plan, made on a device."""
+    make = jax.jit(lambda chunk: kernels.hidden_vectors(KEY, jl.WernerModel(0.5), plan, chunk))
+    with jax.enable_x64(True), jax.default_device(device):
+        chunks = [make(np.uint32(chunk)) for chunk in range(plan.num_chunks)]
+    return [np.concatenate([np.asarray(chunk[i]) for chunk in chunks]) for i in range(3)]
+
+
+def memory(device: Any, precision: str) -> Iterator[Check]:
+    """Working memory of the compiled kernels, as a share of one array of all pairs x the hidden vectors of a chunk."""
+    pairs, plan, dtype = 2**13, Plan("mc", 2, 1, kernels.CHUNK), PRECISIONS[precision]
+    for model in (
+        jl.WernerModel(0.5),
+        jl.WhiteNoiseModel(),
+        jl.SeparableModel(),
+        jl.GreatCircleModel([0, 0, 1]),
+        jl.PRBoxModel(),
+    ):
+        with jax.enable_x64(True), jax.default_device(device):
+            settings = jax.numpy.zeros((3, pairs), dtype)
+            arguments = KEY, [kernels.as_pytree(model)], plan, settings, settings, np.uint32(0), np.uint32(2)
+            compiled = kernels.advance.lower(*arguments, kernels.Sums.zeros(1, pairs)).compile()
+        share = compiled.memory_analysis().temp_size_in_bytes / (  # type: ignore[union-attr]
+            pairs * plan.chunk * np.dtype(dtype).itemsize
+        )
+        yield f"working memory, {model.name}, {precision}", share, 0.5
 
 
 def cut(device: Any, precision: str) -> Iterator[Check]:
@@ -99,9 +131,9 @@ def quadrature(device: Any, precision: str) -> Iterator[Check]:
 
 def verdicts(device: Any, precision: str) -> Iterator[Check]:
     """`verify` over a scan across V_c: the number of wrong verdicts, and the error of the averages."""
-    with jax.default_device(device):
-        V = np.array([0.0, 0.5, 0.85, 0.8535, 0.8536, 0.9, 1.0])
-        found = jl.verify(jl.WernerModel, "random:4096", V, samples=2**18, precision=precision)  # type: ignore[arg-type]
+    V = np.array([0.0, 0.5, 0.85, 0.8535, 0.8536, 0.9, 1.0])
+    # verify takes all devices of the default platform, which main() has made that of `device`.
+    found = jl.verify(jl.WernerModel, "random:4096", V, samples=2**18, precision=precision)  # type: ignore[arg-type]
     want = ["reproduces" if v <= oracles.V_C else "negative_probability" for v in V]
     wrong = sum(row.verdict != verdict for row, verdict in zip(found.rows, want, strict=True))
     yield f"wrong verdicts, {precision}", float(wrong), 0.0
@@ -127,7 +159,7 @@ def main() -> None:
     started, rows = time.time(), []
     print(f"on {device.device_kind}")
     for precision in PRECISIONS:
-        for section in (sums, cut, quadrature, verdicts):
+        for section in (sums, memory, cut, quadrature, verdicts):
             for name, worst, allowed in section(device, precision):
                 passed = worst <= allowed
                 rows.append({"check": name, "worst": worst, "allowed": allowed, "passed": passed})

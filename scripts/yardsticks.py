@@ -1,4 +1,4 @@
-"""What scripts/benchmark.py times: the package's kernel, its yardsticks in C, NumPy and numba, the machine's roofs."""
+"""What scripts/benchmark.py times: the package's kernel, its yardsticks by hand and in NumPy, the machine's roofs."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from jaxleggett.models import werner_weights
 from jaxleggett.settings import SettingPairs
 
 SOURCE = Path(__file__).parent / "kernel.c"
+CUDA_SOURCE = Path(__file__).parent / "kernel.cu"
 FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
 ENDS = (0.8, 0.9)
 PAIRS = 16384
-SAMPLES = {"package": 65536, "package, rqmc": 65536, "C": 65536, "numba": 65536, "NumPy": 1024}
+FEW_PAIRS = 1024  # those of `jaxleggett verify`
+SAMPLES = {"C": 65536, "numba": 65536, "NumPy": 1024, "CUDA": 2**22}
 
 
 def seconds(function: Callable[[], Any]) -> float:
@@ -36,7 +38,9 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def alternating(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+def alternating(
+    runs: dict[str, Callable[[], Any]], repeats: int, typical: Callable[[list[float]], float] = median
+) -> dict[str, float]:
     """Median seconds of each, after a first call that is not counted, all in turn so that noise meets all alike."""
     for run in runs.values():
         run()
@@ -44,7 +48,7 @@ def alternating(runs: dict[str, Callable[[], Any]], repeats: int) -> dict[str, f
     for _ in range(repeats):
         for name, run in runs.items():
             times[name].append(seconds(run))
-    return {name: median(values) for name, values in times.items()}
+    return {name: typical(values) for name, values in times.items()}
 
 
 def package(pairs: SettingPairs, real: Any, plan: kernels.Plan) -> Callable[[], Any]:
@@ -52,7 +56,7 @@ def package(pairs: SettingPairs, real: Any, plan: kernels.Plan) -> Callable[[], 
     with double_precision():
         models = tuple(kernels.as_pytree(jl.WernerModel(V)) for V in ENDS)
         a, b = (jax.numpy.asarray(x.T, dtype=real) for x in (pairs.a, pairs.b))
-        zeros = kernels.Sums.zeros(len(ENDS), PAIRS)
+        zeros = kernels.Sums.zeros(len(ENDS), len(pairs.a))
 
     def run() -> None:
         with double_precision():
@@ -68,10 +72,17 @@ def agree(pairs: SettingPairs, u: np.ndarray, real: Any) -> None:
         models = kernels.opened([jl.WernerModel(V) for V in ENDS], a.dtype)
         expected = [np.asarray(x) for x in jax.jit(kernels.chunk_sums)(models, u, -u, np.ones(len(u)), a, b)]
     few = len(u) * np.finfo(real).eps
-    for run in (in_c(pairs, u, real), in_numpy(pairs, u, real), *in_numba(pairs, u, real).values()):
+    for run in yardsticks(pairs, u, real).values():
         total, least = run()
         np.testing.assert_allclose(total, expected[0], rtol=0, atol=8 * few * np.sqrt(len(u)))
         np.testing.assert_allclose(least, expected[1], rtol=0, atol=8 * np.finfo(real).eps)
+
+
+def yardsticks(pairs: SettingPairs, u: np.ndarray, real: Any) -> dict[str, Callable[[], Any]]:
+    """Those for the default device; each returns sums and smallest probabilities over at most SAMPLES of u."""
+    if jax.default_backend() == "gpu":
+        return {"CUDA": in_cuda(pairs, u, real)}
+    return {"C": in_c(pairs, u, real), "NumPy": in_numpy(pairs, u, real), **in_numba(pairs, u, real)}
 
 
 def _weights(pairs: SettingPairs, real: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -157,8 +168,54 @@ def in_numba(pairs: SettingPairs, u: np.ndarray, real: Any) -> dict[str, Callabl
     return {"numba": run}
 
 
+def cuda_arguments(pairs: SettingPairs, u: np.ndarray, real: Any, slices: int) -> list[np.ndarray]:
+    """The arrays that scripts/kernel.cu takes, in order; the last two are what it fills."""
+    hidden = np.zeros((len(u), 4), real)
+    hidden[:, :3] = u
+    settings = [np.ascontiguousarray(x.T, real) for x in (pairs.a, pairs.b)]
+    return [hidden, *settings, *_weights(pairs, real), *(np.zeros((slices, 2, PAIRS), real) for _ in range(2))]
+
+
+@functools.cache
+def _cuda(real: Any) -> Any:
+    """scripts/kernel.cu, compiled for one precision."""
+    import cupy  # pyright: ignore[reportMissingImports]
+
+    ctype = "double" if real is np.float64 else "float"
+    return cupy.RawModule(code=CUDA_SOURCE.read_text(), options=("-std=c++17", "--use_fast_math", f"-DREAL={ctype}"))
+
+
+def in_cuda(pairs: SettingPairs, u: np.ndarray, real: Any, slices: int = 256, threads: int = 256) -> Callable[[], Any]:
+    """By hand, in CUDA."""
+    import cupy  # pyright: ignore[reportMissingImports]
+
+    arrays = [cupy.asarray(x) for x in cuda_arguments(pairs, u, real, slices)]
+    sizes = [np.int64(x) for x in (len(u), PAIRS, slices)]
+
+    def run() -> Any:
+        _cuda(real).get_function("accumulate")((PAIRS // threads, slices), (threads,), (*sizes, *arrays))
+        return arrays[-2].sum(0, dtype=float).get(), arrays[-1].min(0).get()
+
+    return run
+
+
+def gpu_roofs(real: Any, repeats: int) -> dict[str, float]:
+    """Operations per second of multiply-adds in registers."""
+    import cupy  # pyright: ignore[reportMissingImports]
+
+    rounds, threads, blocks, lanes = 10**6, 256, 2**12, 16
+    out, run = cupy.zeros(threads * blocks, real), _cuda(real).get_function("peak")
+    took = alternating(
+        {"": lambda: (run((blocks,), (threads,), (np.int64(rounds), out)), out.get())}, repeats, typical=min
+    )[""]
+    return {"peak": 2 * lanes * rounds * threads * blocks / took}
+
+
 def roofs(real: Any, repeats: int) -> dict[str, float]:
-    """Operations per second of multiply-adds in registers; bytes per second from the caches and from memory."""
+    """Operations per second of multiply-adds in registers; bytes per second from the caches and from memory.
+
+    The best of all runs: a roof is what can be reached.
+    """
     library, threads = _library(real), len(os.sched_getaffinity(0))
     library.peak.restype = ctypes.c_double
     rounds, width = 10**7, np.dtype(real).itemsize
@@ -168,9 +225,9 @@ def roofs(real: Any, repeats: int) -> dict[str, float]:
         x, y, z = (np.ones(threads * length, real) for _ in range(3))
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, y, z)]
         counts = [ctypes.c_long(value) for value in (threads, length, times)]
-        return threads * times * bytes_ / alternating({"": lambda: library.triad(*counts, *pointers)}, repeats)[""]
+        return threads * times * bytes_ / alternating({"": lambda: library.triad(*counts, *pointers)}, repeats, min)[""]
 
-    took = alternating({"": lambda: library.peak(ctypes.c_long(threads), ctypes.c_long(rounds))}, repeats)[""]
+    took = alternating({"": lambda: library.peak(ctypes.c_long(threads), ctypes.c_long(rounds))}, repeats, min)[""]
     return {
         "peak": 2 * library.lanes() * rounds * threads / took,
         "cache_bandwidth": bandwidth(3 * 2**15, 2**15),

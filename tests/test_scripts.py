@@ -1,8 +1,10 @@
 """What the scripts measure and check with: yardsticks that do the same work, checks that can fail, pages up to date."""
 
+import ctypes
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,6 +40,55 @@ def test_the_kernels_of_the_benchmark_do_the_same_work(monkeypatch, real):
                 yardsticks.agree(pairs, u, real)
 
 
+# What a GPU does side by side, one after the other.
+ON_A_CPU = """
+#include <cmath>
+using std::fabs;
+#define __global__
+struct Index { int x, y; } blockIdx, blockDim, threadIdx;
+#include SOURCE
+extern "C" void on_a_cpu(int blocks, int slices, int threads, long num, long pairs, const REAL *u, const REAL *a,
+                         const REAL *b, const REAL *minus, const REAL *plus, REAL *sum, REAL *smallest) {
+    blockDim.x = threads;
+    for (blockIdx.y = 0; blockIdx.y < slices; blockIdx.y++)
+        for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
+            for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++)
+                accumulate(num, pairs, slices, u, a, b, minus, plus, sum, smallest);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
+@pytest.mark.parametrize(("real", "name"), [(np.float32, "float"), (np.float64, "double")])
+def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, name):
+    yardsticks, slices, threads = _script("yardsticks"), 3, 256
+    (tmp_path / "host.cpp").write_text(ON_A_CPU)
+    defines = [f"-DREAL={name}", f'-DSOURCE="{yardsticks.CUDA_SOURCE}"']
+    library = tmp_path / "host.so"
+    files = [str(tmp_path / "host.cpp"), "-o", str(library)]
+    subprocess.run(["c++", "-O2", "-std=c++17", "-w", "-shared", "-fPIC", *defines, *files], check=True)
+
+    def emulated(pairs, u, real):
+        arrays = yardsticks.cuda_arguments(pairs, u, real, slices)
+
+        def run():
+            sizes = [ctypes.c_int(x) for x in (yardsticks.PAIRS // threads, slices, threads)]
+            sizes += [ctypes.c_long(x) for x in (len(u), yardsticks.PAIRS)]
+            ctypes.CDLL(str(library)).on_a_cpu(*sizes, *(ctypes.c_void_p(x.ctypes.data) for x in arrays))
+            return arrays[-2].sum(0, dtype=float), arrays[-1].min(0)
+
+        return run
+
+    monkeypatch.setattr(yardsticks, "in_cuda", emulated)
+    monkeypatch.setattr(yardsticks.jax, "default_backend", lambda: "gpu")
+    pairs = jl.SettingPairs.random(yardsticks.PAIRS)
+    u = oracles.unit(np.random.default_rng(0), 128)
+    yardsticks.agree(pairs, u, real)
+    monkeypatch.setattr(yardsticks, "in_cuda", lambda pairs, u, real: emulated(pairs, u * [1, 1, -1], real))
+    with pytest.raises(AssertionError):
+        yardsticks.agree(pairs, u, real)
+
+
 def test_the_page_on_performance_is_that_of_its_figures():
     page = _script("performance_page")
     content = json.loads((page.FOLDER / "benchmark.json").read_text())
@@ -58,5 +109,20 @@ def test_the_suite_for_gpus_passes_here_and_can_fail(suite, monkeypatch, precisi
         assert all(worst <= allowed for _, worst, allowed in section(device, precision))
     monkeypatch.setattr(oracles, "half_angle_weights", lambda V, a, b: (0.5, 0.5))
     monkeypatch.setattr(oracles, "werner_rho", lambda V: np.eye(4) / 4)
-    assert any(worst > allowed for _, worst, allowed in suite.sums(device, precision))
-    assert any(worst > allowed for _, worst, allowed in suite.quadrature(device, precision))
+    for section in sections:
+        assert any(worst > allowed for _, worst, allowed in section(device, precision))
+
+
+def test_the_suite_for_gpus_sees_bits_and_verdicts_change(suite, monkeypatch):
+    device = jax.devices("cpu")[0]
+    average = suite.average
+
+    def cut_shows(*arguments, chunks_per_call, **options):
+        found = average(*arguments, chunks_per_call=chunks_per_call, **options)
+        found.mean[0, 0, 0] += chunks_per_call * 1e-16
+        return found
+
+    monkeypatch.setattr(suite, "average", cut_shows)
+    assert [worst for _, worst, _ in suite.cut(device, "double")] == [1]
+    monkeypatch.setattr(oracles, "V_C", 0.87)
+    assert [worst for name, worst, _ in suite.verdicts(device, "double") if "verdicts" in name] == [1]
