@@ -18,11 +18,12 @@ from ._numerics import double_precision
 from .kernels import Plan, Sums, advance, as_pytree, quadrature_averages, witnesses
 from .models import LeggettModel
 
-BLOCK = {"cpu": 2**14, "other": 2**16}
+BLOCK = {"cpu": 2**14, "other": 2**15}
 """Most pairs of a block, by platform. On a CPU so many that the cores, which meet after every step of the inner loop,
 have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches. On a GPU so many that
-what a chunk starts beside its one large kernel costs little, and so few that a model whose values XLA does not fuse
-into it still fits (2 GiB an array of pairs x hidden vectors; neither is measured)."""
+what a chunk starts beside its one large kernel costs little, and so few that values which XLA does not fuse into it
+still fit (1 GiB an array of pairs x hidden vectors; the compiler writes none in single precision, up to two in double;
+times are not measured)."""
 
 CALL = {"cpu": 10**8, "other": 10**10}
 """Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""

@@ -78,7 +78,11 @@ def hidden(device: Any, plan: Plan) -> list[np.ndarray]:
 
 
 def memory(device: Any, precision: str) -> Iterator[Check]:
-    """Working memory of the compiled kernels, as a share of one array of all pairs x the hidden vectors of a chunk."""
+    """Working memory of the compiled kernels, in arrays of all pairs x the hidden vectors of a chunk.
+
+    In double precision XLA (of jaxlib 0.10, for an H100) writes one such array for each end.
+    """
+    allowed = {"double": 1.1, "single": 0.1}[precision]
     pairs, plan, dtype = 2**13, Plan("mc", 2, 1, kernels.CHUNK), PRECISIONS[precision]
     for model in (
         jl.WernerModel(0.5),
@@ -94,7 +98,7 @@ def memory(device: Any, precision: str) -> Iterator[Check]:
         share = compiled.memory_analysis().temp_size_in_bytes / (  # type: ignore[union-attr]
             pairs * plan.chunk * np.dtype(dtype).itemsize
         )
-        yield f"working memory, {model.name}, {precision}", share, 0.5
+        yield f"working memory, {model.name}, {precision}", share, allowed
 
 
 def cut(device: Any, precision: str) -> Iterator[Check]:
