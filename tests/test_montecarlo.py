@@ -168,7 +168,10 @@ def test_single_precision_with_few_values_of_the_correlator():
     np.testing.assert_allclose(single.mean, double.mean, rtol=0, atol=SINGLE)
 
 
-def test_a_correlator_that_is_no_number_hides_no_other():
+@pytest.mark.parametrize("form", ["stream", "at_once"])
+def test_a_correlator_that_is_no_number_hides_no_other(monkeypatch, form):
+    monkeypatch.setattr(kernels, "stream", getattr(kernels, form))
+
     class Partly(jl.WernerModel):
         def correlator(self, u, v, a, b):
             return jax.numpy.where(u[2] > 0, jax.numpy.nan, super().correlator(u, v, a, b))
