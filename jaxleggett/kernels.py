@@ -175,9 +175,10 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
 def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
-    Both (E, P), float64; the arithmetic is done in the dtype of the settings. Within a chunk the sums
-    are kept as differences from the mean C over a few hidden vectors spread over all, so that in
-    single precision the later terms are not worn away.
+    Both (E, P), float64; the arithmetic is done in the dtype of the settings. Within a chunk
+    w (C - centre) is summed, centre the mean C over a few hidden vectors spread over all, so that in
+    single precision the later terms are not worn away. A probability that is not a number is passed
+    over, and hides no other.
     """
     few = slice(None, None, -(-len(u) // CENTRE))
     C, _ = _all_pairs(models, u[few], v[few], a, b)
@@ -191,7 +192,7 @@ def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: A
 
 
 def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
-    """`chunk_sums` less `centre`, for CPUs: a few hidden vectors a step past all pairs, in vector registers.
+    """Sums of w (C - centre) and smallest probabilities, for CPUs: a few hidden vectors a step past all pairs.
 
     XLA on a CPU makes a pass over the pairs for every output of a loop, and evaluates the model anew
     in each. So there is one output: sum and smallest probability are the parts of a complex number,
@@ -204,9 +205,9 @@ def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, 
     u, v, weights = u[rows], v[rows], jnp.where(np.arange(len(rows)) < len(u), weights[rows], 0.0)
     # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
     settings, middle = (tuple(a), tuple(b)), interleaved(centre)
-    at_pairs = jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0))
+    at_pairs = jax.jit(jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0)))
     hidden = [x.astype(a.dtype) for x in (u, v, weights)]
-    # What all are compared with first: a margin that is not a number is passed over, and hides no other.
+    # What all are compared with first, so that what is not a number is the second of two and not chosen.
     inf = jnp.full(a.shape[1], jnp.inf, a.dtype)
 
     def step(i: Any, found: Any) -> Any:
@@ -222,15 +223,16 @@ def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, 
 
 
 def at_once(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
-    """`chunk_sums` less `centre`, elsewhere: one reduction of all hidden vectors at all pairs.
+    """Sums of w (C - centre) and smallest probabilities, elsewhere: one reduction of all hidden vectors at all pairs.
 
-    For a GPU, where every step of a loop would be a kernel of its own, started anew. XLA fuses the
-    evaluation into the reduction as long as the hidden vectors are the last axis; along the first
-    one it would write all values to memory.
+    For a GPU, where every step of a loop would be a kernel of its own, started anew. The hidden
+    vectors are the last axis, along which XLA can fuse the evaluation into the reduction.
     """
     C, margins = _all_pairs(models, u, v, a, b)
     w, zero, inf = weights.astype(a.dtype), jnp.zeros((), a.dtype), jnp.full((), jnp.inf, a.dtype)
     terms = [w * (values - middle[:, None]) for values, middle in zip(C, centre, strict=True)]
+    # A reduction promises no order, so what is not a number must not enter it.
+    margins = [jnp.where(values < inf, values, inf) for values in margins]
     ends = len(models)
 
     def join(x: Any, y: Any) -> tuple[Any, ...]:
@@ -326,7 +328,7 @@ def witnesses(
         def one(item: Any) -> jax.Array:
             settings = a[item % len(a)], b[item % len(a)]
             C = [jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, *settings) for model in models]
-            best = jnp.argmin(margin(*marginals(u, v, *settings), jnp.stack(C)[item // len(a)]))
+            best = jnp.nanargmin(margin(*marginals(u, v, *settings), jnp.stack(C)[item // len(a)]))
             return jnp.stack([u[best], v[best]])
 
         return found.at[items[i]].set(jax.vmap(one)(items[i]))
@@ -353,7 +355,7 @@ def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int =
             C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
             P = probabilities(M_A, M_B, C)
             smallest = smallest_probability(M_A, M_B, C)
-            best = jnp.argmin(smallest)
+            best = jnp.nanargmin(smallest)
             means.append(weights.astype(float) @ P.astype(float))
             least.append(smallest[best])
             hidden.append(jnp.stack([u[best], v[best]]))

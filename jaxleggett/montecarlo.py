@@ -1,8 +1,10 @@
 """Monte Carlo runs: blocks of setting pairs among devices, chunks in order, results as NumPy arrays.
 
 The only module that knows about devices. Chunks are cut and merged by `jaxleggett.kernels` in one
-order, and a pair's result does not depend on its block, so neither the number of chunks in a call nor
-the number of devices changes a bit. Memory is O(block x unroll + pairs) on a CPU.
+order, and all blocks of a run have one size, for which the same compiled code runs on every device: neither
+the number of chunks in a call nor the number of devices changes a bit. (Blocks of another size may, in the
+last place: compilers round vectors and what is left over of them differently.) Memory is O(block + pairs) on
+a CPU.
 """
 
 from __future__ import annotations
@@ -21,9 +23,8 @@ from .models import LeggettModel
 BLOCK = {"cpu": 2**14, "other": 2**15}
 """Most pairs of a block, by platform. On a CPU so many that the cores, which meet after every step of the inner loop,
 have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches. On a GPU so many that
-what a chunk starts beside its one large kernel costs little, and so few that values which XLA does not fuse into it
-still fit (1 GiB an array of pairs x hidden vectors; the compiler writes none in single precision, up to two in double;
-times are not measured)."""
+what a chunk starts beside its one large kernel should cost little, and so few that values which XLA does not fuse into
+it still fit: 1 GiB an array of pairs x hidden vectors in double precision. Not measured on one."""
 
 CALL = {"cpu": 10**8, "other": 10**10}
 """Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""

@@ -60,6 +60,7 @@ def fibonacci(index: Any, num: Any) -> jax.Array:
     return cylinder_to_sphere((index + 0.5) / num, (index * GOLDEN) % 1)
 
 
+@jax.jit
 def rotated_fibonacci(key: jax.Array, index: Any, num: Any) -> jax.Array:
     """Points `index` of a Fibonacci lattice turned by a random rotation: each point alone is uniform.
 
@@ -73,6 +74,7 @@ SEAM = 0.1
 """Half the width of the zone in which the weights of `rotated_half_fibonacci` fall from 1 to 0."""
 
 
+@jax.jit
 def rotated_half_fibonacci(key: jax.Array, index: Any, num: Any) -> tuple[jax.Array, jax.Array]:
     """The same for even functions, f(-u) = f(u): points on half the sphere, and their weights.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,20 +77,23 @@ def hidden(device: Any, plan: Plan) -> list[np.ndarray]:
     return [np.concatenate([np.asarray(chunk[i]) for chunk in chunks]) for i in range(3)]
 
 
-def memory(device: Any, precision: str) -> Iterator[Check]:
+MODELS = (
+    jl.WernerModel(0.5),
+    jl.WhiteNoiseModel(),
+    jl.SeparableModel(),
+    jl.GreatCircleModel([0, 0, 1]),
+    jl.PRBoxModel(),
+)
+
+
+def memory(device: Any, precision: str, models: Sequence[jl.LeggettModel] = MODELS) -> Iterator[Check]:
     """Working memory of the compiled kernels, in arrays of all pairs x the hidden vectors of a chunk.
 
-    In double precision XLA (of jaxlib 0.10, for an H100) writes one such array for each end.
+    In double precision XLA may write one such array for each end.
     """
     allowed = {"double": 1.1, "single": 0.1}[precision]
     pairs, plan, dtype = 2**13, Plan("mc", 2, 1, kernels.CHUNK), PRECISIONS[precision]
-    for model in (
-        jl.WernerModel(0.5),
-        jl.WhiteNoiseModel(),
-        jl.SeparableModel(),
-        jl.GreatCircleModel([0, 0, 1]),
-        jl.PRBoxModel(),
-    ):
+    for model in models:
         with jax.enable_x64(True), jax.default_device(device):
             settings = jax.numpy.zeros((3, pairs), dtype)
             arguments = KEY, [kernels.as_pytree(model)], plan, settings, settings, np.uint32(0), np.uint32(2)

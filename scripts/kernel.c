@@ -3,7 +3,7 @@
  * accumulate: what `jaxleggett verify` accumulates, by hand. For every setting pair the sum of the correlator of
  * [B13 (9)] at two visibilities and the smallest probability, over hidden vectors u (v = -u). Lanes of vector registers
  * are hidden vectors, GROUP of which stay in the first cache while they meet BLOCK pairs; sums and minima stay in
- * registers. (Lanes of pairs, 8 or 16 hidden vectors at a time, were 10 to 40 per cent slower.)
+ * registers.
  *
  * peak, triad: the roofs. Fused multiply-adds in registers, and x = y + z s over arrays of a given length.
  */
@@ -48,7 +48,12 @@ void accumulate(long num, long pairs, const REAL *u, const REAL *a, const REAL *
     }
 }
 
-#define LANES (384 / (int)sizeof(REAL)) /* twelve vector registers of 32 bytes */
+#ifdef __AVX512F__
+#define REGISTER 64
+#else
+#define REGISTER 32
+#endif
+#define LANES (12 * REGISTER / (int)sizeof(REAL)) /* twelve vector registers */
 
 /* 2 LANES rounds operations on each of `threads` threads (lanes() gives LANES); returns a number that depends on all of them. */
 double peak(long threads, long rounds) {

@@ -37,7 +37,10 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     "sphere": (None, ["test_sphere.py"]),
     "models": (None, ["test_models.py"]),
     "kernels": (
-        {"hidden_vectors", "stream", "interleaved", "_smaller", "add_chunk", "witnesses", "quadrature_averages"},
+        {
+            *("hidden_vectors", "chunk_sums", "stream", "at_once", "_at_point", "_all_pairs"),
+            *("interleaved", "_smaller", "add_chunk", "witnesses", "quadrature_averages"),
+        },
         ["test_montecarlo.py"],
     ),
     "verification": ({"_rows_of_block", "negative", "averages", "merged"}, ["test_verification.py"]),

@@ -28,6 +28,7 @@ FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
 ENDS = (0.8, 0.9)
 PAIRS = 16384
 FEW_PAIRS = 1024  # those of `jaxleggett verify`
+BLOCK, GROUP = 512, 128  # those of kernel.c
 SAMPLES = {"C": 65536, "numba": 65536, "NumPy": 1024, "CUDA": 2**22}
 
 
@@ -41,7 +42,7 @@ def seconds(function: Callable[[], Any]) -> float:
 def alternating(
     runs: dict[str, Callable[[], Any]], repeats: int, typical: Callable[[list[float]], float] = median
 ) -> dict[str, float]:
-    """Median seconds of each, after a first call that is not counted, all in turn so that noise meets all alike."""
+    """Seconds of each (the median), after a first call that is not counted; in turn, so that noise meets all alike."""
     for run in runs.values():
         run()
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -49,6 +50,11 @@ def alternating(
         for name, run in runs.items():
             times[name].append(seconds(run))
     return {name: typical(values) for name, values in times.items()}
+
+
+def best(run: Callable[[], Any], repeats: int) -> float:
+    """Fewest seconds of all calls but a first: for a roof, which is what can be reached."""
+    return alternating({"": run}, repeats, typical=min)[""]
 
 
 def package(pairs: SettingPairs, real: Any, plan: kernels.Plan) -> Callable[[], Any]:
@@ -102,26 +108,27 @@ def _library(real: Any) -> ctypes.CDLL:
 
 def in_c(pairs: SettingPairs, u: np.ndarray, real: Any) -> Callable[[], Any]:
     """By hand, in C."""
-    arrays = [np.ascontiguousarray(x.T, real) for x in (u, pairs.a, pairs.b)]
+    arrays, num = [np.ascontiguousarray(x.T, real) for x in (u, pairs.a, pairs.b)], len(pairs.a)
+    assert len(u) % GROUP == num % BLOCK == 0
     minus, plus = _weights(pairs, real)
 
     def run() -> Any:
-        total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
+        total, least = np.zeros((2, num)), np.ones((2, num), real)
         pointers = [ctypes.c_void_p(x.ctypes.data) for x in (*arrays, minus, plus, total, least)]
-        _library(real).accumulate(ctypes.c_long(len(u)), ctypes.c_long(PAIRS), *pointers)
+        _library(real).accumulate(ctypes.c_long(len(u)), ctypes.c_long(num), *pointers)
         return total, least
 
     return run
 
 
 def in_numpy(pairs: SettingPairs, u: np.ndarray, real: Any, block: int = 128) -> Callable[[], Any]:
-    """As a good NumPy user would write it: blocks of pairs x hidden vectors that stay in cache, no needless copies."""
+    """As a good NumPy user would write it: blocks of pairs x hidden vectors that stay in cache, on one core."""
     hidden, a, b = (np.ascontiguousarray(x, real) for x in (u[: SAMPLES["NumPy"]], pairs.a, pairs.b))
     minus, plus = _weights(pairs, real)
 
     def run() -> Any:
-        total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
-        for start in range(0, PAIRS, block):
+        total, least = np.zeros((2, len(a))), np.ones((2, len(a)), real)
+        for start in range(0, len(a), block):
             some = slice(start, start + block)
             for first in range(0, len(hidden), block):
                 x, y = a[some] @ hidden[first : first + block].T, b[some] @ hidden[first : first + block].T
@@ -142,27 +149,31 @@ def in_numba(pairs: SettingPairs, u: np.ndarray, real: Any) -> dict[str, Callabl
         import numba  # pyright: ignore[reportMissingImports]
     except ImportError:
         return {}
-    one, quarter = real(1), real(0.25)
+    zero, one, four = real(0), real(1), real(4)
 
     @numba.njit(parallel=True, fastmath=True)
     def accumulate(u: Any, a: Any, b: Any, minus: Any, plus: Any, total: Any, least: Any) -> None:
-        block = 512
-        for part in numba.prange(a.shape[1] // block):
-            for n in range(u.shape[1]):
-                for i in range(part * block, (part + 1) * block):
-                    x = u[0, n] * a[0, i] + u[1, n] * a[1, i] + u[2, n] * a[2, i]
-                    y = u[0, n] * b[0, i] + u[1, n] * b[1, i] + u[2, n] * b[2, i]
-                    lower, upper = abs(x - y) - one, one - abs(x + y)
-                    for end in range(2):
-                        C = minus[end, i] * lower + plus[end, i] * upper
-                        total[end, i] += C
-                        least[end, i] = min(least[end, i], min(C - lower, upper - C) * quarter)
+        for part in numba.prange(a.shape[1] // BLOCK):
+            for n in range(0, u.shape[1], GROUP):
+                for i in range(part * BLOCK, (part + 1) * BLOCK):
+                    first, second, q0, q1 = zero, zero, four * least[0, i], four * least[1, i]
+                    for k in range(n, n + GROUP):
+                        x = u[0, k] * a[0, i] + u[1, k] * a[1, i] + u[2, k] * a[2, i]
+                        y = u[0, k] * b[0, i] + u[1, k] * b[1, i] + u[2, k] * b[2, i]
+                        lower, upper = abs(x - y) - one, one - abs(x + y)
+                        C, D = minus[0, i] * lower + plus[0, i] * upper, minus[1, i] * lower + plus[1, i] * upper
+                        first, second = first + C, second + D
+                        q0, q1 = min(q0, C - lower, upper - C), min(q1, D - lower, upper - D)
+                    total[0, i] += first
+                    total[1, i] += second
+                    least[0, i], least[1, i] = q0 / four, q1 / four
 
     arrays = [np.ascontiguousarray(x.T, real) for x in (u, pairs.a, pairs.b)]
+    weights, num = _weights(pairs, real), len(pairs.a)
 
     def run() -> Any:
-        total, least = np.zeros((2, PAIRS)), np.ones((2, PAIRS), real)
-        accumulate(*arrays, *_weights(pairs, real), total, least)  # pyright: ignore[reportCallIssue]
+        total, least = np.zeros((2, num)), np.ones((2, num), real)
+        accumulate(*arrays, *weights, total, least)  # pyright: ignore[reportCallIssue]
         return total, least
 
     return {"numba": run}
@@ -173,7 +184,8 @@ def cuda_arguments(pairs: SettingPairs, u: np.ndarray, real: Any, slices: int) -
     hidden = np.zeros((len(u), 4), real)
     hidden[:, :3] = u
     settings = [np.ascontiguousarray(x.T, real) for x in (pairs.a, pairs.b)]
-    return [hidden, *settings, *_weights(pairs, real), *(np.zeros((slices, 2, PAIRS), real) for _ in range(2))]
+    filled = (np.zeros((slices, 2, len(pairs.a)), real) for _ in range(2))
+    return [hidden, *settings, *_weights(pairs, real), *filled]
 
 
 @functools.cache
@@ -189,11 +201,11 @@ def in_cuda(pairs: SettingPairs, u: np.ndarray, real: Any, slices: int = 256, th
     """By hand, in CUDA."""
     import cupy  # pyright: ignore[reportMissingImports]
 
-    arrays = [cupy.asarray(x) for x in cuda_arguments(pairs, u, real, slices)]
-    sizes = [np.int64(x) for x in (len(u), PAIRS, slices)]
+    arrays, num = [cupy.asarray(x) for x in cuda_arguments(pairs, u, real, slices)], len(pairs.a)
+    sizes, blocks = [np.int64(x) for x in (len(u), num, slices)], -(-num // threads)
 
     def run() -> Any:
-        _cuda(real).get_function("accumulate")((PAIRS // threads, slices), (threads,), (*sizes, *arrays))
+        _cuda(real).get_function("accumulate")((blocks, slices), (threads,), (*sizes, *arrays))
         return arrays[-2].sum(0, dtype=float).get(), arrays[-1].min(0).get()
 
     return run
@@ -205,17 +217,12 @@ def gpu_roofs(real: Any, repeats: int) -> dict[str, float]:
 
     rounds, threads, blocks, lanes = 10**6, 256, 2**12, 16
     out, run = cupy.zeros(threads * blocks, real), _cuda(real).get_function("peak")
-    took = alternating(
-        {"": lambda: (run((blocks,), (threads,), (np.int64(rounds), out)), out.get())}, repeats, typical=min
-    )[""]
+    took = best(lambda: (run((blocks,), (threads,), (np.int64(rounds), out)), out.get()), repeats)
     return {"peak": 2 * lanes * rounds * threads * blocks / took}
 
 
 def roofs(real: Any, repeats: int) -> dict[str, float]:
-    """Operations per second of multiply-adds in registers; bytes per second from the caches and from memory.
-
-    The best of all runs: a roof is what can be reached.
-    """
+    """Operations per second of multiply-adds in registers; bytes per second from the caches and from memory."""
     library, threads = _library(real), len(os.sched_getaffinity(0))
     library.peak.restype = ctypes.c_double
     rounds, width = 10**7, np.dtype(real).itemsize
@@ -225,9 +232,9 @@ def roofs(real: Any, repeats: int) -> dict[str, float]:
         x, y, z = (np.ones(threads * length, real) for _ in range(3))
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, y, z)]
         counts = [ctypes.c_long(value) for value in (threads, length, times)]
-        return threads * times * bytes_ / alternating({"": lambda: library.triad(*counts, *pointers)}, repeats, min)[""]
+        return threads * times * bytes_ / best(lambda: library.triad(*counts, *pointers), repeats)
 
-    took = alternating({"": lambda: library.peak(ctypes.c_long(threads), ctypes.c_long(rounds))}, repeats, min)[""]
+    took = best(lambda: library.peak(ctypes.c_long(threads), ctypes.c_long(rounds)), repeats)
     return {
         "peak": 2 * library.lanes() * rounds * threads / took,
         "cache_bandwidth": bandwidth(3 * 2**15, 2**15),
