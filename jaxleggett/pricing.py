@@ -139,8 +139,8 @@ SMOOTHING = (0.1, 0.03, 0.03, 0.01)
 many pairs has few minima left, and all starts would end in the same ones."""
 
 
-@functools.partial(jax.jit, static_argnames="steps")
-def descend(prices: Prices, u: Any, v: Any, steps: int = STEPS) -> tuple[Any, Any, Any]:
+@jax.jit
+def descend(prices: Prices, u: Any, v: Any, steps: Any = STEPS) -> tuple[Any, Any, Any]:
     """Local minima of the function over S^2 x S^2.
 
     From every start in u, v of shape (S, 3), in parallel: Newton steps in the tangent planes on

@@ -51,12 +51,12 @@ PRECISIONS = {"double": np.float64, "single": np.float32}
 GOALS = (1e-6, 2e-8, 1e-8)
 
 # Per evaluation, each counted as one: two scalar products (10); u.a + v.b, u.a - v.b and their moduli (4); two bounds
-# (2); at each of two visibilities C (3), its sum (1), two distances (2) and two minima (2). The package's hidden vectors
-# carry weights; those two products are not counted.
+# (2); at each of two visibilities C (3), its sum (1), two distances (2) and two minima (2). The package's products with
+# the weights of hidden vectors are not counted.
 OPERATIONS = 10 + 4 + 2 + 2 * 8
 
 # Numbers that an evaluation loads and stores outside registers. Package: hidden vectors, and once in UNROLL of them
-# settings, weights, centres, sums and minima. C: hidden vectors. NumPy: every array of its inner loop, written and read.
+# settings, weights, sums and minima. C: hidden vectors. NumPy: every array of its inner loop, written and read.
 NUMBERS = {"package": 6 + (6 + 4 + 2 + 8) / kernels.UNROLL, "C": 3, "NumPy": 2 * (2 + 3 + 3 + 2 * (3 + 2 + 1))}
 
 

@@ -86,7 +86,7 @@ MODELS = (
 )
 
 
-def memory(device: Any, precision: str, models: Sequence[jl.LeggettModel] = MODELS) -> Iterator[Check]:
+def memory(device: Any, precision: str, models: Sequence[Any] = MODELS) -> Iterator[Check]:
     """Working memory of the compiled kernels, in arrays of all pairs x the hidden vectors of a chunk.
 
     In double precision XLA may write one such array for each end.

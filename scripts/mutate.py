@@ -171,7 +171,7 @@ def main() -> None:
             path.write_text(source)
             try:
                 tests = [f"tests/{name}" for name in PLAN[module][1]]
-                command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+                command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
                 environment = {**os.environ, **CACHE, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
                 environment["JAX_COMPILATION_CACHE_DIR"] = str(Path(scratch) / "compiled")
                 # A mutant that hangs has been noticed too.

@@ -119,9 +119,10 @@ def rest(content: dict[str, Any]) -> Iterator[str]:
     yield "### Search and start"
     yield (
         f"{found['steps']} gradient steps of 64 restarts at 6 setting pairs take {found['batch']:.2f} s in one batch, "
-        f"{found['batch_over_loop']:.3f} of a loop over restarts. A whole search of 64 restarts, proof included, takes "
-        f"{found['search_of_64']:.1f} s, one of a single restart {found['search_of_1']:.1f} s. `import jaxleggett` takes {start['import_beyond_jax']:.2f} s beyond `import jax` "
-        f"({start['import_jax']:.2f} s), `jaxleggett --help` {start['help']:.2f} s."
+        f"{found['batch_over_loop']:.3f} of a loop over restarts. A whole search of 64 restarts takes "
+        f"{found['search_of_64']:.1f} s, one of a single restart {found['search_of_1']:.1f} s. "
+        f"`import jaxleggett` takes {start['import_beyond_jax']:.2f} s beyond `import jax`, which takes "
+        f"{start['import_jax']:.2f} s, and `jaxleggett --help` {start['help']:.2f} s."
     )
 
 

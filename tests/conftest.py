@@ -7,6 +7,8 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_p
 import jax
 import pytest
 
+from jaxleggett import searches
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_functions_freed():
@@ -21,6 +23,13 @@ def _configuration_untouched():
     before = jax.config.jax_enable_x64
     yield
     assert jax.config.jax_enable_x64 == before
+
+
+@pytest.fixture
+def briefly(monkeypatch):
+    """Searches that hardly polish, where something else than the threshold they reach is tested."""
+    monkeypatch.setattr(searches, "POLISH_STEPS", 5)
+    monkeypatch.setattr(searches, "FINISHES", 1)
 
 
 @pytest.fixture
