@@ -326,6 +326,7 @@ def test_search_writes_an_inequality_that_threshold_reads(run, tmp_path):
     assert "Leggett inequalities with 6 setting pairs" in out
 
 
+@pytest.mark.usefixtures("briefly")
 def test_search_says_so_when_nothing_is_found(run, tmp_path):
     code, out, _ = run("search", "--pairs", 1, "--restarts", 2, "--out", tmp_path / "s")
     assert code == 0
@@ -346,6 +347,7 @@ def test_search_for_where_the_model_breaks(run, tmp_path):
     assert "to recompute by hand" in out
 
 
+@pytest.mark.usefixtures("briefly")
 def test_ctrl_c_in_a_search_keeps_the_best(run, monkeypatch):
     real = jl.search
 

@@ -102,7 +102,7 @@ def suite(monkeypatch):
     return _script("gpu_suite")
 
 
-@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("precision", ["double", pytest.param("single", marks=pytest.mark.slow)])
 def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypatch, precision):
     device = jax.devices("cpu")[0]
     sections = (suite.sums, suite.quadrature)

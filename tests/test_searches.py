@@ -178,6 +178,7 @@ def test_orbits_keep_their_symmetry():
     assert found.inequality.at(u @ turn.T, v @ turn.T) == pytest.approx(found.inequality.at(u, v))
 
 
+@pytest.mark.usefixtures("briefly")
 def test_too_few_pairs_exclude_nothing():
     found = jl.search(2, restarts=2)
     assert found.visibility_threshold == 1

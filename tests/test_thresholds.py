@@ -320,7 +320,7 @@ def test_a_bracket_prints_itself():
     assert isinstance(THREE_AXES, LeggettInequality)
 
 
-@pytest.mark.parametrize("theta", [np.pi / 4, 0.6])
+@pytest.mark.parametrize("theta", [pytest.param(np.pi / 4, marks=pytest.mark.slow), 0.6])
 def test_both_ends_are_proved_on_demand(theta):
     state, pairs = jl.pure(theta), jl.SettingPairs.random(24, seed=6)
     found = threshold(state, pairs, tolerance=1e-4, certify=True)
