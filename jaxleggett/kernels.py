@@ -165,11 +165,16 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
     fold_in(key, rotation).
     """
     if plan.method == "mc":
-        return *model.sample(jax.random.fold_in(key, chunk), plan.chunk), jnp.ones(plan.chunk, float)
-    rotation, part = chunk // plan.chunks_per_batch, chunk % plan.chunks_per_batch
-    index = part.astype(jnp.int64) * plan.chunk + jnp.arange(plan.chunk)
-    arguments = jax.random.fold_in(key, rotation), index, plan.batch_size
-    return model.half_lattice(*arguments) if plan.half else (*model.lattice(*arguments), jnp.ones(plan.chunk, float))
+        made = *model.sample(jax.random.fold_in(key, chunk), plan.chunk), jnp.ones(plan.chunk, float)
+    else:
+        rotation, part = chunk // plan.chunks_per_batch, chunk % plan.chunks_per_batch
+        index = part.astype(jnp.int64) * plan.chunk + jnp.arange(plan.chunk)
+        arguments = jax.random.fold_in(key, rotation), index, plan.batch_size
+        made = (
+            model.half_lattice(*arguments) if plan.half else (*model.lattice(*arguments), jnp.ones(plan.chunk, float))
+        )
+    # Behind a barrier, or XLA would make them anew wherever they are used, for every pair whose witness is searched.
+    return lax.optimization_barrier(made)
 
 
 def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
