@@ -210,6 +210,7 @@ def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, 
     u, v, weights = u[rows], v[rows], jnp.where(np.arange(len(rows)) < len(u), weights[rows], 0.0)
     # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
     settings, middle = (tuple(a), tuple(b)), interleaved(centre)
+    # In a jit of its own the model is traced once, not once for every hidden vector of a step.
     at_pairs = jax.jit(jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0)))
     hidden = [x.astype(a.dtype) for x in (u, v, weights)]
     # What all are compared with first, so that what is not a number is the second of two and not chosen.

@@ -1,10 +1,9 @@
 """Monte Carlo runs: blocks of setting pairs among devices, chunks in order, results as NumPy arrays.
 
 The only module that knows about devices. Chunks are cut and merged by `jaxleggett.kernels` in one
-order, and all blocks of a run have one size, for which the same compiled code runs on every device: neither
-the number of chunks in a call nor the number of devices changes a bit. (Blocks of another size may, in the
-last place: compilers round vectors and what is left over of them differently.) Memory is O(block + pairs) on
-a CPU.
+order, and all blocks of a run have one size, for which the same compiled code runs on every device:
+neither the number of chunks in a call nor the number of devices changes a bit. (Blocks of another size
+may, in the last place.) Memory is O(block + pairs) on a CPU.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from jaxleggett import searches
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_functions_freed():
-    """Thousands of them would exceed the memory maps that a process may have."""
+    """All that the tests compile, kept to the end, takes gigabytes."""
     yield
     jax.clear_caches()
 

@@ -107,7 +107,15 @@ def test_the_same_bits_however_the_work_is_cut(method):
     assert _bits(runs[0]) == _bits(runs[1]) == _bits(runs[2])
 
 
-@pytest.mark.parametrize(("method", "dtype"), [("mc", np.float32), ("rqmc", np.float64)])
+@pytest.mark.parametrize(
+    ("method", "dtype"),
+    [
+        ("mc", np.float32),
+        ("rqmc", np.float64),
+        pytest.param("mc", np.float64, marks=pytest.mark.slow),
+        pytest.param("rqmc", np.float32, marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_bits_on_one_device_and_on_two(method, dtype, monkeypatch):
     devices = jax.devices()
     assert len(devices) == 2

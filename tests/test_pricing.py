@@ -36,7 +36,15 @@ def _brute(p, rng):
     return min(minimize(function, x[k], method="Nelder-Mead", options=options).fun for k in np.argsort(values)[:3])
 
 
-@pytest.mark.parametrize(("number", "marginals"), [(7, 0.05), (30, 0.0), (150, 0.05)])
+@pytest.mark.parametrize(
+    ("number", "marginals"),
+    [
+        (7, 0.05),
+        (30, 0.0),
+        (150, 0.05),
+        *(pytest.param(*x, marks=pytest.mark.slow) for x in ((7, 0.0), (30, 0.05), (150, 0.0))),
+    ],
+)
 def test_no_point_is_cheaper_than_what_a_search_finds(number, marginals):
     seed = number
     p = _prices(number, marginals, seed)

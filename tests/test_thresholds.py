@@ -187,7 +187,7 @@ def test_a_bell_diagonal_and_a_generic_state_at_all_settings():
 
 
 def test_all_settings_loosely():
-    found = threshold(jl.pure(0.6), "all", tolerance=0.05)
+    found = threshold(jl.pure(0.6), "all", tolerance=0.02)
     assert found.status == "converged"
     assert str(found.symmetry) == "O(2) about z"
     assert found.to_json()["inequality"]["symmetry"] == found.to_json()["model"]["symmetry"] == "O(2) about z"
@@ -196,7 +196,7 @@ def test_all_settings_loosely():
     fewer = threshold(jl.pure(0.6), jl.SettingPairs.random(20), tolerance=1e-4)
     assert fewer.upper >= found.lower
     with pytest.raises(ArithmeticError, match="misses the state"):
-        dataclasses.replace(found, lower=found.lower + 0.05, upper=1.0).check()
+        dataclasses.replace(found, lower=found.lower + 0.02, upper=1.0).check()
     bound = dataclasses.replace(found.inequality, bound=found.inequality.bound - 1e-3)
     with pytest.raises(ArithmeticError, match="beyond the bound"):
         dataclasses.replace(found, inequality=bound).check()
