@@ -28,11 +28,10 @@ import jax
 import numpy as np
 
 from ._numerics import double_precision
-from .continuum_search import AT_ONCE, AxialSearch, FullSearch, filled
-from .finite_model import Model
+from .continuum_search import AT_ONCE, AxialSearch, FullSearch, filled, late
+from .finite_model import NOISE_MEAN, Model
 from .inequality import LeggettInequality
-from .master import Bracket, Master
-from .sphere import icosahedron_axes
+from .master import Bracket, Master, OutOfTime
 from .symmetry import CanonicalForm, Kind, averaged_kernel
 
 MARGIN = 1e-7
@@ -41,14 +40,17 @@ MARGIN = 1e-7
 MEMORY = 0.4
 """Share of the average of earlier rounds in the point that a round looks at."""
 
-NOISE_MEAN = 0.72
-"""More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (at most 0.685)."""
-
 PATIENCE = 25
 """Rounds without a closer bracket after which it is given up."""
 
 CLOSE = 4
 """Rounds with the bracket as close as asked for after which it is reported, if it is not twice as close before."""
+
+HARDER = 4
+"""How much longer a hard search takes than a quick one, about."""
+
+RESERVED = 0.3
+"""Most of a time limit that is kept for searching again what is going to be reported."""
 
 NEGLIGIBLE = 1e-4
 """Weights and prices below this, relative to the largest, are left out."""
@@ -67,15 +69,16 @@ def solve_everywhere(
     bounds rest on searches from many starts, which are no proof. Raises master.SolverError.
     """
     with double_precision():
-        return _Generation(form, seed).run(tolerance, deadline, progress)
+        return _Generation(form, deadline, seed).run(tolerance, progress)
 
 
 class _Generation:
     """The two pools, their programme, and what the best rounds have shown."""
 
-    def __init__(self, form: CanonicalForm, seed: int) -> None:
+    def __init__(self, form: CanonicalForm, deadline: float | None, seed: int) -> None:
         self.form, self.key = form, jax.random.key(seed)
-        self.searcher = AxialSearch(form) if form.kind == "O(2)" else FullSearch(form)
+        self.deadline, self.reserved = deadline, 0.0 if deadline is None else RESERVED * (deadline - time.monotonic())
+        self.searcher = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
         self.L = form.invariants
         self.master = Master(self.L @ form.marginals)
         self.x, self.y = self.searcher.first(self.key)
@@ -95,45 +98,74 @@ class _Generation:
         all_x, all_y = filled(x)[0], filled(y)[0]
         return np.asarray(_matrix(self.form.kind, self.form.group, all_x, all_y))[: len(y), : len(x)]
 
-    def run(self, tolerance: float, deadline: float | None, progress: Callable[[float, float], None] | None) -> Bracket:
+    def run(self, tolerance: float, progress: Callable[[float, float], None] | None) -> Bracket:
         """Grow both pools until the bounds meet."""
         status = "time_limit"
         centre: list[np.ndarray] = []
         gaps: list[float] = []
         close = 0
+        quickest = np.inf
         known_x = known_y = np.zeros((0, 6))
         try:
             for round_ in range(1, 10**6):
-                if deadline is not None and time.monotonic() > deadline:
-                    break
-                V, weights, prices, _, linear = self.master.solve()
+                began = time.monotonic()
+                generating = None if self.deadline is None else self.deadline - min(self.reserved, HARDER * quickest)
+                V, weights, prices, _, linear = self.master.solve(generating)
                 scale = max(prices.sum() + np.abs(linear).sum(), 1e-300)
                 now = [np.array([V]), weights, prices / scale, linear / scale]
                 centre = _averaged(centre, now) if centre else now
                 key = jax.random.fold_in(self.key, round_)
                 known_x, known_y = self.x[_heaviest(weights)], self.y[_heaviest(prices)]
                 new_y = self._below(key, float(centre[0][0]), centre[1], known_y)
+                if late(generating):
+                    break
                 new_x = self._above(key, centre[2], centre[3], known_x)
+                quickest = min(quickest, time.monotonic() - began)
                 if progress:
                     progress(self.lower, self.upper)
                 close += self.upper - self.lower <= tolerance
                 if self.upper - self.lower <= tolerance / 2 or close == CLOSE:
                     # What is going to be reported is searched again, and harder, which may open the bracket again.
                     close = 0
-                    more_x, more_y = self._settle(jax.random.fold_in(key, 1), known_x, known_y)
-                    new_x, new_y = np.concatenate([new_x, more_x]), np.concatenate([new_y, more_y])
+                    again = jax.random.fold_in(key, 1)
+                    new_y = np.concatenate([new_y, self._settle_below(again, known_y)])
+                    new_x = np.concatenate([new_x, self._settle_above(again, known_x)])
                     if self.upper - self.lower <= tolerance:
-                        status = "converged"
-                        break
+                        return self._bracket("converged")
                 gaps.append(self.upper - self.lower)
                 if len(gaps) > PATIENCE and gaps[-1] == gaps[-PATIENCE]:
                     status = "stalled"
                     break
                 self._grow(new_x, new_y)
-            if status != "converged" and len(known_x):
-                self._settle(jax.random.fold_in(self.key, 0), known_x, known_y)
+        except OutOfTime:
+            pass
+        except KeyboardInterrupt:
+            # What it rests on is still searched again, once.
+            status, self.searcher.deadline = "interrupted", time.monotonic()
+        return self._unfinished(status, known_x, known_y)
+
+    def _unfinished(self, status: str, known_x: np.ndarray, known_y: np.ndarray) -> Bracket:
+        """The bracket of a run that did not converge: each end searched again, or given up where that takes too long."""
+        key = jax.random.fold_in(self.key, 0)
+        below = above = False
+        try:
+            if len(known_x):
+                self._settle_below(key, known_y)
+                below = True
+                # One search for a bound takes several times as long as one for breaches.
+                if status != "time_limit" or not late(self.deadline):
+                    self._settle_above(key, known_x)
+                    above = True
         except KeyboardInterrupt:
             status = "interrupted"
+        if not below:
+            self.lower, self.best_below = 0.0, None
+        if not above:
+            self.upper, self.best_above = 1.0, None
+        return self._bracket(status)
+
+    def _bracket(self, status: str) -> Bracket:
+        """The bounds, with what shows them."""
         model = inequality = None
         if self.best_below is not None:
             x, weights, _, noise = self.best_below
@@ -148,9 +180,11 @@ class _Generation:
         used = np.flatnonzero(weights > (0.0 if len(self.L) else NEGLIGIBLE * weights.max()))
         x, weights = self.x[used], weights[used] / weights[used].sum()
         y, breach = self.searcher.breaches(key, x, weights, V, known)
-        lower = V * (1 - _noise(breach))
+        # A model that reaches beyond V = 1 is brought back to it.
+        noise = max(_noise(breach), 1 - 1 / V if V > 1 else 0.0)
+        lower = min(V * (1 - noise), 1.0)
         if lower > self.lower:
-            self.lower, self.best_below = lower, (x, weights, V, _noise(breach))
+            self.lower, self.best_below = lower, (x, weights, V, noise)
         return y
 
     def _above(self, key: jax.Array, prices: np.ndarray, linear: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -173,24 +207,26 @@ class _Generation:
         value = float(F @ self.form.marginals - prices @ self.form.correlator(y))
         return (bound / value if value > 0 else np.inf), bound
 
-    def _settle(self, key: jax.Array, known_x: np.ndarray, known_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Search the best model's breaches, and the best inequality's bound, again and harder; correct both.
+    def _settle_below(self, key: jax.Array, known: np.ndarray) -> np.ndarray:
+        """Search the best model's breaches again and harder, and correct its visibility; the pairs that were found."""
+        if self.best_below is None:
+            return known[:0]
+        x, weights, V, noise = self.best_below
+        y, breach = self.searcher.breaches(key, x, weights, V, known, hard=True)
+        noise = max(noise, _noise(breach))
+        self.lower, self.best_below = min(V * (1 - noise), 1.0), (x, weights, V, noise)
+        return y
 
-        Returns the hidden vectors and pairs that were found.
-        """
-        new_x, new_y = np.zeros((2, 0, 6))
-        if self.best_below is not None:
-            x, weights, V, noise = self.best_below
-            new_y, breach = self.searcher.breaches(key, x, weights, V, known_y, hard=True)
-            noise = max(noise, _noise(breach))
-            self.lower, self.best_below = V * (1 - noise), (x, weights, V, noise)
-        if self.best_above is not None:
-            y, prices, F, _ = self.best_above
-            new_x, cost = self.searcher.cheapest(key, y, prices, F, known_x, hard=True)
-            upper, bound = self._threshold(y, prices, F, cost)
-            if upper > self.upper:
-                self.upper, self.best_above = min(upper, 1.0), (y, prices, F, bound) if upper < 1 else None
-        return new_x, new_y
+    def _settle_above(self, key: jax.Array, known: np.ndarray) -> np.ndarray:
+        """Search the best inequality's bound again and harder, and correct it; the hidden vectors that were found."""
+        if self.best_above is None:
+            return known[:0]
+        y, prices, F, _ = self.best_above
+        x, cost = self.searcher.cheapest(key, y, prices, F, known, hard=True)
+        upper, bound = self._threshold(y, prices, F, cost)
+        if upper > self.upper:
+            self.upper, self.best_above = min(upper, 1.0), (y, prices, F, bound) if upper < 1 else None
+        return x
 
     def _grow(self, x: np.ndarray, y: np.ndarray) -> None:
         """Put hidden vectors and pairs into the pools."""
@@ -227,13 +263,9 @@ def _model(form: CanonicalForm, x: np.ndarray, weights: np.ndarray, noise: float
     """The model in the state's own frames, discrete symmetries and noise written out."""
     number = len(form.group)
     x, weights = form.images(x), np.tile(weights, number) / number
-    vertices = np.concatenate([icosahedron_axes(), -icosahedron_axes()])
-    i, j = (k.ravel() for k in np.indices((12, 12)))
-    x = np.concatenate([x, np.hstack([vertices[i], vertices[j]])])
-    weights = np.concatenate([(1 - noise) * weights, np.full(144, noise / 144)])
     if len(form.invariants) == 0:
         x, weights = np.concatenate([x, -x]), np.tile(weights, 2) / 2
-    return Model(weights, *form.outside(x), symmetry=form.symmetry)
+    return Model(weights, *form.outside(x), symmetry=form.symmetry).with_noise(noise)
 
 
 def _inequality(

@@ -5,12 +5,15 @@ Two questions, for x = (u, v) and y = (a, b) in the frames of `CanonicalForm` an
     breaches    pairs y at which sum_k w_k K(x_k, y) - V C(y) - 1 is largest
     cheapest    hidden vectors x at which sum_i p_i K(x, y_i) - F.x is least
 
-Both classes answer both, from many starts; that nothing better exists is no proof.
+Both classes answer both, from many starts; that nothing better exists is no proof. Past their deadline (seconds
+of `time.monotonic`) hard searches end with what they have found.
 """
 
 from __future__ import annotations
 
 import functools
+import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -36,6 +39,9 @@ QUICK = 128
 
 BLOCK = 32
 """Starts that Newton's method takes together."""
+
+AGAIN = 6
+"""Searches from other starts that a hard one without an axis of symmetry is made of."""
 
 HIDDEN, PAIRS = 200, 200
 """Hidden vectors and pairs of each kind to begin with, without an axis of symmetry."""
@@ -70,8 +76,8 @@ def _distinct(form: CanonicalForm, points: np.ndarray, values: np.ndarray) -> tu
 class AxialSearch:
     """Searches where turns about an axis are averaged over: three angles a point, by Newton's method."""
 
-    def __init__(self, form: CanonicalForm) -> None:
-        self.form = form
+    def __init__(self, form: CanonicalForm, deadline: float | None) -> None:
+        self.form, self.deadline = form, deadline
 
     def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
         """A coarse grid of all angles, for both pools."""
@@ -128,8 +134,8 @@ class AxialSearch:
             found, value = _descend(starts[:QUICK], arguments, 12)
         else:
             # Most starts show soon what they lead to; where the kernel has corners the last digits come slowly.
-            found, value = _descend(starts[: 4 * QUICK], arguments, 6)
-            found, value = _descend(found[np.argsort(value)[:QUICK]], arguments, 14)
+            found, value = _descend(starts[: 4 * QUICK], arguments, 6, self.deadline)
+            found, value = _descend(found[np.argsort(value)[:QUICK]], arguments, 14, self.deadline)
             last = _descend(found[np.argsort(value)[:BLOCK]], arguments, 100)
             found, value = (np.concatenate(parts) for parts in zip((found, value), last, strict=True))
         return _distinct(self.form, np.asarray(_vectors(found)), value)
@@ -187,16 +193,24 @@ def _axial_values(arguments: Any, angles: Any) -> tuple[jax.Array]:
     return (jax.lax.map(lambda one: _axial_objective(one, *arguments), angles, batch_size=64),)
 
 
-def _descend(starts: np.ndarray, arguments: Any, steps: int) -> tuple[np.ndarray, ...]:
-    """Where `steps` of Newton's method lead from angles (S, 3), and the values there (S,)."""
-    return _in_blocks(functools.partial(_axial_newton, arguments, steps), starts, BLOCK)
+def _descend(starts: np.ndarray, arguments: Any, steps: int, deadline: float | None = None) -> tuple[np.ndarray, ...]:
+    """Where `steps` of Newton's method lead from angles (S, 3), and the values there (S,); fewer past a deadline."""
+    return _in_blocks(functools.partial(_axial_newton, arguments, steps), starts, BLOCK, deadline)
 
 
-def _in_blocks(function: Any, rows: np.ndarray, block: int) -> tuple[np.ndarray, ...]:
-    """The arrays that a function of `block` rows returns for all rows: one program, however many there are."""
-    parts = np.split(rows, range(block, len(rows), block))
-    found = [function(np.concatenate([part, np.repeat(part[:1], block - len(part), axis=0)])) for part in parts]
-    return tuple(np.concatenate([np.asarray(x) for x in column])[: len(rows)] for column in zip(*found, strict=True))
+def _in_blocks(function: Any, rows: np.ndarray, block: int, deadline: float | None = None) -> tuple[np.ndarray, ...]:
+    """The arrays that a function of `block` rows returns for all rows: one program, however many there are.
+
+    Past a deadline the rows of the blocks that are finished, at least one.
+    """
+    found: list[list[np.ndarray]] = []
+    for first in range(0, len(rows), block):
+        if found and late(deadline):
+            rows = rows[:first]
+            break
+        part = rows[np.minimum(np.arange(first, first + block), len(rows) - 1)]
+        found.append([np.asarray(x) for x in function(part)])
+    return tuple(np.concatenate(column)[: len(rows)] for column in zip(*found, strict=True))
 
 
 @jax.jit
@@ -236,8 +250,8 @@ def _axial_newton(arguments: Any, steps: Any, angles: Any) -> tuple[jax.Array, j
 class FullSearch:
     """Searches over S^2 x S^2, with the discrete symmetries written out."""
 
-    def __init__(self, form: CanonicalForm) -> None:
-        self.form = form
+    def __init__(self, form: CanonicalForm, deadline: float | None) -> None:
+        self.form, self.deadline = form, deadline
 
     def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
         """Hidden vectors u = v and others near and far; pairs b = -a turned by about a radian, and random ones.
@@ -257,9 +271,9 @@ class FullSearch:
         """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
         number = len(self.form.group)
         x, weights = filled(self.form.images(x), np.tile(weights, number) / number)
-        effort = {"starts": 1024, "tries": 65536, "steps": 200} if hard else {}
-        y, value = _climb(key, known, x, weights, V * self.form.s, **effort)
-        y, value = _distinct(self.form, np.asarray(y), -np.asarray(value))
+        steps = 200 if hard else 60
+        y, value = self._repeated(hard, key, lambda key: _climb(key, known, x, weights, V * self.form.s, steps))
+        y, value = _distinct(self.form, y, -value)
         return y, -value - 1
 
     def cheapest(
@@ -269,14 +283,35 @@ class FullSearch:
         number = len(self.form.group)
         y, prices = self.form.images(y), np.tile(prices, number) / number
         asked = Prices(prices, np.zeros_like(prices), F[:3], F[3:], y[:, :3], y[:, 3:])
-        effort = {} if hard else {"lattice": 400, "starts": 2 * AT_ONCE, "steps": 24}
-        u, v, least = search(key, asked, known[:, :3], known[:, 3:], **effort)
-        return _distinct(self.form, np.hstack([u, v]), least)
+        steps = 48 if hard else 24
+
+        def once(key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+            u, v, least = search(key, asked, known[:, :3], known[:, 3:], lattice=400, starts=2 * AT_ONCE, steps=steps)
+            return np.hstack([u, v]), least
+
+        return _distinct(self.form, *self._repeated(hard, key, once))
+
+    def _repeated(
+        self, hard: bool, key: jax.Array, once: Callable[[jax.Array], tuple[Any, Any]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The points and values that a search finds, or that a hard one finds again and again while there is time."""
+        found = [once(key)]
+        for i in range(1, AGAIN if hard else 1):
+            if late(self.deadline):
+                break
+            found.append(once(jax.random.fold_in(key, i)))
+        points, values = (np.concatenate([np.asarray(x) for x in column]) for column in zip(*found, strict=True))
+        return points, values
 
 
-@functools.partial(jax.jit, static_argnames=("starts", "tries", "steps"))
+def late(deadline: float | None) -> bool:
+    """Whether a deadline (seconds of `time.monotonic`) has passed."""
+    return deadline is not None and time.monotonic() > deadline
+
+
+@functools.partial(jax.jit, static_argnames=("starts", "tries"))
 def _climb(
-    key: Any, known: Any, x: Any, weights: Any, s: Any, starts: int = 256, tries: int = 8192, steps: int = 60
+    key: Any, known: Any, x: Any, weights: Any, s: Any, steps: Any, starts: int = 256, tries: int = 8192
 ) -> tuple[jax.Array, jax.Array]:
     """Local maxima over pairs y = (a, b) of sum weights |x.y| - sum s a b, from `known`, and from the best of many.
 

@@ -8,7 +8,11 @@ from typing import Any, Literal
 import numpy as np
 
 from .settings import SettingPairs
+from .sphere import icosahedron_axes
 from .states import TwoQubitState
+
+NOISE_MEAN = 0.72
+"""More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (at most 0.685)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +68,17 @@ class Model:
         """As plain lists."""
         symmetry = None if self.symmetry is None else str(self.symmetry)
         return {"weights": self.weights.tolist(), "u": self.u.tolist(), "v": self.v.tolist(), "symmetry": symmetry}
+
+    def with_noise(self, share: float) -> Model:
+        """The same mixed with a share of independent u and v on the vertices of an icosahedron.
+
+        For them E|u.a + v.b| < NOISE_MEAN at any a, b: the mixture serves the state at 1 - share times the visibility.
+        """
+        vertices = np.concatenate([icosahedron_axes(), -icosahedron_axes()])
+        i, j = (k.ravel() for k in np.indices((12, 12)))
+        weights = np.concatenate([(1 - share) * self.weights, np.full(144, share / 144)])
+        u, v = np.concatenate([self.u, vertices[i]]), np.concatenate([self.v, vertices[j]])
+        return Model(weights, u, v, self.symmetry)
 
     def excess(self, state: TwoQubitState, V: float, pairs: SettingPairs) -> float:
         """By how much the model misses the state at visibility V: the largest breach of (P) in `jaxleggett.game`.

@@ -13,7 +13,6 @@ join the pool until the two meet.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import jax
@@ -22,7 +21,7 @@ import numpy as np
 from ._numerics import double_precision, unit
 from .finite_model import Model
 from .inequality import LeggettInequality
-from .master import Bracket, Master
+from .master import Bracket, Master, OutOfTime
 from .pricing import THOROUGH, Prices, search
 from .settings import SettingPairs
 from .sphere import sample_sphere
@@ -67,20 +66,21 @@ class _Pool:
         self.master.add_hidden(np.abs(np.concatenate([x + y, x - y])), linear)
         self.u, self.v = np.concatenate([self.u, u]), np.concatenate([self.v, v])
 
-    def solve(self) -> tuple[float, np.ndarray, Prices, float]:
+    def solve(self, deadline: float | None) -> tuple[float, np.ndarray, Prices, float]:
         """V, the weights, the prices, and the price that a new atom has to fall below."""
-        V, weights, prices, normalisation, linear = self.master.solve()
+        V, weights, prices, normalisation, linear = self.master.solve(deadline)
         num, rank = len(self.pairs), len(self.basis_a)
         F, H = -linear[:rank] @ self.basis_a, -linear[rank:] @ self.basis_b
         return V, weights, Prices(prices[:num], prices[num:], F, H, self.pairs.a, self.pairs.b), -normalisation
 
-    def model(self, weights: np.ndarray) -> Model:
-        """The atoms in use; with their opposites where that makes marginals vanish."""
+    def model(self, weights: np.ndarray, V: float) -> Model:
+        """The atoms in use, with their opposites where that makes marginals vanish; above V = 1 brought back to it."""
         used = np.flatnonzero(weights > 0)
         u, v, weights = self.u[used], self.v[used], weights[used]
         if not self.has_marginals:
             u, v, weights = np.concatenate([u, -u]), np.concatenate([v, -v]), np.concatenate([weights, weights]) / 2
-        return Model(weights, u, v)
+        model = Model(weights, u, v)
+        return model.with_noise(1 - 1 / V) if V > 1 else model
 
 
 def span(vectors: np.ndarray, least: float = 1e-9) -> np.ndarray:
@@ -110,13 +110,15 @@ def solve(
         u, v = (np.asarray(x) for x in sample_sphere(key, (2, POOL)))
         pool.add(np.concatenate([u, u, u]), np.concatenate([v, -u, -_between(u, v)]))
         cuts = _Cuts(state)
-        lower, weights = 0.0, np.full(len(pool.u), 1 / len(pool.u))
+        V, lower, weights = 0.0, 0.0, np.zeros(0)
         status = "time_limit"
         try:
             for round_ in range(10**6):
-                if deadline is not None and time.monotonic() > deadline:
+                V, weights, prices, level = pool.solve(deadline)
+                lower = min(V, 1.0)
+                if lower == 1:
+                    status = "converged"
                     break
-                lower, weights, prices, level = pool.solve()
                 heaviest = np.argsort(-weights)[: np.count_nonzero(weights)]
                 step = jax.random.fold_in(key, round_ + 1)
                 u, v, least = search(step, prices, pool.u[heaviest], pool.v[heaviest])
@@ -134,9 +136,11 @@ def solve(
                     status = "stalled"
                     break
                 pool.add(*_distinct(u, v))
+        except OutOfTime:
+            pass
         except KeyboardInterrupt:
             status = "interrupted"
-    return Bracket(lower, cuts.upper, pool.model(weights) if lower > 0 else None, cuts.inequality, status)
+    return Bracket(lower, cuts.upper, pool.model(weights, V) if lower > 0 else None, cuts.inequality, status)
 
 
 class _Cuts:

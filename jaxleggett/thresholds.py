@@ -17,6 +17,7 @@ from .finite_model import Axis, Model, Symmetry, mean_modulus
 from .game import solve, span
 from .inequality import LeggettInequality
 from .master import Bracket
+from .separable import decomposition, proved_separable, separable_visibility
 from .settings import SettingPairs
 from .states import TwoQubitState
 from .symmetry import CanonicalForm
@@ -116,8 +117,7 @@ class Threshold:
 
     def __str__(self) -> str:
         where = "all settings" if self.settings is None else f"{len(self.settings)} setting pairs"
-        proof = "proved by directed rounding" if self.settings is None else "proved, rounding included"
-        proved = proof if self.certified else "numerical"
+        proved = "proved, rounding included" if self.certified else "numerical"
         atoms = "none" if self.model is None else f"{len(self.model.weights)} pairs of hidden vectors"
         cut = "none needed" if self.inequality is None else f"{np.count_nonzero(self.inequality.coefficients)} terms"
         return (
@@ -172,26 +172,28 @@ def threshold(
                 fraction of the tolerance
     progress    is called with (lower, upper)
 
-    V = 1 is the state itself: both bounds are at most 1. Raises InputError for bad arguments, and
-    `master.SolverError` if the linear programme fails.
+    V = 1 is the state itself: both bounds are at most 1. A separable state reaches it, with its decomposition as the
+    model, which is proved where its partial transpose is positive in exact arithmetic. Raises InputError for bad
+    arguments, and `master.SolverError` if the linear programme fails.
     """
     started = time.monotonic()
     seed = integer("seed", seed, 0, MAX_SEED)
     _check_effort(tolerance, time_limit)
     deadline = None if time_limit is None else started + time_limit
     everywhere = isinstance(settings, str) and settings == "all"
-    if certify and everywhere and CanonicalForm.of(state).kind != "SO(3)":
+    pairs = None if everywhere else SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
+    found, certified = _separable(state, tolerance)
+    symmetry: Symmetry = None
+    if certify and everywhere and not certified and CanonicalForm.of(state).kind != "SO(3)":
         raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
-    if everywhere:
+    if pairs is None and found is None:
         found, certified, symmetry = _all_settings(state, tolerance, deadline, seed, progress)
-        pairs = None
-    else:
-        pairs = SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
+    elif pairs is not None and found is None:
         # Half the tolerance is left to the proof.
-        share = tolerance / 2 if certify else tolerance
-        found, certified, symmetry = solve(state, pairs, share, deadline, seed, progress), False, None
-        if certify:
-            found, certified = _certified(state, pairs, found, tolerance, deadline), True
+        found = solve(state, pairs, tolerance / 2 if certify else tolerance, deadline, seed, progress)
+    assert found is not None
+    if certify and pairs is not None and not certified:
+        found, certified = _certified(state, pairs, found, tolerance, deadline), True
     return Threshold(
         state=state,
         settings=pairs,
@@ -286,6 +288,16 @@ def prove(
         certified=certify,
         seconds=time.monotonic() - started,
     )
+
+
+def _separable(state: TwoQubitState, tolerance: float) -> tuple[Bracket | None, bool]:
+    """The bracket of a state that is separable to `tolerance`, and whether it is proved; None for others."""
+    lower = separable_visibility(state)
+    if 1 - lower > tolerance:
+        return None, False
+    proved = proved_separable(state)
+    lower = 1.0 if proved else lower
+    return Bracket(lower, 1.0, decomposition(state.with_visibility(lower)), None, "converged"), proved
 
 
 def _all_settings(

@@ -238,7 +238,7 @@ def test_threshold_of_werner_states_is_proved(run):
     assert (code, err) == (0, "")
     assert (answer["lower"], answer["upper"]) == (0.8535533905932737, 0.8535533905932738)
     assert (answer["state"], answer["num_pairs"], answer["certified"]) == ("werner", None, True)
-    assert "proved by directed rounding" in run("threshold")[1]
+    assert "proved, rounding included" in run("threshold")[1]
 
 
 def test_threshold_at_finitely_many_settings(run, tmp_path):

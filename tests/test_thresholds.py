@@ -315,7 +315,7 @@ def test_states_by_name(tmp_path):
 def test_a_bracket_prints_itself():
     text = str(threshold(jl.werner(), "all"))
     assert "0.8535533905932737" in text
-    assert "proved by directed rounding" in text
+    assert "proved, rounding included" in text
     assert isinstance(threshold(jl.werner(), "all"), Threshold)
     assert isinstance(THREE_AXES, LeggettInequality)
 
