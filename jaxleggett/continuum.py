@@ -145,7 +145,7 @@ class _Generation:
         return self._unfinished(status, known_x, known_y)
 
     def _unfinished(self, status: str, known_x: np.ndarray, known_y: np.ndarray) -> Bracket:
-        """The bracket of a run that did not converge: each end searched again, or given up where that takes too long."""
+        """The bracket of a run that did not converge, its ends searched again, or given up where time is over."""
         key = jax.random.fold_in(self.key, 0)
         below = above = False
         try:

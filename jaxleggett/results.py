@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from filelock import FileLock, Timeout
 
 from . import __version__
 from ._checks import InputError, quoted
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 META = "meta.json"
 
+LOCK, UNFINISHED = ".jaxleggett.lock", ".jaxleggett-unfinished"
+"""What an output folder holds while a run is writing to it."""
+
 VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", "verification.png", META)
 
 SEARCH_FILES = ("report.json", "inequality.json", "settings.csv", "search.png", META)
@@ -36,38 +41,73 @@ THRESHOLD_FILES = ("report.json", "inequality.json", "model.npz", "settings.csv"
 
 @contextlib.contextmanager
 def claimed(folder: str | None, names: Sequence[str], force: bool) -> Iterator[Path | None]:
-    """`folder`, ready to receive the files `names` before anything is computed; None for None.
+    """A place to write the files `names` to, META last, from where they go to `folder` together; None for None.
 
-    Raises InputError where it cannot be written, or holds one of those files and `force` is not
-    set. If the block fails, folders that were made here and are still empty are removed again.
+    The folder is locked before anything is computed, so that of two runs one has it. Raises InputError where it
+    cannot be written, is another run's, or holds one of those files and `force` is not set. If the block fails,
+    what it wrote, and folders that were made here, are removed again.
     """
     if folder is None:
         yield None
         return
-    path = Path(folder)
+    if not folder:
+        raise InputError("--out must name a folder, but is ''")
+    path, lock = Path(folder), None
     made: list[Path] = []
     try:
-        if not folder:
-            raise InputError("--out must name a folder, but is ''")
         try:
             made += [p for p in (path, *path.parents) if not p.exists()]
             path.mkdir(parents=True, exist_ok=True)
-            probe = path / ".jaxleggett-probe"
-            probe.touch()
-            probe.unlink()
+            lock = FileLock(path / LOCK, timeout=0)
+            lock.acquire()
+            _check_held(path, names, force)
+            unfinished = path / UNFINISHED
+            shutil.rmtree(unfinished, ignore_errors=True)  # what a run that was killed has left
+            unfinished.mkdir()
+        except Timeout:
+            raise InputError(f"--out {quoted(folder)} is being written by another run") from None
         except OSError as error:
             raise InputError(f"--out {quoted(folder)} cannot be written: {error.strerror}") from None
-        held = [name for name in names if (path / name).exists()]
-        if held and not force:
-            raise InputError(f"--out {folder} already holds {held[0]}: choose another folder or add --force")
-        if foreign := [name for name in held if not (path / name).is_file()]:
-            raise InputError(f"--out {folder} must not hold a folder named {foreign[0]}")
-        yield path
+        try:
+            yield unfinished
+        finally:
+            if (unfinished / META).exists():  # all is written, whatever failed after that
+                _move(unfinished, path, names)
+            shutil.rmtree(unfinished, ignore_errors=True)
     except BaseException:
+        _release(path, lock)
         for empty in made:
             with contextlib.suppress(OSError):
                 empty.rmdir()
         raise
+    _release(path, lock)
+
+
+def _check_held(path: Path, names: Sequence[str], force: bool) -> None:
+    """InputError where the folder holds what would be overwritten."""
+    held = [name for name in names if (path / name).exists()]
+    if held and not force:
+        raise InputError(f"--out {path} already holds {held[0]}: choose another folder or add --force")
+    if foreign := [name for name in held if not (path / name).is_file()]:
+        raise InputError(f"--out {path} must not hold a folder named {foreign[0]}")
+
+
+def _move(source: Path, target: Path, names: Sequence[str]) -> None:
+    """Put the files `names` of a finished run in the place of those of the run before; META comes last."""
+    (target / META).unlink(missing_ok=True)
+    for name in names:
+        if (source / name).exists():
+            (source / name).replace(target / name)
+        else:
+            (target / name).unlink(missing_ok=True)
+
+
+def _release(path: Path, lock: FileLock | None) -> None:
+    """Take the lock away, with its file; a run that waits for a file without a name starts again."""
+    if lock is not None and lock.is_locked:
+        with contextlib.suppress(OSError):
+            (path / LOCK).unlink()
+        lock.release()
 
 
 def provenance(command: Sequence[str], **facts: Any) -> dict[str, Any]:
@@ -113,7 +153,6 @@ def save_verification(result: Verification, folder: Path, command: Sequence[str]
     """
     from .plots import plot_verification
 
-    (folder / META).unlink(missing_ok=True)
     report = result.to_json()
     write_json(folder / "report.json", report)
     mean, covariance, smallest, witness = result.averages.arrays()
@@ -153,8 +192,6 @@ def save_threshold(
     """
     from .plots import plot_threshold
 
-    for name in THRESHOLD_FILES:
-        (folder / name).unlink(missing_ok=True)
     write_json(folder / "report.json", report)
     if result.inequality is not None:
         write_json(folder / "inequality.json", report["inequality"])
@@ -170,8 +207,6 @@ def save_search(result: Search, report: dict[str, Any], folder: Path, command: S
     """Write a search: report.json, inequality.json, settings.csv, search.png, meta.json (what exists of it)."""
     from .plots import plot_search
 
-    for name in SEARCH_FILES:
-        (folder / name).unlink(missing_ok=True)
     write_json(folder / "report.json", {**report, "history": list(result.history)})
     if result.inequality is not None:
         write_json(folder / "inequality.json", result.inequality.to_json())
@@ -182,8 +217,6 @@ def save_search(result: Search, report: dict[str, Any], folder: Path, command: S
 
 def save_break(report: dict[str, Any], folder: Path, command: Sequence[str] | None = None) -> None:
     """Write where the explicit model breaks: report.json, meta.json."""
-    for name in SEARCH_FILES:
-        (folder / name).unlink(missing_ok=True)
     write_json(folder / "report.json", report)
     _save_meta(report, folder, command)
 

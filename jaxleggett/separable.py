@@ -93,7 +93,8 @@ def _takagi(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Eigenvectors (Re, Im) of the real symmetric matrix that is x -> A conj(x), whose spectrum is +-l.
     """
     n = len(A)
-    values, vectors = np.linalg.eigh(np.block([[A.real, A.imag], [A.imag, -A.real]]))
+    re, im = np.real(A), np.imag(A)
+    values, vectors = np.linalg.eigh(np.block([[re, im], [im, -re]]))
     top = vectors[:, ::-1][:, :n]
     lengths = np.maximum(values[::-1][:n], 0)
     U = top[:n] + 1j * top[n:]

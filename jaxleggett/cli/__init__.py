@@ -6,6 +6,7 @@ Only click is imported here; JAX and the rest are loaded by the command that nee
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import NoReturn
@@ -21,6 +22,7 @@ from ._verify import verify
 
 def main() -> NoReturn:
     """Run the command line; exit codes: 0 answered, 2 bad input, 1 anything else, 130 interrupted."""
+    _prepare_process()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -39,6 +41,20 @@ def main() -> NoReturn:
     if code == INTERRUPTED:
         _leave_at_once()
     sys.exit(code or 0)
+
+
+def _prepare_process() -> None:
+    """Keep what others would print, or trip over, away from an answer on stdout and one line on stderr."""
+    # A stream that is closed is None, and print would fall back to stdout.
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
+    if hasattr(sys.stdout, "reconfigure"):
+        # A file name, say, that the terminal's encoding lacks must not cost the answer.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if not sys.stderr.isatty():
+        # Warnings of libraries, which go to stderr where nothing handles them.
+        logging.getLogger().addHandler(logging.NullHandler())
+    # Pictures are drawn without a display; matplotlib fails on a backend, as of a notebook, that is not installed.
+    os.environ["MPLBACKEND"] = "agg"
 
 
 def _leave_at_once() -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from ._shared import (
     INTERRUPTED,
     Count,
     Positive,
+    answered,
     command_line,
     devices,
     progress_bar,
@@ -96,15 +97,17 @@ def search(
                 progress=tell,
             )
         answer: dict[str, Any] = {**found.to_json(), "symmetry": "none" if symmetry is None else symmetry, "seed": seed}
-        if folder is not None:
+
+        def report() -> None:
+            print(found)
+            if found.inequality is not None:
+                print(f"\n{found.inequality}")
+
+        def save(folder: Path) -> None:
             results.save_search(found, answer, folder, command_line())
-    if as_json:
-        print(json.dumps(answer, allow_nan=False))
-    else:
-        print(found)
-        if found.inequality is not None:
-            print(f"\n{found.inequality}")
-        say_written(folder, results.SEARCH_FILES)
+
+        answered(answer, as_json, report, folder, save)
+    say_written(out, results.SEARCH_FILES, as_json)
     return INTERRUPTED if found.status == "interrupted" else 0
 
 
@@ -115,13 +118,12 @@ def _break(restarts: int | None, seed: int, as_json: bool, out: str | None, forc
     with results.claimed(out, results.SEARCH_FILES, force) as folder:
         found = model_search.break_model(restarts or model_search.STARTS, seed)
         answer = {"target": "model", **found.to_json(), "seed": seed}
-        if folder is not None:
-            results.save_break(answer, folder, command_line())
-    if as_json:
-        print(json.dumps(answer, allow_nan=False))
-    else:
-        print(found)
-        print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
-        print(found.witness)
-        say_written(folder, results.SEARCH_FILES)
+
+        def report() -> None:
+            print(found)
+            print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
+            print(found.witness)
+
+        answered(answer, as_json, report, folder, lambda folder: results.save_break(answer, folder, command_line()))
+    say_written(out, results.SEARCH_FILES, as_json)
     return 0

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 INTERRUPTED = 130
 """Exit code of a run that Ctrl-C ended."""
@@ -72,10 +71,29 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def say_written(folder: Path | None, names: Sequence[str]) -> None:
+def answered(
+    answer: dict[str, Any],
+    as_json: bool,
+    report: Callable[[], None],
+    folder: Path | None,
+    save: Callable[[Path], None],
+) -> None:
+    """Print an answer, and save it where there is a folder: neither is lost where the other fails."""
+    try:
+        if as_json:
+            print(json.dumps(answer, allow_nan=False))
+        else:
+            report()
+        sys.stdout.flush()
+    finally:
+        if folder is not None:
+            save(folder)
+
+
+def say_written(out: str | None, names: Sequence[str], as_json: bool) -> None:
     """Where the files went."""
-    if folder is not None:
-        print(f"\nWritten to {folder}: {', '.join(name for name in names if (folder / name).exists())}")
+    if out is not None and not as_json:
+        print(f"\nWritten to {out}: {', '.join(name for name in names if (Path(out) / name).exists())}")
 
 
 def refuse_single(precision: str, command: str) -> None:
@@ -87,19 +105,27 @@ def refuse_single(precision: str, command: str) -> None:
 
 
 def devices(platform: str | None) -> Any:
-    """The local devices to compute on. Called before anything imports JAX, which reads the variable then."""
+    """The local devices to compute on. Called before anything imports JAX, which reads the variable then.
+
+    Raises InputError where there are none of that platform, and RuntimeError where they are CPUs for which the
+    installed compiler is known to be wrong.
+    """
     if platform == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
 
     from .._checks import InputError
+    from .._compiler import compiler_fault
 
+    asked = f"--platform {platform}" if platform else f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
     try:
-        return jax.local_devices(backend=platform)
-    except RuntimeError as error:
-        if platform is None:
-            raise
-        raise InputError(f"--platform {platform} must name a platform of this machine: {error}") from None
+        found = jax.local_devices(backend=platform)
+    except (RuntimeError, AssertionError) as error:  # the latter where a plugin is missing
+        why = str(error) or "JAX finds none"
+        raise InputError(f"{asked} must name a platform of this machine: {why}") from None
+    if found[0].platform == "cpu" and (fault := compiler_fault()):
+        raise RuntimeError(fault)
+    return found
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from ._shared import (
     INTERRUPTED,
     Positive,
+    answered,
     command_line,
     devices,
     progress_bar,
@@ -89,13 +89,14 @@ def threshold(
             else:
                 result = thresholds.threshold(target, settings or "all", **effort, progress=closing)
         answer = {"state": state, **result.to_json(), "seed": seed}
-        if folder is not None:
-            results.save_threshold(result, answer, history, folder, command_line())
-    if as_json:
-        print(json.dumps(answer, allow_nan=False))
-    else:
-        _report_threshold(state, result)
-        say_written(folder, results.THRESHOLD_FILES)
+        answered(
+            answer,
+            as_json,
+            lambda: _report_threshold(state, result),
+            folder,
+            lambda folder: results.save_threshold(result, answer, history, folder, command_line()),
+        )
+    say_written(out, results.THRESHOLD_FILES, as_json)
     return INTERRUPTED if result.status == "interrupted" else 0
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._shared import INTERRUPTED, Count, command_line, devices, progress_bar, say_written, shared_options
+from ._shared import INTERRUPTED, Count, answered, command_line, devices, progress_bar, say_written, shared_options
 
 if TYPE_CHECKING:
     from ..verification import Verification
@@ -109,13 +108,14 @@ def verify(
                 devices=chosen,
                 progress=progress,
             )
-        if folder is not None:
-            results.save_verification(result, folder, command_line())
-    if as_json:
-        print(json.dumps(result.to_json(), allow_nan=False))
-    else:
-        _report(result)
-        say_written(folder, results.VERIFY_FILES)
+        answered(
+            result.to_json(),
+            as_json,
+            lambda: _report(result),
+            folder,
+            lambda folder: results.save_verification(result, folder, command_line()),
+        )
+    say_written(out, results.VERIFY_FILES, as_json)
     return 0 if result.status == "complete" else INTERRUPTED
 
 

@@ -1,0 +1,130 @@
+"""Output folders and streams: one run a folder, nothing computed is lost, nothing but the answer is printed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from filelock import FileLock
+
+from jaxleggett import results
+from jaxleggett._checks import InputError
+
+RUN = [sys.executable, "-m", "jaxleggett", "verify", "--samples", "1000", "--settings", "random:4"]
+
+
+def _process(*arguments, **options):
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", **options.pop("environment", {})}
+    return subprocess.run([*RUN, *arguments], capture_output=True, text=True, env=environment, **options)
+
+
+def _write(folder, text):
+    for name in ("report.json", results.META):
+        (folder / name).write_text(text)
+
+
+def _fail_with(error, _):
+    raise error
+
+
+NAMES = ("report.json", "inequality.json", results.META)
+
+
+def test_of_two_runs_one_has_the_folder(tmp_path):
+    out = str(tmp_path / "deep" / "out")
+    with results.claimed(out, NAMES, False) as first:
+        for force in (False, True):
+            with pytest.raises(InputError, match="is being written by another run"), results.claimed(out, NAMES, force):
+                pass
+        _write(first, "first")
+    assert (tmp_path / "deep" / "out" / "report.json").read_text() == "first"
+    with pytest.raises(InputError, match=r"already holds report\.json"), results.claimed(out, NAMES, False):
+        pass
+    assert sorted(os.listdir(out)) == ["meta.json", "report.json"]
+
+
+def test_a_run_that_ended_without_a_word_blocks_nothing(tmp_path):
+    """A lock belongs to a process, not to its file; what it had written is no result."""
+    (tmp_path / results.LOCK).touch()
+    (tmp_path / results.UNFINISHED).mkdir()
+    (tmp_path / results.UNFINISHED / "inequality.json").touch()
+    with results.claimed(str(tmp_path), NAMES, False) as folder:
+        _write(folder, "new")
+    assert sorted(os.listdir(tmp_path)) == ["meta.json", "report.json"]
+
+
+def test_what_fails_leaves_what_was_there(tmp_path):
+    out = tmp_path / "out"
+    with results.claimed(str(out), NAMES, False) as folder:
+        _write(folder, "old")
+        (folder / "inequality.json").write_text("old")
+    with pytest.raises(OSError, match="disk full"), results.claimed(str(out), NAMES, True) as folder:
+        _fail_with(OSError("disk full"), (folder / "report.json").write_text("half"))
+    assert (out / "report.json").read_text() == "old"
+    # Files that a second run does not have do not stay behind; a complete one stays whatever fails after it.
+    with pytest.raises(OSError, match="stdout"), results.claimed(str(out), NAMES, True) as folder:
+        _fail_with(OSError("stdout"), _write(folder, "new"))
+    assert sorted(os.listdir(out)) == ["meta.json", "report.json"]
+    assert (out / "report.json").read_text() == "new"
+    with pytest.raises(KeyboardInterrupt), results.claimed(str(tmp_path / "a" / "b"), NAMES, False):
+        raise KeyboardInterrupt
+    assert not (tmp_path / "a").exists()
+
+
+def test_locked_by_another_process(tmp_path):
+    with FileLock(tmp_path / results.LOCK):
+        done = _process("--out", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: --out")
+    assert "is being written by another run" in done.stderr
+
+
+def test_a_save_that_fails_still_prints_the_answer(monkeypatch, capsys, tmp_path):
+    from jaxleggett import cli
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(results, "save_verification", full)
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["jaxleggett", *RUN[3:], "--json", "--out", str(out)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    printed = capsys.readouterr()
+    assert stop.value.code == 1
+    assert json.loads(printed.out)["num_pairs"] == 4
+    assert "No space left on device" in printed.err
+    assert printed.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_an_answer_that_cannot_be_printed_is_still_saved(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*RUN, "--out", str(tmp_path / "out")], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert (tmp_path / "out" / "meta.json").exists()
+
+
+def test_the_backend_of_a_notebook_and_a_home_that_cannot_be_written(tmp_path):
+    environment = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "HOME": "/proc/1/nowhere"}
+    environment |= {"PYTHONIOENCODING": "ascii"}
+    out = tmp_path / "Ausgabe-\u00e4"
+    done = _process("--out", str(out), environment=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (out / "verification.png").exists()
+    assert "Ausgabe-\\xe4" in done.stdout
+
+
+def test_a_closed_stderr_leaves_stdout_alone():
+    command = " ".join([*RUN, "--json", "--visibility", "3", "2>&-"])
+    done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("platforms", ["cuda", "nonsense"])
+def test_platforms_that_are_not_there(platforms):
+    done = _process(environment={"JAX_PLATFORMS": platforms})
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert f"error: JAX_PLATFORMS={platforms} must name a platform of this machine: " in done.stderr
