@@ -42,6 +42,11 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
+def shape_for(rows: int) -> int:
+    """The length to fill up `rows` of an array to: few shapes, because compiling one costs more than the rows added."""
+    return next((size for size in (64, 256) if rows <= size), -(-rows // 1024) * 1024)
+
+
 @contextlib.contextmanager
 def double_precision() -> Iterator[None]:
     """64-bit types and JAX's usual promotion, whatever the caller's configuration is, which comes back after."""

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._numerics import unit
+from ._numerics import shape_for, unit
 from .pricing import Prices, search
 from .sphere import fibonacci_directions, sample_sphere
 from .symmetry import CanonicalForm, averaged_kernel
@@ -30,9 +30,6 @@ NEAR = 0.02
 
 AT_ONCE = 64
 """Most pairs, and most hidden vectors, that join in one round."""
-
-SUPPORT = 256
-"""Hidden vectors and pairs in use are filled up to a multiple of this, so that few shapes are compiled."""
 
 QUICK = 128
 """Starts of a search with an axis of symmetry; a hard one has four times as many."""
@@ -48,9 +45,9 @@ HIDDEN, PAIRS = 200, 200
 
 
 def filled(points: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Points, and weights that are 0 where points were added to fill up."""
+    """Points filled up to `shape_for` them, and weights that are 0 where points were added."""
     weights = np.zeros(len(points)) if weights is None else weights
-    more = -len(points) % SUPPORT
+    more = shape_for(len(points)) - len(points)
     return (
         np.concatenate([points, np.broadcast_to(points[:1], (more, points.shape[1]))]),
         np.concatenate([weights, np.zeros(more)]),

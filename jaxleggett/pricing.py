@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import register_dataclass
 
-from ._numerics import dot, double_precision, normalised, tangents
+from ._numerics import dot, double_precision, normalised, shape_for, tangents
 from .sphere import fibonacci, fibonacci_directions, random_rotation
 
 STARTS = 512
@@ -34,9 +34,6 @@ THOROUGH = 200
 
 LATTICE = 800
 """Directions on each sphere of the lattice on which starts are looked for."""
-
-CROWD = 256
-"""Rows are filled up to a multiple of this, so that few shapes are compiled."""
 
 
 @register_dataclass
@@ -58,9 +55,7 @@ class Prices:
 
     def padded(self) -> Prices:
         """The same function with rows of price 0 added."""
-        short = -len(self.plus) % CROWD
-        if len(self.plus) <= CROWD // 4 or not short:
-            return self
+        short = shape_for(len(self.plus)) - len(self.plus)
         plus, minus = (np.concatenate([x, np.zeros(short)]) for x in (self.plus, self.minus))
         a, b = (np.concatenate([x, np.broadcast_to(x[:1], (short, 3))]) for x in (self.a, self.b))
         return Prices(plus, minus, self.F, self.H, a, b)
