@@ -150,9 +150,13 @@ class _Generation:
         below = above = False
         try:
             if len(known_x):
+                if status == "time_limit" and self.deadline is not None:
+                    # The search for a bound takes several times as long as that for breaches.
+                    self.searcher.deadline = time.monotonic() + (self.deadline - time.monotonic()) / 4
                 self._settle_below(key, known_y)
                 below = True
-                # One search for a bound takes several times as long as one for breaches.
+                if status == "time_limit":
+                    self.searcher.deadline = self.deadline
                 if status != "time_limit" or not late(self.deadline):
                     self._settle_above(key, known_x)
                     above = True

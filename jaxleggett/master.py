@@ -135,7 +135,7 @@ class Master:
         raise SolverError(f"the linear programme ended as {self.solver.modelStatusToString(status)}")
 
     def _run(self) -> None:
-        """One run, in a thread of its own, so that Ctrl-C reaches this one and stops it."""
+        """One run, in a thread of its own, so that Ctrl-C reaches this one and stops it, for good."""
         self.solver.startSolve()
         try:
             while not self.solver.wait(1.0)[0]:

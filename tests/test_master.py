@@ -1,0 +1,105 @@
+"""The linear programme: its time limit, Ctrl-C, and other ways where one fails; states that are compatible at V = 1."""
+
+import _thread
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import jaxleggett as jl
+from jaxleggett import master
+from jaxleggett.master import Master, OutOfTime, SolverError
+
+
+def _hard(rows=500, columns=1000):
+    """A dense programme that takes the simplex method seconds: with 0 for C, V is at its largest, 2."""
+    rng = np.random.default_rng(0)
+    programme = Master(np.zeros(0))
+    programme.add_pairs(np.zeros((rows, 0)), rng.normal(size=rows))
+    programme.add_hidden(2 * rng.random((rows, columns)), np.zeros((0, columns)))
+    return programme
+
+
+def _mixed(seed):
+    """A random density matrix, Hilbert-Schmidt measure."""
+    g = np.random.default_rng(seed).normal(size=(2, 4, 4))
+    G = g[0] + 1j * g[1]
+    return jl.TwoQubitState.from_density_matrix(G @ G.conj().T / np.trace(G @ G.conj().T).real)
+
+
+def test_the_solver_keeps_to_its_time():
+    programme = _hard()
+    began = time.monotonic()
+    with pytest.raises(OutOfTime):
+        programme.solve(began + 0.3)
+    assert time.monotonic() - began < 1.5
+    with pytest.raises(OutOfTime):
+        programme.solve(began)
+    # The next run has its own time, though the solver's clock runs on.
+    assert 0 < programme.solve(time.monotonic() + 60)[0] < master.MOST
+
+
+def test_ctrl_c_reaches_the_solver():
+    programme = _hard()
+    timer = threading.Timer(0.3, _thread.interrupt_main)
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        programme.solve()
+    assert time.monotonic() - began < 2.5
+
+
+def test_where_one_way_fails_there_are_others(monkeypatch):
+    programme, tried = _hard(60, 120), []
+    expected = programme.solve()[0]
+    run = Master._run
+
+    def limited(self):
+        tried.append(self.solver.getOptionValue("solver")[1])
+        self.solver.setOptionValue("simplex_iteration_limit", 1)
+        run(self)
+
+    monkeypatch.setattr(Master, "_run", limited)
+    programme.add_hidden(np.full((60, 1), 2.0), np.zeros((0, 1)))
+    programme.solver.clearSolver()
+    V, weights, prices, _, _ = programme.solve()
+    assert tried == ["simplex", "simplex", "ipm"]
+    assert V == pytest.approx(expected, abs=1e-7)
+    assert weights.sum() == pytest.approx(1)
+    assert prices.min() >= 0
+    monkeypatch.setattr(master, "WAYS", master.WAYS[:2])
+    programme.solver.clearSolver()
+    with pytest.raises(SolverError, match="Iteration limit"):
+        programme.solve()
+
+
+def test_a_state_that_is_compatible_at_full_visibility_comes_to_an_end():
+    """An optimum at V = 1, a bound of the programme, made the simplex method wander for ever."""
+    state = _mixed(2)
+    rho = state.density_matrix()
+    assert np.linalg.eigvalsh(rho.reshape(2, 2, 2, 2).swapaxes(1, 3).reshape(4, 4))[0] < -0.04  # entangled
+    found = jl.threshold(state, tolerance=5e-3, time_limit=100)
+    assert (found.lower, found.upper, found.status, found.inequality) == (1, 1, "converged", None)
+    found.check()
+    at_some = jl.threshold(state, "random:9", tolerance=1e-6)
+    assert (at_some.lower, at_some.upper, at_some.status) == (1, 1, "converged")
+    at_some.check()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(jl.bell_diagonal(-0.9, -0.8, -0.85), id="discrete"),
+        pytest.param(jl.pure(0.5), id="axial", marks=pytest.mark.slow),
+    ],
+)
+def test_all_settings_keep_to_the_time_limit(state):
+    """Once the searches are compiled, which nothing interrupts."""
+    jl.threshold(state, tolerance=0.08)
+    began = time.monotonic()
+    found = jl.threshold(state, tolerance=1e-7, time_limit=4)
+    assert time.monotonic() - began < 6.4
+    assert found.status == "time_limit"
+    assert 0.5 < found.lower < found.upper <= 1
+    found.check()
