@@ -11,7 +11,7 @@ UNIT_TOLERANCE = 1e-6
 """How far from 1 the norm of a setting or of a Bloch vector may be before it is refused."""
 
 ROUNDING = 1e-15
-"""How far from 1 the norm of a vector may be that was divided by its norm (3.4e-16 in 2 10^7 tries), as computed again."""
+"""How far from 1 a vector divided by its norm may have its norm, computed again (3.4e-16 in 2 10^7 tries)."""
 
 MAX_PAIRS = 10**7
 """Most setting pairs of one run."""

@@ -1,4 +1,4 @@
-"""Files that a user names: only regular ones are opened, only as much as is allowed is read, one sentence for a fault."""
+"""Files that a user names: only regular ones are opened, never more than is allowed is read."""
 
 from __future__ import annotations
 

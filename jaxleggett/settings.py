@@ -123,8 +123,7 @@ class _Format:
     def fine(self, rows: np.ndarray) -> np.ndarray:
         """Whether the settings in each of the rows (N, columns without an index) are such: (N,)."""
         if self.angles:
-            theta, phi = rows[:, 0:4:2], rows[:, 1:4:2]
-            return ((theta >= 0) & (theta <= 180) & (np.abs(phi) <= 360)).all(axis=1)
+            return (np.abs(rows[:, :4] - np.array([90, 0, 90, 0])) <= np.array([90, 360, 90, 360])).all(axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
             norms = np.linalg.norm(rows[:, :6].reshape(-1, 2, 3), axis=2)
         return (np.abs(norms - 1) <= UNIT_TOLERANCE).all(axis=1)
@@ -160,19 +159,12 @@ def read_numbers(path: str | Path, header: str) -> np.ndarray:
             raise InputError(f"{path} must hold at most {MAX_PAIRS} rows of {MAX_LINE} characters, but holds more")
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace")
         kind = _format(path, text.readline(10_000), header)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a file without rows: said below
-            try:
-                rows = np.loadtxt(text, delimiter=kind.delimiter, comments=None, quotechar='"', ndmin=2)
-            except ValueError:
-                rows = None
-        if rows is not None and len(rows) == 0:
-            raise InputError(f"{path} must hold at least one row below its header, but holds none")
-        fits = rows is not None and rows.shape[1] == kind.columns
-        rows = rows[:, kind.indexed :] if fits else None
-        if rows is None or not kind.fine(rows).all():
+        rows = _read_at_once(text, kind)
+        if rows is None:
             text.seek(0)
             rows = _read_line_by_line(path, text, kind)
+    if len(rows) == 0:
+        raise InputError(f"{path} must hold at least one row below its header, but holds none")
     return kind.cartesian(rows)
 
 
@@ -203,6 +195,20 @@ def _too_long(file: BinaryIO) -> bool:
     return False
 
 
+def _read_at_once(text: TextIO, kind: _Format) -> np.ndarray | None:
+    """The rows; None where one is at fault."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a file without rows, which the caller sees
+        try:
+            rows = np.loadtxt(text, delimiter=kind.delimiter, comments=None, quotechar='"', ndmin=2)
+        except ValueError:
+            return None
+    if rows.shape[1] != kind.columns:
+        return None
+    rows = rows[:, kind.indexed :]
+    return rows if kind.fine(rows).all() else None
+
+
 def _read_line_by_line(path: str | Path, text: TextIO, kind: _Format) -> np.ndarray:
     """The rows, or an InputError that names the first line at fault."""
     rows = []
@@ -212,9 +218,9 @@ def _read_line_by_line(path: str | Path, text: TextIO, kind: _Format) -> np.ndar
         place = f"{path}:{line_number}"
         fields = line.rstrip("\r\n").split(kind.delimiter)
         if len(fields) != kind.columns:
-            apart = "white space" if kind.delimiter is None else repr(kind.delimiter)
+            mark = "white space" if kind.delimiter is None else repr(kind.delimiter)
             raise InputError(
-                f"{place} must have {kind.columns} columns, but has {len(fields)} (the header separates them by {apart})"
+                f"{place} must have {kind.columns} columns, but has {len(fields)} (the header separates them by {mark})"
             )
         try:
             numbers = [_number(field) for field in fields[kind.indexed :]]

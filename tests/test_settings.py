@@ -89,6 +89,7 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
         (GOOD, r":1 must be the header"),
         (HEADER, "must hold at least one row"),
         (HEADER + "\n\n", "must hold at least one row"),
+        (HEADER + "  \n \n", "must hold at least one row"),
         (HEADER + GOOD + "1,0,0,0,0,2\n", r":3 must hold unit vectors .* norm of b is 2$"),
         (HEADER + GOOD + "\n" + "1,0,0.01,0,0,1\n", r":4 must hold unit vectors .* norm of a is 1.00005"),
         (HEADER + "nan,0,0,0,0,1\n", r":2 must hold unit vectors .* norm of a is nan"),
