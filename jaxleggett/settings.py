@@ -123,7 +123,7 @@ class _Format:
     def fine(self, rows: np.ndarray) -> np.ndarray:
         """Whether the settings in each of the rows (N, columns without an index) are such: (N,)."""
         if self.angles:
-            return (np.abs(rows[:, :4] - np.array([90, 0, 90, 0])) <= np.array([90, 360, 90, 360])).all(axis=1)
+            return np.all(np.abs(rows[:, :4] - np.array([90, 0, 90, 0])) <= np.array([90, 360, 90, 360]), axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
             norms = np.linalg.norm(rows[:, :6].reshape(-1, 2, 3), axis=2)
         return (np.abs(norms - 1) <= UNIT_TOLERANCE).all(axis=1)
