@@ -76,12 +76,14 @@ class TwoQubitState(ByValue):
 
         The eigenvalues of the Hermitian part of `rho` are projected onto the probability simplex: J. A. Smolin,
         J. M. Gambetta, G. Smith, Phys. Rev. Lett. 108, 070502 (2012). `rho` is as for `from_density_matrix`, but
-        need not be Hermitian, of trace 1 or positive.
+        need not be Hermitian, of trace 1 or positive. What lies within 1e-9 of a state is left as it is, at
+        distance 0.
         """
         rho = _square(rho)
         values, vectors = np.linalg.eigh((rho + rho.conj().T) / 2)
         near = (vectors * _onto_simplex(values)) @ vectors.conj().T
-        return cls._of(near), float(np.linalg.norm(rho - near))
+        distance = float(np.linalg.norm(rho - near))
+        return (cls._of(near), distance) if distance > STATE_TOLERANCE else (cls._of(rho), 0.0)
 
     @classmethod
     def _of(cls, rho: np.ndarray) -> TwoQubitState:
