@@ -24,7 +24,7 @@ def sample_sphere(key: jax.Array, shape: int | tuple[int, ...] = (), dtype: Any 
     `dtype` says otherwise (inside a caller's jit: the default float there). Raises InputError for a
     shape that is none.
     """
-    sizes = shape if np.ndim(shape) else (shape,)
+    sizes = np.ravel(np.asarray(shape, dtype=object)).tolist()
     shape = tuple(integer("shape of sample_sphere", size, 0, MAX_SAMPLES) for size in sizes)
     height, azimuth = jnp.moveaxis(jax.random.uniform(key, (*shape, 2), dtype), -1, 0)
     return cylinder_to_sphere(height, azimuth)
