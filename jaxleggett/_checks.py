@@ -10,6 +10,9 @@ import numpy as np
 UNIT_TOLERANCE = 1e-6
 """How far from 1 the norm of a setting or of a Bloch vector may be before it is refused."""
 
+ROUNDING = 1e-15
+"""How far from 1 a vector divided by its norm may have its norm, computed again (3.4e-16 in 2 10^7 tries)."""
+
 MAX_PAIRS = 10**7
 """Most setting pairs of one run."""
 
@@ -31,12 +34,18 @@ class InputError(ValueError):
 
 def quoted(value: object) -> str:
     """`value` for a message: on one line, and short enough to read."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # an integer of more digits than Python prints
+        text = f"{type(value).__name__} that is too long to print"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def unit_vectors(name: str, value: Any) -> np.ndarray:
-    """`value` as float64 unit vectors of shape (N, 3), renormalised; InputError if it is none."""
+    """`value` as float64 unit vectors of shape (N, 3); InputError if it is none.
+
+    A vector that is unit to rounding keeps its bits, any other is renormalised, so doing it again changes nothing.
+    """
     try:
         vectors = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -54,7 +63,7 @@ def unit_vectors(name: str, value: Any) -> np.ndarray:
             f"{name} must hold unit vectors (to {UNIT_TOLERANCE:g}), but row {row} is "
             f"{vectors[row].tolist()} with norm {norms[row]:.9g}"
         )
-    return vectors / norms[:, None]
+    return vectors / np.where(np.abs(norms - 1) <= ROUNDING, 1, norms)[:, None]
 
 
 def integer(name: str, value: Any, low: int, high: int) -> int:
@@ -88,7 +97,7 @@ def visibilities(value: Any) -> np.ndarray:
     """`value` as a float64 array of visibilities in [-1/3, 1], at least one."""
     try:
         V = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"visibility must be a number, but is {quoted(value)}") from None
     if V.ndim != 1 or len(V) == 0:
         raise InputError(f"visibility must be a number or a list of numbers, but has shape {V.shape}")

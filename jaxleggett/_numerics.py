@@ -1,10 +1,11 @@
-"""What every kernel needs: products and tangents of 3-vectors, and double precision."""
+"""What every kernel needs: products and tangents of 3-vectors, double precision, and parameters that compare."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any, ParamSpec, TypeVar
 
 import jax
@@ -85,3 +86,19 @@ def as_float(x: Any) -> jax.Array:
     """`x` as a floating-point JAX array (integers and lists become the default float)."""
     array = jnp.asarray(x)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+class ByValue:
+    """Equality and hash of a frozen dataclass by its fields' values, arrays included (with `eq=False` of its own)."""
+
+    def _values(self) -> tuple[Any, ...]:
+        arrays = (np.asarray(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
+        return tuple((x.shape, *x.ravel().tolist()) for x in arrays)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ByValue) or type(other) is not type(self):
+            return NotImplemented
+        return self is other or self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values()))

@@ -51,6 +51,10 @@ class LeggettInequality:
             if column.shape != (len(pairs),) or not np.isfinite(column).all():
                 raise InputError(f"{name} of an inequality must be {len(pairs)} finite numbers, one a setting pair")
             object.__setattr__(self, name, column)
+        with np.errstate(over="ignore"):
+            total = np.abs([self.coefficients, self.alice, self.bob]).sum()
+        if not np.isfinite(total):
+            raise InputError("coefficients, alice and bob of an inequality must have a finite sum of moduli")
         number = isinstance(self.bound, int | float) and not isinstance(self.bound, bool)
         # An integer beyond all doubles compares, but does not convert.
         if not (number and abs(self.bound) <= sys.float_info.max):

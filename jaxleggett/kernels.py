@@ -125,7 +125,7 @@ def opened(models: Sequence[Any], dtype: Any) -> list[Any]:
 
 
 @register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sums:
     """What is kept of the samples seen so far, for E ends and the P pairs of a block, in float64."""
 

@@ -31,7 +31,7 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from ._checks import InputError, quoted, unit_vectors
-from ._numerics import dot, in_double
+from ._numerics import ByValue, dot, in_double
 from .correlation import correlation_bounds
 from .settings import SettingPairs
 from .sphere import (
@@ -97,8 +97,8 @@ def werner_weights(V: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
 
 
 @register_dataclass
-@dataclass(frozen=True)
-class WernerModel:
+@dataclass(frozen=True, eq=False)
+class WernerModel(ByValue):
     """The explicit model of [B13 (9)] for a Werner state of visibility V: v = -u, u uniform on S^2.
 
     Non-negative for 0 <= V <= (1 + 1/sqrt 2)/2 and all settings. For other V it still averages to
@@ -159,8 +159,8 @@ class WernerModel:
 
 
 @register_dataclass
-@dataclass(frozen=True)
-class WhiteNoiseModel:
+@dataclass(frozen=True, eq=False)
+class WhiteNoiseModel(ByValue):
     """The product model of the fully random correlation: u, v independent and uniform, C = (u.a)(v.b)."""
 
     name: ClassVar[str] = "white-noise"
@@ -234,8 +234,8 @@ class _AtomicModel:
 
 
 @register_dataclass
-@dataclass(frozen=True)
-class GreatCircleModel(_AtomicModel):
+@dataclass(frozen=True, eq=False)
+class GreatCircleModel(_AtomicModel, ByValue):
     """The singlet with all settings on one great circle: u = v = +-normal, so all marginals vanish.
 
     C = -a.b then needs no restraint. Off the circle the marginals return and break positivity.
@@ -262,8 +262,8 @@ class GreatCircleModel(_AtomicModel):
 
 
 @register_dataclass
-@dataclass(frozen=True)
-class PRBoxModel(_AtomicModel):
+@dataclass(frozen=True, eq=False)
+class PRBoxModel(_AtomicModel, ByValue):
     """The PR box P = (1 + alpha beta (-1)^{ij})/4 at two settings a side, `alice` and `bob` of shape (2, 3).
 
     u is orthogonal to both of Alice's settings and v to both of Bob's, so all marginals vanish. Any
@@ -329,8 +329,8 @@ def _second(setting: Any, two: Any) -> Any:
 
 
 @register_dataclass
-@dataclass(frozen=True)
-class SeparableModel(_AtomicModel):
+@dataclass(frozen=True, eq=False)
+class SeparableModel(_AtomicModel, ByValue):
     """A separable state: rho is its decomposition into pure product states, C = (u.a)(v.b).
 
     `weights` (K,) are non-negative and sum to 1; `u`, `v` (K, 3) are the Bloch vectors. The default

@@ -35,7 +35,7 @@ PAIR_AXES = (2, 3, 1, 1)
 """Where the pairs are in the arrays of `Averages`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Averages:
     """What a run found, for E ends and P pairs: NumPy arrays, float64."""
 

@@ -37,7 +37,7 @@ LATTICE = 800
 
 
 @register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prices:
     """plus, minus (N,) >= 0 on setting pairs a, b (N, 3), and F, H (3,): the function at the head of this module."""
 

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from . import __version__
 from ._checks import InputError, quoted
+from ._files import read_json
 from .inequality import LeggettInequality
 from .settings import SettingPairs
 from .thresholds import Threshold
@@ -167,15 +168,18 @@ def save_verification(result: Verification, folder: Path, command: Sequence[str]
 
 
 def read_inequality(path: str) -> LeggettInequality:
-    """The inequality of a JSON file; InputError where there is none, or one that is averaged over a symmetry."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"inequality {quoted(path)} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"inequality {path} must be JSON, but is not: {error}") from None
+    """The inequality of a JSON file that a command wrote: inequality.json, or the report.json that holds it.
+
+    InputError where there is none, or one that is averaged over a symmetry.
+    """
+    content = read_json("inequality", path)
+    if isinstance(content, dict) and "inequality" in content:
+        content = content["inequality"]
+        if content is None:
+            raise InputError(f"inequality {path} must be a report with an inequality, but this one found none (null)")
     if isinstance(content, dict) and content.get("symmetry") is not None:
-        raise InputError(f"inequality {path} must have finitely many pairs, but is averaged over {content['symmetry']}")
+        symmetry = quoted(content["symmetry"])
+        raise InputError(f"inequality {path} must have finitely many pairs, but is averaged over {symmetry}")
     return LeggettInequality.from_json(content)
 
 

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import math
-import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO
 
 import jax
 import numpy as np
 
 from ._checks import MAX_PAIRS, MAX_SEED, UNIT_TOLERANCE, InputError, integer, quoted, unit_vectors
+from ._files import names_a_file, opened
 from ._numerics import double_precision
 from .sphere import equatorial_directions, fibonacci_directions, icosahedron_axes, sample_sphere
 
 CSV_HEADER = "ax,ay,az,bx,by,bz"
+
+ANGLES_HEADER = "theta_a,phi_a,theta_b,phi_b"
+"""Polar angle from the z axis and azimuth from the x axis, in degrees."""
+
+INDEX_NAMES = ("", "#", "i", "index", "pair")
+"""Headers of a leading column that numbers the rows and is passed over."""
+
+MAX_LINE = 400
+"""Most bytes of a line of a CSV file, on average: ten numbers need at most 250."""
 
 NAMED_SETTINGS = "random:N, grid:N, equatorial:N, icosahedron or the name of a CSV file"
 
@@ -69,7 +80,7 @@ class SettingPairs:
                 return cls.random(num, seed)
             directions = fibonacci_directions(num) if name == "grid" else equatorial_directions(num)
             return cls.product(directions, directions)
-        if not text or not os.path.exists(text):
+        if not names_a_file(text):
             raise InputError(f"settings must be {NAMED_SETTINGS}, but {quoted(text)} is none of them")
         return cls.from_csv(text)
 
@@ -83,7 +94,11 @@ class SettingPairs:
 
     @classmethod
     def from_csv(cls, path: str | Path) -> SettingPairs:
-        """The pairs of a CSV file with the header `ax,ay,az,bx,by,bz`; a bad row is named by its line."""
+        """The pairs of a CSV file with the header `ax,ay,az,bx,by,bz`, or `theta_a,phi_a,theta_b,phi_b` in degrees.
+
+        theta is the polar angle from z, phi the azimuth from x. Semicolons, tabs or spaces may stand for the
+        commas, and a first column may number the rows. A bad row is named by its line.
+        """
         return cls(*np.split(read_numbers(path, CSV_HEADER), 2, axis=1))
 
     def to_csv(self, path: str | Path) -> None:
@@ -92,79 +107,128 @@ class SettingPairs:
         np.savetxt(path, rows, fmt="%.17g", delimiter=",", header=CSV_HEADER, comments="")
 
 
-def read_numbers(path: str | Path, header: str) -> np.ndarray:
-    """The rows of a CSV file of numbers with `header`, whose columns 0-2 and 3-5 are unit vectors.
+@dataclass(frozen=True)
+class _Format:
+    """How the columns of a CSV file are to be read."""
 
-    The whole file goes through NumPy's parser; only where that fails, or a row is no setting, is it
-    read again line by line for the first line at fault.
+    delimiter: str | None
+    """None: any white space."""
+    columns: int
+    """Of the file, a leading index included."""
+    indexed: bool
+    """Whether its first column numbers the rows."""
+    angles: bool
+    """Whether its settings are angles."""
+
+    def fine(self, rows: np.ndarray) -> np.ndarray:
+        """Whether the settings in each of the rows (N, columns without an index) are such: (N,)."""
+        if self.angles:
+            return np.all(np.abs(rows[:, :4] - np.array([90, 0, 90, 0])) <= np.array([90, 360, 90, 360]), axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms = np.linalg.norm(rows[:, :6].reshape(-1, 2, 3), axis=2)
+        return (np.abs(norms - 1) <= UNIT_TOLERANCE).all(axis=1)
+
+    def fault(self, numbers: Sequence[float]) -> str:
+        """What is wrong with the settings of a row that is not fine."""
+        if self.angles:
+            given = ", ".join(f"{x:.9g}" for x in numbers[:4])
+            return (
+                f"must hold polar angles from 0 to 180 and azimuths from -360 to 360 degrees, "
+                f"but {ANGLES_HEADER} are {given}"
+            )
+        norms = {party: math.hypot(*vector) for party, vector in (("a", numbers[:3]), ("b", numbers[3:6]))}
+        party = max(norms, key=lambda party: math.inf if math.isnan(norms[party]) else abs(norms[party] - 1))
+        return f"must hold unit vectors (to {UNIT_TOLERANCE:g}), but the norm of {party} is {norms[party]:.9g}"
+
+    def cartesian(self, rows: np.ndarray) -> np.ndarray:
+        """The rows with their settings as vectors."""
+        if not self.angles:
+            return rows
+        theta, phi = np.radians(rows[:, 0:4:2]), np.radians(rows[:, 1:4:2])
+        vectors = np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)], axis=-1)
+        return np.concatenate([vectors.reshape(-1, 6), rows[:, 4:]], axis=1)
+
+
+def read_numbers(path: str | Path, header: str) -> np.ndarray:
+    """The rows of a CSV file of numbers with `header`, which begins with `CSV_HEADER`: two unit vectors.
+
+    `ANGLES_HEADER` may stand in its place in the file; the rows hold vectors all the same.
     """
-    columns = header.count(",") + 1
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"{path} must be a regular file")
-    try:
-        with open(path, encoding="utf-8-sig", errors="replace") as file:
-            first = file.readline(10_000).rstrip("\r\n")
-            if first.replace(" ", "") != header:
-                raise InputError(f"{path}:1 must be the header {header}, but is {quoted(first)}")
-            if _too_long(path):
-                raise InputError(f"{path} must hold at most {MAX_PAIRS} rows, but holds more")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # of a file without rows: said below
-                try:
-                    rows = np.loadtxt(file, delimiter=",", comments=None, ndmin=2, dtype=np.float64)
-                except ValueError:
-                    rows = None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if rows is None or (len(rows) and (rows.shape[1] != columns or not _settings_fine(rows))):
-        rows = _read_line_by_line(path, columns)
+    with opened("settings", path) as file:
+        if _too_long(file):
+            raise InputError(f"{path} must hold at most {MAX_PAIRS} rows of {MAX_LINE} characters, but holds more")
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace")
+        kind = _format(path, text.readline(10_000), header)
+        rows = _read_at_once(text, kind)
+        if rows is None:
+            text.seek(0)
+            rows = _read_line_by_line(path, text, kind)
     if len(rows) == 0:
         raise InputError(f"{path} must hold at least one row below its header, but holds none")
-    return rows
+    return kind.cartesian(rows)
 
 
-def _too_long(path: str | Path) -> bool:
-    """Whether the file has more lines than a run has pairs, found without holding more than a block."""
+def _format(path: str | Path, first: str, header: str) -> _Format:
+    """How a file that begins with the line `first` is to be read; InputError where that is not clear."""
+    angles_header = header.replace(CSV_HEADER, ANGLES_HEADER)
+    line = first.strip("\r\n").lstrip("# ")
+    delimiter = next((mark for mark in ",;\t" if mark in line), None)
+    names = [name.strip().strip("\"'").strip() for name in line.split(delimiter)]
+    indexed = ",".join(names[1:]) in (header, angles_header) and names[0] in INDEX_NAMES
+    found = ",".join(names[indexed:])
+    if found not in (header, angles_header):
+        raise InputError(
+            f"{path}:1 must be the header {header}, or {angles_header} for angles in degrees, but is {quoted(first)}"
+        )
+    return _Format(delimiter, len(names), indexed, angles=found == angles_header)
+
+
+def _too_long(file: BinaryIO) -> bool:
+    """Whether it has more lines than a run has pairs, or too long ones, found without holding more than a block."""
     newlines = size = 0
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            newlines += block.count(b"\n")
-            size += len(block)
-            # Six numbers need fewer than 200 characters, so a larger file is too long whatever it holds.
-            if newlines > MAX_PAIRS + 1 or size > 200 * MAX_PAIRS:
-                return True
+    while block := file.read(1 << 20):
+        newlines += block.count(b"\n")
+        size += len(block)
+        if newlines > MAX_PAIRS + 1 or size > MAX_LINE * (newlines + 2):
+            return True
+    file.seek(0)
     return False
 
 
-def _settings_fine(rows: np.ndarray) -> bool:
-    with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.linalg.norm(rows[:, :6].reshape(-1, 2, 3), axis=2)
-    return bool((np.abs(norms - 1) <= UNIT_TOLERANCE).all())
+def _read_at_once(text: TextIO, kind: _Format) -> np.ndarray | None:
+    """The rows; None where one is at fault."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a file without rows, which the caller sees
+        try:
+            rows = np.loadtxt(text, delimiter=kind.delimiter, comments=None, quotechar='"', ndmin=2)
+        except ValueError:
+            return None
+    if rows.shape[1] != kind.columns:
+        return None
+    rows = rows[:, kind.indexed :]
+    return rows if kind.fine(rows).all() else None
 
 
-def _read_line_by_line(path: str | Path, columns: int) -> np.ndarray:
+def _read_line_by_line(path: str | Path, text: TextIO, kind: _Format) -> np.ndarray:
     """The rows, or an InputError that names the first line at fault."""
     rows = []
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        next(file)
-        for line_number, line in enumerate(file, start=2):
-            if not line.strip():
-                continue
-            place = f"{path}:{line_number}"
-            fields = line.rstrip("\r\n").split(",")
-            if len(fields) != columns:
-                raise InputError(f"{place} must have {columns} columns, but has {len(fields)}")
-            try:
-                numbers = np.array([_number(field) for field in fields])
-            except ValueError:
-                raise InputError(f"{place} must hold numbers, but is {quoted(line.strip())}") from None
-            for party, vector in zip("ab", numbers[:6].reshape(2, 3), strict=True):
-                norm = math.hypot(*vector)
-                if not abs(norm - 1) <= UNIT_TOLERANCE:
-                    raise InputError(
-                        f"{place} must hold unit vectors (to {UNIT_TOLERANCE:g}), but the norm of {party} is {norm:.9g}"
-                    )
-            rows.append(numbers)
+    for line_number, line in enumerate(text, start=1):
+        if line_number == 1 or not line.strip():
+            continue
+        place = f"{path}:{line_number}"
+        fields = line.rstrip("\r\n").split(kind.delimiter)
+        if len(fields) != kind.columns:
+            mark = "white space" if kind.delimiter is None else repr(kind.delimiter)
+            raise InputError(
+                f"{place} must have {kind.columns} columns, but has {len(fields)} (the header separates them by {mark})"
+            )
+        try:
+            numbers = [_number(field) for field in fields[kind.indexed :]]
+        except ValueError:
+            raise InputError(f"{place} must hold numbers such as -0.5, but is {quoted(line.strip())}") from None
+        if not kind.fine(np.array([numbers]))[0]:
+            raise InputError(f"{place} {kind.fault(numbers)}")
+        rows.append(numbers)
     return np.array(rows)
 
 
@@ -172,4 +236,4 @@ def _number(field: str) -> float:
     """float(), but for 1_0 and the digits of other scripts, which nobody means."""
     if not field.isascii() or "_" in field:
         raise ValueError
-    return float(field)
+    return float(field.strip().strip('"'))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._checks import MAX_SAMPLES, integer
 from ._numerics import dot, double_precision, in_double
 
 GOLDEN = (np.sqrt(5) - 1) / 2
@@ -20,9 +21,11 @@ def sample_sphere(key: jax.Array, shape: int | tuple[int, ...] = (), dtype: Any 
 
     Archimedes: the height z is uniform on [-1, 1] and independent of the azimuth. `shape` is an
     integer or a tuple, the result has shape (*shape, 3). A pure function of `key`; float64 unless
-    `dtype` says otherwise (inside a caller's jit: the default float there).
+    `dtype` says otherwise (inside a caller's jit: the default float there). Raises InputError for a
+    shape that is none.
     """
-    shape = tuple(np.atleast_1d(shape).tolist()) if np.size(shape) else ()
+    sizes = np.ravel(np.asarray(shape, dtype=object)).tolist()
+    shape = tuple(integer("shape of sample_sphere", size, 0, MAX_SAMPLES) for size in sizes)
     height, azimuth = jnp.moveaxis(jax.random.uniform(key, (*shape, 2), dtype), -1, 0)
     return cylinder_to_sphere(height, azimuth)
 

@@ -6,9 +6,7 @@ Settings a, b then give M^A = r_A.a, M^B = r_B.b and C = a.T b.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -17,7 +15,9 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from ._checks import InputError, quoted
-from ._numerics import as_float, dot, in_double
+from ._files import names_a_file
+from ._numerics import ByValue, as_float, dot, in_double
+from ._state_files import SHAPES, read_state_array
 
 STATE_TOLERANCE = 1e-9
 """How far from Hermitian, from trace 1 and from positive a density matrix may be."""
@@ -28,39 +28,66 @@ PAULI = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 
 _PRODUCTS = np.einsum("iab,jcd->ijacbd", PAULI, PAULI).reshape(4, 4, 4, 4)
 
 
+_REMEDY = "; nearest=True (--project) takes the nearest state"
+
+
 @register_dataclass
-@dataclass(frozen=True)
-class TwoQubitState:
-    """A two-qubit state: Bloch vectors `r_A`, `r_B` of shape (3,), correlation matrix `T` of shape (3, 3)."""
+@dataclass(frozen=True, eq=False)
+class TwoQubitState(ByValue):
+    """A two-qubit state: Bloch vectors `r_A`, `r_B` of shape (3,), correlation matrix `T` of shape (3, 3).
+
+    States are equal where all their numbers are.
+    """
 
     r_A: Any
     r_B: Any
     T: Any
 
     @classmethod
-    def from_density_matrix(cls, rho: Any) -> TwoQubitState:
-        """The state of a 4x4 density matrix in the basis |00>, |01>, |10>, |11>.
+    def from_density_matrix(cls, rho: Any, nearest: bool = False) -> TwoQubitState:
+        """The state of a 4x4 density matrix, or of a vector (4,), in the basis |00>, |01>, |10>, |11>.
 
-        Raises InputError where `rho` is not a 4x4 array of finite numbers, not Hermitian, not of
-        trace 1 or not positive, each to 1e-9.
+        Alice's qubit is the first factor of the tensor product, as the matrix stands. QuTiP's objects and Qiskit's
+        `DensityMatrix` and `Statevector` are taken too; Qiskit numbers qubits from the right, so that there Alice's
+        is qubit 1 (`reverse_qargs()` exchanges the two). With `nearest` a measured matrix is replaced by the state
+        nearest to it: see `nearest_to`.
+
+        Raises InputError for an array of another shape or with a number that is not finite, for a vector whose norm
+        is not 1 to within 1e-9, and without `nearest` for a matrix that is not Hermitian, not of trace 1 or not
+        positive, each to 1e-9.
         """
-        try:
-            rho = np.asarray(rho, dtype=np.complex128)
-        except (TypeError, ValueError):
-            raise InputError(f"a density matrix must be a 4x4 array of numbers, but is {quoted(rho)}") from None
-        if rho.shape != (4, 4):
-            raise InputError(f"a density matrix must have shape (4, 4), but has {rho.shape}")
-        if not np.isfinite(rho).all():
-            raise InputError("a density matrix must be finite, but holds a NaN or an infinity")
+        if nearest:
+            return cls.nearest_to(rho)[0]
+        rho = _square(rho)
         skew = float(np.abs(rho - rho.conj().T).max())
         if skew > STATE_TOLERANCE:
-            raise InputError(f"a density matrix must be Hermitian, but differs from its adjoint by {skew:.3g}")
+            raise InputError(f"a density matrix must be Hermitian, but differs from its adjoint by {skew:.3g}{_REMEDY}")
         trace = float(np.trace(rho).real)
         if abs(trace - 1) > STATE_TOLERANCE:
-            raise InputError(f"a density matrix must have trace 1, but has {trace:.12g}")
+            raise InputError(f"a density matrix must have trace 1, but has {trace:.12g}{_REMEDY}")
         lowest = float(np.linalg.eigvalsh((rho + rho.conj().T) / 2)[0])
         if lowest < -STATE_TOLERANCE:
-            raise InputError(f"a density matrix must be positive, but has the eigenvalue {lowest:.3g}")
+            raise InputError(f"a density matrix must be positive, but has the eigenvalue {lowest:.3g}{_REMEDY}")
+        return cls._of(rho)
+
+    @classmethod
+    def nearest_to(cls, rho: Any) -> tuple[TwoQubitState, float]:
+        """The state whose density matrix is nearest to `rho`, and the distance |rho - state| in Frobenius norm.
+
+        The eigenvalues of the Hermitian part of `rho` are projected onto the probability simplex: J. A. Smolin,
+        J. M. Gambetta, G. Smith, Phys. Rev. Lett. 108, 070502 (2012). `rho` is as for `from_density_matrix`, but
+        need not be Hermitian, of trace 1 or positive. What lies within 1e-9 of a state is left as it is, at
+        distance 0.
+        """
+        rho = _square(rho)
+        values, vectors = np.linalg.eigh((rho + rho.conj().T) / 2)
+        near = (vectors * _onto_simplex(values)) @ vectors.conj().T
+        distance = float(np.linalg.norm(rho - near))
+        return (cls._of(near), distance) if distance > STATE_TOLERANCE else (cls._of(rho), 0.0)
+
+    @classmethod
+    def _of(cls, rho: np.ndarray) -> TwoQubitState:
+        """<sigma_i x sigma_j> of a density matrix."""
         moments = np.einsum("ab,ijba->ij", rho, _PRODUCTS).real
         return cls(r_A=moments[1:, 0], r_B=moments[0, 1:], T=moments[1:, 1:])
 
@@ -78,6 +105,39 @@ class TwoQubitState:
     def with_visibility(self, V: float) -> TwoQubitState:
         """V rho + (1 - V) 1/4: white noise scales (r_A, r_B, T) by V."""
         return jax.tree.map(lambda x: V * x, self)
+
+
+def _square(rho: Any) -> np.ndarray:
+    """`rho`, or |psi><psi| of a vector, as a finite complex 4x4 matrix; InputError for anything else."""
+    # QuTiP's objects are no arrays, and show their numbers by this method.
+    rho = rho.full() if hasattr(rho, "full") else rho
+    try:
+        matrix = np.asarray(rho, dtype=np.complex128)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"a density matrix must be a 4x4 array of numbers, but is {quoted(rho)}") from None
+    if matrix.shape not in SHAPES:
+        raise InputError(f"a density matrix must have shape (4, 4), or (4,) as a state vector, but has {matrix.shape}")
+    if not (np.abs([matrix.real, matrix.imag]) < 1e100).all():
+        raise InputError("a density matrix must be finite, but holds a NaN, an infinity or a number beyond 1e100")
+    if matrix.shape == (4, 4):
+        return matrix
+    norm = float(np.linalg.norm(matrix))
+    if not abs(norm - 1) <= STATE_TOLERANCE:
+        raise InputError(f"a state vector must have norm 1 (to {STATE_TOLERANCE:g}), but has {norm:.12g}")
+    psi = matrix.ravel() / norm
+    return np.outer(psi, psi.conj())
+
+
+def _onto_simplex(values: np.ndarray) -> np.ndarray:
+    """The point nearest to the ascending `values` among those with entries >= 0 that sum to 1.
+
+    All entries fall by the same amount, those that would fall below 0 stop there.
+    """
+    falling = values[::-1]
+    number = np.arange(1, len(values) + 1)
+    shift = (np.cumsum(falling) - 1) / number
+    kept = np.flatnonzero(falling > shift)[-1]
+    return np.maximum(values - shift[kept], 0)
 
 
 @in_double
@@ -115,18 +175,29 @@ def pure(theta: Any) -> TwoQubitState:
     return TwoQubitState(r_A=r_A, r_B=-r_A, T=jnp.diag(jnp.stack([-s, -s, zero - 1])))
 
 
-NAMED_STATES = "werner, bell-diagonal:t1,t2,t3, pure:THETA, or a .npy or .json file of a 4x4 density matrix"
+NAMED_STATES = "werner, bell-diagonal:t1,t2,t3, pure:THETA, or a file (.npy, .npz, .mat or .json)"
 
 
 def parse_state(text: str) -> TwoQubitState:
     """A state by name: `werner` (the singlet), `bell-diagonal:t1,t2,t3`, `pure:THETA`, or a file.
 
-    A `.npy` file, or a `.json` file of nested lists with complex numbers as [re, im], holds a 4x4
-    density matrix. Raises InputError for anything else, and for what is no state.
+    The file holds a 4x4 density matrix, or a vector (4,): `.npy`; `.npz` or `.mat` with one such array, or one named
+    rho; `.json` with nested lists, complex numbers as [re, im], or {"real": lists, "imag": lists}. Raises
+    InputError for anything else, and for what is no state.
     """
+    return TwoQubitState.from_density_matrix(_named(text))
+
+
+def parse_nearest_state(text: str) -> tuple[TwoQubitState, float]:
+    """The state nearest to what `text` names as for `parse_state`, and its distance: `TwoQubitState.nearest_to`."""
+    return TwoQubitState.nearest_to(_named(text))
+
+
+def _named(text: str) -> np.ndarray:
+    """What should be the density matrix, or the vector, of the state that `text` names."""
     name, colon, numbers = text.partition(":")
     if text == "werner":
-        return werner()
+        return werner().density_matrix()
     if colon and name in ("bell-diagonal", "pure"):
         expected = {"bell-diagonal": 3, "pure": 1}[name]
         try:
@@ -136,16 +207,7 @@ def parse_state(text: str) -> TwoQubitState:
         if len(values) != expected or not np.isfinite(values).all():
             raise InputError(f"state {name} must have {expected} finite numbers, but is {quoted(text)}")
         state = pure(*values) if name == "pure" else bell_diagonal(*values)
-        return TwoQubitState.from_density_matrix(state.density_matrix())
-    path = Path(text)
-    if path.suffix not in (".npy", ".json") or not path.exists():
+        return state.density_matrix()
+    if not names_a_file(text):
         raise InputError(f"state must be {NAMED_STATES}, but {quoted(text)} is none of them")
-    try:
-        if path.suffix == ".npy":
-            rho = np.load(path, allow_pickle=False)
-        else:
-            content = np.asarray(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
-            rho = content[..., 0] + 1j * content[..., 1] if content.shape == (4, 4, 2) else content
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as a density matrix: {error}") from None
-    return TwoQubitState.from_density_matrix(rho)
+    return read_state_array(text)

@@ -137,7 +137,7 @@ BAD = [
     (("--method", "qmc"), "'--method': 'qmc' is not one of"),
     (("--precision", "half"), "'--precision': 'half' is not one of"),
     (("--settings", "random:0"), "settings random:N must lie between 1 and"),
-    (("--settings", "nowhere.csv"), "but 'nowhere.csv' is none of them"),
+    (("--settings", "nowhere.csv"), "settings 'nowhere.csv' cannot be read: No such file or directory"),
     (("--platform", "gpu"), "--platform gpu must name a platform of this machine"),
     (("--model", "white-noise", "--visibility", "0.5"), "--visibility must be left out for --model white-noise"),
     (("--model", "pr-box", "--settings", "random:9"), "settings of the pr-box must be two for Alice"),
@@ -273,12 +273,96 @@ def test_an_inequality_is_proved_again_from_its_file(run, tmp_path):
     for text, message in (
         ("{", "must be JSON, but is not"),
         ("{}", "an inequality must have the field coefficients"),
-        (json.dumps({**first["inequality"], "symmetry": "SO(3)"}), "is averaged over SO(3)"),
+        (json.dumps({**first["inequality"], "symmetry": "SO(3)"}), "is averaged over 'SO(3)'"),
     ):
         file.write_text(text)
         code, out, err = run("threshold", "--inequality", file)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert message in err
+
+
+def _inequality(**changes):
+    content = {"coefficients": [-1.0], "a": [[0, 0, 1]], "b": [[0, 0, 1]], "alice": [0], "bob": [0], "bound": 1.0}
+    return {**content, **changes}
+
+
+def test_a_report_is_read_as_the_inequality_that_it_holds(run, tmp_path):
+    file = tmp_path / "report.json"
+    answers = []
+    for text in (json.dumps(_inequality()), json.dumps({"lower": 0, "inequality": _inequality(), "symmetry": "O"})):
+        file.write_text("\ufeff" + text)
+        code, out, _ = run("threshold", "--inequality", file, "--json")
+        assert code == 0
+        answers.append({**json.loads(out), "seconds": 0})
+    assert answers[0] == answers[1]
+    file.write_text(json.dumps({"lower": 0, "inequality": None}))
+    for arguments in (("threshold", "--inequality", file), ("search", "--start", file)):
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "must be a report with an inequality, but this one found none (null)" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 10**5, "must be JSON, but is nested too deeply"),
+        ('{"inequality": ' * 10**5, "must be JSON, but is nested too deeply"),
+        (json.dumps(_inequality()).replace("-1.0", "9" * 400), "coefficients of an inequality must be 1 finite"),
+        (json.dumps(_inequality()).replace("-1.0", "9" * 5000), "must be JSON, but is not: Exceeds the limit"),
+        (json.dumps(_inequality()).replace('"bound": 1.0', '"bound": ' + "9" * 400), "must be a finite number"),
+        (json.dumps(_inequality(a=[[10**400, 0, 0]])), "a must be an array of 3-vectors"),
+        (json.dumps(_inequality(coefficients=[1e308], alice=[1e308])), "must have a finite sum of moduli"),
+        (json.dumps(_inequality(inequality=[])), "an inequality must be a JSON object, but is []"),
+    ],
+)
+def test_inequalities_that_are_none(run, tmp_path, text, message):
+    file = tmp_path / "cut.json"
+    file.write_text(text)
+    for arguments in (("threshold", "--inequality", file), ("search", "--start", file)):
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert message in err
+
+
+def test_no_command_opens_a_fifo(run, tmp_path):
+    fifo = tmp_path / "fifo.json"
+    os.mkfifo(fifo)
+    for arguments in (
+        ("verify", "--settings", fifo),
+        ("threshold", "--settings", fifo),
+        ("threshold", "--state", fifo),
+        ("threshold", "--inequality", fifo),
+        ("search", "--start", fifo),
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out) == (2, "")
+        assert err.endswith("fifo.json must be a regular file\n")
+
+
+def test_a_measured_state_is_projected_on_demand(run, tmp_path):
+    file = tmp_path / "rho.json"
+    file.write_text(json.dumps(np.diag([0.6, 0.5, 0.05, -0.15]).tolist()))
+    code, out, err = run("threshold", "--state", file, "--settings", "random:3", "--json")
+    assert (code, out) == (2, "")
+    assert "must be positive, but has the eigenvalue -0.15; nearest=True (--project) takes the nearest state" in err
+    answer = json.loads(run("threshold", "--state", file, "--settings", "random:3", "--json", "--project")[1])
+    assert answer["projection_distance"] == pytest.approx(np.linalg.norm([0.05, 0.05, 0.05, 0.15]))
+    file.write_text(json.dumps(np.diag([0.55, 0.45, 0, 0]).tolist()))
+    nearest = json.loads(run("threshold", "--state", file, "--settings", "random:3", "--json")[1])
+    assert nearest["projection_distance"] is None
+    assert (answer["lower"], answer["upper"]) == pytest.approx((nearest["lower"], nearest["upper"]), abs=1e-4)
+    out = run("threshold", "--state", file, "--settings", "random:3", "--project")[1]
+    assert "rho.json is taken, at a distance of" in out
+    assert "at a distance" not in run("threshold", "--state", file, "--settings", "random:3")[1]
+
+
+def test_a_rerun_from_the_settings_of_a_run_writes_the_same_bytes(run, tmp_path):
+    settings = "random:300"
+    for name in ("one", "two"):
+        code, _, _ = run("verify", "--settings", settings, "--samples", 100, "--out", tmp_path / name)
+        assert code == 0
+        settings = tmp_path / name / "settings.csv"
+    assert settings.read_bytes() == (tmp_path / "one" / "settings.csv").read_bytes()
 
 
 @pytest.mark.parametrize(

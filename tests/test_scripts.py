@@ -148,3 +148,46 @@ def test_the_suite_for_gpus_sees_bits_and_verdicts_change(suite, monkeypatch):
     assert [worst for _, worst, _ in suite.cut(device, "double")] == [1]
     monkeypatch.setattr(oracles, "V_C", 0.87)
     assert [worst for name, worst, _ in suite.verdicts(device, "double") if "verdicts" in name] == [1]
+
+
+def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):
+    """Without what is computed of the right ones, which the script does too."""
+    fuzz, taken = _script("fuzz"), []
+
+    def enough(*arguments, **options):
+        taken.append(arguments)
+        raise jl.InputError("enough")
+
+    for place in ("thresholds.threshold", "thresholds.prove", "searches.search", "verification.verify"):
+        monkeypatch.setattr(f"jaxleggett.{place}", enough)
+    for number in range(120):
+        made = fuzz.case(1, number)
+        code, _, broken = fuzz.tried(made, fuzz.in_process)
+        assert (code, broken) == (2, []), made
+    assert 12 < len(taken) < 60
+
+
+def test_the_fuzz_sees_every_rule_broken():
+    fuzz = _script("fuzz")
+    right = {"code": 2, "out": "", "err": "error: no\n", "as_json": True, "left": set(), "seconds": 1.0}
+    answered = {**right, "code": 0, "out": "{}\n", "err": ""}
+    assert fuzz.broken_rules(**right) == fuzz.broken_rules(**answered) == []
+    assert fuzz.broken_rules(**{**answered, "left": {"out"}}) == []
+    for ending in (
+        {**right, "code": 1},
+        {**right, "code": -9},
+        {**right, "err": ""},
+        {**right, "err": "error: no"},
+        {**right, "err": "warning\nerror: no\n"},
+        {**right, "err": "error: no\x0bno\n"},
+        {**right, "out": "x"},
+        {**right, "left": {"out"}},
+        {**right, "seconds": 61.0},
+        {**answered, "err": "warning\n"},
+        {**answered, "out": "", "as_json": False},
+        {**answered, "out": "{} {}"},
+        {**answered, "out": "[]"},
+        {**answered, "out": '{"x": NaN}'},
+    ):
+        assert len(fuzz.broken_rules(**ending)) == 1, ending
+    assert [fuzz.case(3, 5), fuzz.case(3, 6)] == [fuzz.case(3, 5), fuzz.case(3, 6)]

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import oracles
 import pytest
@@ -7,6 +9,7 @@ from jaxleggett import _checks, settings
 
 HEADER = "ax,ay,az,bx,by,bz\n"
 GOOD = "1,0,0,0,0.6,0.8\n"
+ANGLES = "theta_a,phi_a,theta_b,phi_b\n"
 
 
 def _parse(tmp_path, text):
@@ -19,8 +22,53 @@ def test_a_file_comes_back_to_the_last_bit(tmp_path):
     pairs = jl.SettingPairs.random(50, seed=3)
     pairs.to_csv(tmp_path / "s.csv")
     again = jl.SettingPairs.from_csv(tmp_path / "s.csv")
-    np.testing.assert_allclose(again.a, pairs.a, rtol=0, atol=2e-16)
-    np.testing.assert_allclose(again.b, pairs.b, rtol=0, atol=2e-16)
+    np.testing.assert_array_equal(again.a, pairs.a)
+    np.testing.assert_array_equal(again.b, pairs.b)
+    again.to_csv(tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_bytes() == (tmp_path / "s.csv").read_bytes()
+
+
+def test_renormalising_again_changes_no_bit():
+    vectors = np.random.default_rng(1).normal(size=(10**5, 3)) * [1, 1e-3, 1e-9]
+    vectors /= np.linalg.norm(vectors, axis=1)[:, None]
+    off = vectors * (1 + 1e-6 * np.random.default_rng(2).uniform(-0.9, 0.9, (10**5, 1)))
+    np.testing.assert_array_equal(_checks.unit_vectors("a", vectors), vectors)
+    once = _checks.unit_vectors("a", off)
+    np.testing.assert_allclose(once, vectors, rtol=1e-15, atol=0)
+    np.testing.assert_array_equal(_checks.unit_vectors("a", once), once)
+
+
+def test_what_is_off_by_more_than_rounding_is_renormalised():
+    assert _checks.unit_vectors("a", [[1 + 1e-14, 0, 0]])[0, 0] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER.replace(",", ";") + GOOD.replace(",", ";"),
+        HEADER.replace(",", "\t") + GOOD.replace(",", "\t"),
+        HEADER.replace(",", " ") + GOOD.replace(",", "  "),
+        "# " + HEADER + GOOD,  # as numpy.savetxt writes it
+        HEADER.replace(",", " , ") + " 1, 0,0 ,0, 0.6,0.8 \r\n",
+        '"ax","ay","az","bx","by","bz"\n' + GOOD,
+        '"ax";"ay";"az";"bx";"by";"bz"\n"1";"0";"0";"0";"0.6";"0.8"\n',
+        "'ax','ay','az','bx','by','bz'\n" + GOOD,
+        *(name + "," + HEADER + "7," + GOOD for name in ("", "#", "i", "index", "pair", '""')),
+        "index;" + HEADER.replace(",", ";") + "first;" + GOOD.replace(",", ";"),
+        ANGLES + "90,0,36.86989764584402,90\n",
+        "i;" + ANGLES.replace(",", ";") + "1;90;-360;36.86989764584402;-270\n",
+    ],
+)
+def test_other_tables_of_the_same_pair(tmp_path, text):
+    pairs = _parse(tmp_path, text)
+    np.testing.assert_allclose(pairs.a, [[1, 0, 0]], atol=1e-15)
+    np.testing.assert_allclose(pairs.b, [[0, 0.6, 0.8]], atol=1e-15)
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "fifo.csv")  # opened, it would wait for a writer
+    with pytest.raises(jl.InputError, match=r"fifo\.csv must be a regular file"):
+        jl.SettingPairs.parse(str(tmp_path / "fifo.csv"))
 
 
 def test_rows_are_alice_then_bob_and_renormalised(tmp_path):
@@ -36,11 +84,12 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"settings.csv:1 must be the header ax,ay,az,bx,by,bz, but is ''"),
+        ("", r"settings.csv:1 must be the header ax,ay,az,bx,by,bz, or theta_a,.* in degrees, but is ''"),
         ("a,b\n" + GOOD, r":1 must be the header"),
         (GOOD, r":1 must be the header"),
         (HEADER, "must hold at least one row"),
         (HEADER + "\n\n", "must hold at least one row"),
+        (HEADER + "  \n \n", "must hold at least one row"),
         (HEADER + GOOD + "1,0,0,0,0,2\n", r":3 must hold unit vectors .* norm of b is 2$"),
         (HEADER + GOOD + "\n" + "1,0,0.01,0,0,1\n", r":4 must hold unit vectors .* norm of a is 1.00005"),
         (HEADER + "nan,0,0,0,0,1\n", r":2 must hold unit vectors .* norm of a is nan"),
@@ -48,7 +97,14 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
         (HEADER + GOOD + "1,0,0,0,0\n", r":3 must have 6 columns, but has 5"),
         (HEADER + "1,0,0,0,0,1,0\n" * 2, r":2 must have 6 columns, but has 7"),
         (HEADER + "1,0,0,0,zero,1\n", r":2 must hold numbers"),
-        (HEADER + "1;0;0;0;0;1\n", r":2 must have 6 columns, but has 1"),
+        (HEADER + "1;0;0;0;0;1\n", r":2 must have 6 columns, but has 1 \(the header separates them by ','\)"),
+        (HEADER.replace(",", ";") + "1,0;0,0;0,0;0,0;0,6;0,8\n", r":2 must hold numbers such as -0.5"),
+        ("n," + HEADER + "1," + GOOD, r":1 must be the header"),
+        ("i," + HEADER + GOOD, r":2 must have 7 columns, but has 6"),
+        (ANGLES + "0,0,90,90\n0,0,181,90\n", r":3 must hold polar angles from 0 to 180 .* are 0, 0, 181, 90$"),
+        (ANGLES + "0,361,90,90\n", r":2 must hold polar angles .* azimuths from -360 to 360 degrees"),
+        (ANGLES + "0,nan,90,90\n", r":2 must hold polar angles"),
+        (ANGLES.replace("theta_a", "theta_a_rad") + "0,0,1,1\n", r":1 must be the header"),
         (b"\xff\xfe\x00\x01" * 10, r":1 must be the header"),
         ((HEADER + "1,0,0,0,0,").encode() + b"\xff\n", r":2 must hold numbers"),
     ],
@@ -66,7 +122,7 @@ def test_a_file_with_too_many_rows(tmp_path, monkeypatch):
         _parse(tmp_path, HEADER + GOOD * 11)
     with pytest.raises(jl.InputError, match="at most 10"):
         _parse(tmp_path, (HEADER + GOOD * 11)[:-1])
-    with pytest.raises(jl.InputError, match="at most 10 rows"):
+    with pytest.raises(jl.InputError, match="at most 10 rows of 400 characters"):
         _parse(tmp_path, HEADER + " " * 3000)
 
 
@@ -81,7 +137,13 @@ def test_a_file_with_too_many_rows(tmp_path, monkeypatch):
         ("grid:4000", "must lie between 1 and 3162"),
         ("random:100000000", "must lie between 1 and 10000000"),
         ("dodecahedron", "must be random:N, grid:N, equatorial:N, icosahedron or the name of a CSV file"),
-        ("no/such.csv", "is none of them"),
+        ("no/such.csv", "settings 'no/such.csv' cannot be read: No such file or directory"),
+        ("such.csv", "settings 'such.csv' cannot be read: No such file or directory"),
+        ("", "but '' is none of them"),
+        ("a" * 5000, "is none of them"),
+        ("a" * 300 + ".csv", "cannot be read: File name too long"),
+        ("a\0.csv", "no name of a file holds a NUL"),
+        ("grids:4", "but 'grids:4' is none of them"),
     ],
 )
 def test_bad_names(name, message):
@@ -141,10 +203,17 @@ def test_bad_arrays(a, b, message):
         jl.SettingPairs(a, b)
 
 
-@pytest.mark.parametrize("value", ["1e30", 2**60, "inf", "-5", 0, 1.5, None, [1], "9" * 400])
+@pytest.mark.parametrize("value", ["1e30", 2**60, [10**5000], "inf", "-5", 0, 1.5, None, [1], "9" * 400])
 def test_bad_sample_numbers(value):
     with pytest.raises(jl.InputError, match=r"^samples must"):
         _checks.integer("samples", value, 1, _checks.MAX_SAMPLES)
+
+
+def test_integers_that_python_does_not_print():
+    with pytest.raises(jl.InputError, match="but is int that is too long to print"):
+        _checks.integer("samples", 10**5000, 1, 9)
+    with pytest.raises(jl.InputError, match="visibility must be a number"):
+        _checks.visibilities(10**5000)
 
 
 @pytest.mark.parametrize(("value", "number"), [("1e6", 10**6), (1e6, 10**6), ("12", 12), (np.int64(5), 5)])

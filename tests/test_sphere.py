@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from tolerances import ALGEBRA
 
+import jaxleggett as jl
 from jaxleggett import sphere
 
 KEY = jax.random.key(7)
@@ -160,3 +161,15 @@ def test_icosahedron_axes_meet_at_one_angle():
     a = sphere.icosahedron_axes()
     cosines = np.abs(a @ a.T)[~np.eye(6, dtype=bool)]
     np.testing.assert_allclose(cosines, 1 / np.sqrt(5), atol=ALGEBRA)
+
+
+@pytest.mark.parametrize("shape", [-1, (2, -3), 1.5, "two", None, (2, None)])
+def test_shapes_that_are_none(shape):
+    with pytest.raises(jl.InputError, match="shape of sample_sphere must"):
+        jl.sample_sphere(jax.random.key(0), shape)
+
+
+def test_shapes():
+    key = jax.random.key(0)
+    for shape, want in (((), (3,)), (0, (0, 3)), (2, (2, 3)), ((2, 5), (2, 5, 3)), ([2, 5], (2, 5, 3)), (2.0, (2, 3))):
+        assert jl.sample_sphere(key, shape).shape == want

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import jax
@@ -8,7 +9,9 @@ import pytest
 from tolerances import ALGEBRA
 
 import jaxleggett as jl
+from jaxleggett import states
 
+REMEDY = r"; nearest=True \(--project\) takes the nearest state$"
 RNG = np.random.default_rng(3)
 
 
@@ -75,12 +78,16 @@ def test_states_can_be_traced():
 @pytest.mark.parametrize(
     ("rho", "message"),
     [
-        (np.eye(3), r"must have shape \(4, 4\), but has \(3, 3\)"),
+        (np.eye(3), r"must have shape \(4, 4\), or \(4,\) as a state vector, but has \(3, 3\)"),
+        (np.ones((1, 4)) / 2, r"but has \(1, 4\)"),
+        ([1, 0, 0, 1], "a state vector must have norm 1 .* but has 1.41421356"),
+        ([10**400, 0, 0, 1], "must be a 4x4 array of numbers"),
+        (np.diag([1e308, -1e308, 1, 0]), "must be finite"),
         ("nonsense", "must be a 4x4 array of numbers"),
         (np.full((4, 4), np.nan), "must be finite"),
-        (np.eye(4) / 4 + np.triu(np.full((4, 4), 0.01), 1), "must be Hermitian, but differs from its adjoint by 0.01"),
-        (np.eye(4) / 2, "must have trace 1, but has 2"),
-        (np.diag([0.6, 0.5, 0.0, -0.1]), "must be positive, but has the eigenvalue -0.1"),
+        (np.eye(4) / 4 + np.triu(np.full((4, 4), 0.01), 1), "must be Hermitian, but .* adjoint by 0.01" + REMEDY),
+        (np.eye(4) / 2, "must have trace 1, but has 2" + REMEDY),
+        (np.diag([0.6, 0.5, 0.0, -0.1]), "must be positive, but has the eigenvalue -0.1" + REMEDY),
     ],
 )
 def test_what_is_no_density_matrix(rho, message):
@@ -90,3 +97,117 @@ def test_what_is_no_density_matrix(rho, message):
 
 def test_rounding_of_a_density_matrix_is_forgiven():
     jl.TwoQubitState.from_density_matrix(np.diag([1 + 1e-10, 0, 0, -1e-10]))
+
+
+def _measured(rng, noise):
+    g = rng.normal(size=(2, 4, 4))
+    return oracles.random_rho(rng) + noise * (g[0] + 1j * g[1])
+
+
+@pytest.mark.parametrize("noise", [1e-3, 0.1, 1])
+def test_no_state_is_nearer_than_the_nearest(noise):
+    """Variational inequality: a convex set's nearest point to rho is the one with Re<rho - near, sigma - near> <= 0."""
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        rho = _measured(rng, noise)
+        state, distance = jl.TwoQubitState.nearest_to(rho)
+        near = state.density_matrix()
+        assert np.trace(near).real == pytest.approx(1, abs=ALGEBRA)
+        assert np.linalg.eigvalsh(near)[0] > -ALGEBRA
+        assert distance == pytest.approx(np.linalg.norm(rho - near), abs=1e-14)
+        # <H, sigma> is largest at the top eigenvector of H = rho - near.
+        H = rho - near
+        assert np.linalg.eigvalsh((H + H.conj().T) / 2)[-1] <= np.trace(H @ near).real + 1e-13
+
+
+def test_the_example_of_the_paper():
+    near = states._onto_simplex(np.array([-11, 2, 7, 10, 12]) / 20)
+    np.testing.assert_allclose(near, np.array([0, 0, 4, 7, 9]) / 20, atol=1e-15)
+    state, distance = jl.TwoQubitState.nearest_to(np.diag([0.6, 0.5, 0.05, -0.15]))
+    np.testing.assert_allclose(state.density_matrix(), np.diag([0.55, 0.45, 0, 0]), atol=1e-15)
+    assert distance == pytest.approx(math.hypot(0.05, 0.05, 0.05, 0.15))
+
+
+def test_a_state_is_its_own_nearest():
+    rho = oracles.random_rho(RNG)
+    assert jl.TwoQubitState.nearest_to(rho) == (jl.TwoQubitState.from_density_matrix(rho), 0)
+    bad = rho + np.diag([0.1, 0, 0, 0])
+    nearest = jl.TwoQubitState.nearest_to(bad)[0]
+    assert jl.TwoQubitState.from_density_matrix(bad, nearest=True) == nearest
+
+
+def test_state_vectors():
+    rng = np.random.default_rng(8)
+    psi = rng.normal(size=4) + 1j * rng.normal(size=4)
+    psi /= np.linalg.norm(psi)
+    for vector in (psi, psi[:, None], psi * (1 + 5e-10), list(psi)):
+        state = jl.TwoQubitState.from_density_matrix(vector)
+        np.testing.assert_allclose(state.density_matrix(), np.outer(psi, psi.conj()), atol=1e-15)
+
+
+def test_objects_of_qutip():
+    qutip = pytest.importorskip("qutip")
+    rho = oracles.random_rho(RNG)
+    made = qutip.Qobj(rho, dims=[[2, 2], [2, 2]])
+    np.testing.assert_allclose(jl.TwoQubitState.from_density_matrix(made).density_matrix(), rho, atol=1e-15)
+    up_down = qutip.tensor(qutip.basis(2, 0), qutip.basis(2, 1))
+    assert jl.TwoQubitState.from_density_matrix(up_down) == jl.pure(0.0)
+
+
+def test_objects_of_qiskit():
+    pytest.importorskip("qiskit")
+    from qiskit.quantum_info import DensityMatrix, Statevector
+
+    rho = oracles.random_rho(RNG)
+    made = jl.TwoQubitState.from_density_matrix(DensityMatrix(rho))
+    np.testing.assert_allclose(made.density_matrix(), rho, atol=1e-15)
+    # In Qiskit's labels the qubit on the left has the higher number; it is Alice's.
+    zero_one = Statevector.from_label("01")
+    assert jl.TwoQubitState.from_density_matrix(zero_one) == jl.pure(0.0)
+    assert jl.TwoQubitState.from_density_matrix(zero_one.reverse_qargs()).r_A[2] == -1
+
+
+PARAMETRISED = [
+    jl.werner(0.3),
+    jl.pure(0.4),
+    jl.WernerModel(0.5),
+    jl.WhiteNoiseModel(),
+    jl.GreatCircleModel(),
+    jl.PRBoxModel(),
+    jl.SeparableModel(),
+]
+
+
+@pytest.mark.parametrize("thing", PARAMETRISED, ids=lambda thing: type(thing).__name__)
+def test_equal_and_hashed_by_value(thing):
+    copy = jax.tree.map(np.array, thing)
+    on_device = jax.tree.map(lambda x: jnp.asarray(x, float), jl.werner(0.5))
+    assert copy == thing
+    assert hash(copy) == hash(thing)
+    assert len({thing, copy, *PARAMETRISED}) == len(PARAMETRISED)
+    assert on_device == jl.werner(0.5)
+    assert hash(on_device) == hash(jl.werner(0.5))
+    for i, leaf in enumerate(jax.tree.leaves(thing)):
+        leaves = jax.tree.leaves(thing)
+        leaves[i] = leaf + 1e-3
+        assert jax.tree.unflatten(jax.tree.structure(thing), leaves) != thing
+    assert thing != 0.5
+    through = jax.jit(lambda x: x)(thing)
+    np.testing.assert_allclose(
+        np.concatenate([np.ravel(x) for x in [*jax.tree.leaves(through), 0]]),
+        np.concatenate([np.ravel(x) for x in [*jax.tree.leaves(thing), 0]]),
+        rtol=1e-6,
+    )
+
+
+def test_zeros_of_either_sign_are_equal():
+    one, other = (jl.TwoQubitState(x * np.zeros(3), np.zeros(3), -np.eye(3)) for x in (1, -1))
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+def test_no_public_dataclass_compares_arrays_by_accident():
+    """Equality made by `dataclass` compares tuples of arrays, which raises."""
+    for cls in (getattr(jl, name) for name in jl.__all__):
+        if dataclasses.is_dataclass(cls):
+            assert not cls.__dataclass_params__.eq, cls

@@ -36,7 +36,9 @@ from ._shared import (
     "--symmetry", metavar="none|T|O|I|Dn", help="Let the pairs be orbits of a rotation group [default: none]."
 )
 @click.option(
-    "--start", metavar="FILE", help="Begin with this inequality (as --out writes it), and with perturbed copies."
+    "--start",
+    metavar="FILE",
+    help="Begin with the inequality of this JSON file (as --out writes it, or --json), and with perturbed copies.",
 )
 @click.option(
     "--target",

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     metavar="STATE",
     default="werner",
     show_default=True,
-    help="werner, bell-diagonal:t1,t2,t3, pure:THETA, or a .npy or .json density matrix.",
+    help="werner, bell-diagonal:t1,t2,t3, pure:THETA, or a density matrix in a .npy, .npz, .mat or .json file.",
 )
+@click.option("--project", is_flag=True, help="Take the state nearest to a measured density matrix, and say how far.")
 @click.option(
     "--settings",
     metavar="SETTINGS|all",
@@ -42,11 +43,13 @@ if TYPE_CHECKING:
 @click.option(
     "--inequality",
     metavar="FILE",
-    help="Only bound this inequality (as --out writes it) anew, and say what it shows about the state.",
+    help="Only bound the inequality of this JSON file (as --out writes it, or --json) anew, and say what it shows "
+    "about the state.",
 )
 @shared_options
 def threshold(
     state: str,
+    project: bool,
     settings: str | None,
     tolerance: float,
     time_limit: float | None,
@@ -70,7 +73,7 @@ def threshold(
     refuse_single(precision, "threshold")
     if inequality is not None and settings is not None:
         raise InputError("--settings must be left out with --inequality, which has its own")
-    target = states.parse_state(state)
+    target, distance = states.parse_nearest_state(state) if project else (states.parse_state(state), None)
     given = None if inequality is None else results.read_inequality(inequality)
     history: list[tuple[float, float]] = []
     with results.claimed(out, results.THRESHOLD_FILES, force) as folder:
@@ -88,11 +91,11 @@ def threshold(
                 result = thresholds.prove(given, target, **effort)
             else:
                 result = thresholds.threshold(target, settings or "all", **effort, progress=closing)
-        answer = {"state": state, **result.to_json(), "seed": seed}
+        answer = {"state": state, "projection_distance": distance, **result.to_json(), "seed": seed}
         answered(
             answer,
             as_json,
-            lambda: _report_threshold(state, result),
+            lambda: _report_threshold(state, distance, result),
             folder,
             lambda folder: results.save_threshold(result, answer, history, folder, command_line()),
         )
@@ -100,8 +103,10 @@ def threshold(
     return INTERRUPTED if result.status == "interrupted" else 0
 
 
-def _report_threshold(state: str, result: Threshold) -> None:
+def _report_threshold(state: str, distance: float | None, result: Threshold) -> None:
     """The bracket in words."""
+    if distance is not None:
+        print(f"The state nearest to {state} is taken, at a distance of {distance:.3g} (Frobenius norm).")
     print(f"{state}: {result}\n")
     if result.inequality is None:
         print("The state itself (V = 1) is not excluded: no Leggett inequality at these settings is needed.")

@@ -1,0 +1,60 @@
+"""Files that a user names: only regular ones are opened, never more than is allowed is read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ._checks import InputError, quoted
+
+MAX_BYTES = 10**8
+"""Most bytes of a file that is read as a whole."""
+
+
+def names_a_file(text: str) -> bool:
+    """Whether `text` exists as a path, or looks like one: with a separator, or with a suffix that begins with a letter.
+
+    Any other text is more likely a mistyped name such as `wernr`.
+    """
+    return os.path.exists(text) or os.sep in text or re.search(r"\.[A-Za-z]\w*$", text) is not None
+
+
+@contextlib.contextmanager
+def opened(what: str, path: str | Path) -> Iterator[BinaryIO]:
+    """The regular file `path`, open for reading. InputError, also for what fails while it is read, says why not."""
+    if "\0" in str(path):
+        raise InputError(f"{what} {quoted(str(path))} cannot be read: no name of a file holds a NUL")
+    try:
+        # Looked at before it is opened: a FIFO without a writer would wait for ever.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise InputError(f"{what} {path} must be a regular file")
+        with open(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise InputError(f"{what} {quoted(str(path))} cannot be read: {error.strerror}") from None
+
+
+def read_bytes(what: str, path: str | Path) -> bytes:
+    """What the file `path` holds; InputError where that is more than `MAX_BYTES`."""
+    with opened(what, path) as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{what} {path} must be a file of at most {MAX_BYTES} bytes, but is larger")
+    return content
+
+
+def read_json(what: str, path: str | Path) -> Any:
+    """The JSON that the file `path` holds, in any Unicode encoding, with a byte order mark or without."""
+    content = read_bytes(what, path)
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise InputError(f"{what} {path} must be JSON, but is nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{what} {path} must be JSON, but is not: {error}") from None

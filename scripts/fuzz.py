@@ -1,0 +1,325 @@
+"""Mutated files and command lines: each must be answered, or refused in one sentence.
+
+    python scripts/fuzz.py [--cases 1000] [--seed 0] [--workers 2] [--fresh 50]
+
+Case i is a function of the seed and i alone: a valid settings file, state, inequality or command line, changed at
+random. Exit code 0 with nothing on stderr, or 2 with one line `error: ...` there and nothing else anywhere; JSON where
+it is asked for; no file left behind by a refusal; no more than 60 seconds. One case in `--fresh` runs as a process of
+its own, the others one after the other in a few. Exit code 1 where a case broke these rules.
+
+Writes results/fuzz: fuzz.json, meta.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import numpy as np
+
+from jaxleggett import cli, results
+
+FOLDER = Path(__file__).parent.parent / "results" / "fuzz"
+
+LIMIT = 60
+"""Seconds that no case may take."""
+
+NUMBERS = (
+    "nan", "inf", "-inf", "-0", "0", "1e308", "-1e308", "1e-320", "1e400", "9" * 400, "9" * 5000, "1_0", "0x10",
+    "\u0663", "null", "true", '"1"', "[]", "{}", "", " ", "1,", "1.0000005", "0.99", "-1",
+)  # fmt: skip
+
+TOKENS = (
+    *NUMBERS, "\ufeff", "\0", "\r", "\n", "\n\n", '"', "'", ";", ",", "\t", "#", "[" * 5000,
+    '{"inequality":' * 3000, "\udcff", "inequality", "symmetry", "theta_a", "PK\x03\x04", "\x93NUMPY",
+)  # fmt: skip
+
+
+class Case(NamedTuple):
+    """A command line and the file that it names, if it names one."""
+
+    kind: str
+    arguments: list[str]
+    name: str = "input"
+    content: bytes | None = None
+
+
+def settings_file(rng: np.random.Generator) -> tuple[str, bytes]:
+    """Four setting pairs, in one of the ways that are read."""
+    vectors = rng.normal(size=(4, 2, 3))
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    header, rows = "ax,ay,az,bx,by,bz", vectors.reshape(4, 6)
+    if rng.random() < 0.3:
+        header, rows = "theta_a,phi_a,theta_b,phi_b", rng.uniform(0, 180, (4, 4))
+    if rng.random() < 0.3:
+        header, rows = "index," + header, np.column_stack([range(4), rows])
+    lines = [header, *(",".join(map(str, row)) for row in rows.tolist())]
+    return "s.csv", "\n".join(lines).replace(",", rng.choice([",", ";", "\t", " "])).encode()
+
+
+def state_file(rng: np.random.Generator) -> tuple[str, bytes]:
+    """A random mixed state, in one of the formats that are read."""
+    import scipy.io
+
+    g = rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4))
+    rho = g @ g.conj().T / np.trace(g @ g.conj().T).real
+    suffix, stream = rng.choice(["npy", "npz", "mat", "json"]), io.BytesIO()
+    if suffix == "npy":
+        np.save(stream, rho)
+    elif suffix == "npz":
+        np.savez(stream, rho=rho)
+    elif suffix == "mat":
+        scipy.io.savemat(stream, {"rho": rho}, do_compression=bool(rng.random() < 0.5))
+    else:
+        lists = {"real": rho.real.tolist(), "imag": rho.imag.tolist()}
+        pairs = np.stack([rho.real, rho.imag], axis=-1).tolist()
+        stream.write(json.dumps(lists if rng.random() < 0.5 else pairs).encode())
+    return f"s.{suffix}", stream.getvalue()
+
+
+def inequality_file(rng: np.random.Generator) -> tuple[str, bytes]:
+    """An inequality with two pairs, by itself or in a report."""
+    a, b = [[1, 0, 0], [0, 1, 0]], [[0.6, 0.8, 0], [0, 0.6, 0.8]]
+    g, f, h = rng.normal(size=(3, 2)).tolist()
+    if rng.random() < 0.5:  # such as `search` finds, and begins with
+        g, f, h = [-abs(x) for x in g], [0.0, 0.0], [0.0, 0.0]
+    content: Any = {"coefficients": g, "a": a, "b": b, "alice": f, "bob": h, "bound": 9.0}
+    return "i.json", json.dumps(content if rng.random() < 0.7 else {"lower": 0, "inequality": content}).encode()
+
+
+def mutated(rng: np.random.Generator, content: bytes) -> bytes:
+    """The content after up to three random changes."""
+    for _ in range(rng.choice([0, 1, 1, 1, 2, 3])):
+        content = changed(rng, content, str(rng.choice(np.array(TOKENS, dtype=object))))
+    return content
+
+
+def changed(rng: np.random.Generator, content: bytes, token: str) -> bytes:
+    """The content with a piece removed, repeated, garbled, or replaced by `token`; or cut short."""
+    low, high = sorted(rng.integers(0, len(content) + 1, 2).tolist())
+    low = max(low, high - 40) if rng.random() < 0.8 else low
+    given = token.encode("utf-8", "surrogateescape")
+    fields = content.split(b",")
+    fields[rng.integers(len(fields))] = given
+    choices = (
+        content[:low] + given + content[low:],
+        content[:low] + given + content[high:],
+        content[:low] + content[high:],
+        content[:high],
+        content[:high] + content[low:],
+        content[:low] + rng.bytes(high - low) + content[high:],
+        b",".join(fields),
+    )
+    return choices[rng.integers(len(choices))]
+
+
+OPTIONS = {
+    "verify": {
+        "--visibility": ("0.5", "-0.1:1:3", "0:1", "0:1:1", "0:nan:3", "1.01", ":::", "0.5:0.5:1"),
+        "--settings": ("random:4", "grid:2", "icosahedron", "equatorial:2", "random:0", "grid:9999", "random:", "x"),
+        "--samples": ("64", "1e2", "1.5", "-1", "0", "1e300"),
+        "--method": ("rqmc", "mc", "exact", "qmc"),
+        "--model": ("werner", "white-noise", "great-circle", "pr-box", "separable", "leggett"),
+        "--precision": ("single", "double", "half"),
+    },
+    "threshold": {
+        "--state": ("werner", "pure:0.3", "bell-diagonal:-0.5,-0.4,-0.3", "bell-diagonal:1,1,1", "pure:", "wernr",
+                    "x.npy", "bell-diagonal:0,0,0"),
+        "--settings": ("random:4", "grid:2", "random:-1", "nowhere.csv", "all:"),
+        "--tolerance": ("1e-2", "0", "-1", "1e-400", "1"),
+        "--inequality": ("nowhere.json", "."),
+        "--precision": ("double", "single"),
+        "--project": ("", "1"),
+        "--certify": ("", "1"),
+    },
+    "search": {
+        "--pairs": ("2", "0", "1001", "2.5"),
+        "--restarts": ("1", "0", "1e9"),
+        "--symmetry": ("none", "Q", "D1", "D1e9"),
+        "--start": ("nowhere.json", "."),
+        "--precision": ("single", "half"),
+        "--certify": ("",),
+    },
+}  # fmt: skip
+"""Values of options, right ones and wrong ones. The right ones are quick."""
+
+ANYWHERE = {"--seed": ("0", "-1", "9223372036854775808", "1e3"), "--platform": ("cpu", "tpu"), "--json": ("", "1")}
+
+SMALL = {
+    "verify": ["--samples", "64", "--settings", "random:4"],
+    "threshold": ["--settings", "random:4", "--tolerance", "1e-2", "--time-limit", "5"],
+    "search": ["--pairs", "2", "--restarts", "1", "--time-limit", "5"],
+}
+"""Later values of an option replace earlier ones."""
+
+
+def with_options(rng: np.random.Generator) -> Case:
+    """A command line with one to three options, their values among the lists or from the tokens."""
+    command = str(rng.choice(["verify", "verify", "threshold", "threshold", "search"]))
+    choices = OPTIONS[command] | ANYWHERE
+    arguments = [command, *SMALL[command]]
+    for name in rng.choice(list(choices), rng.integers(1, 4), replace=False):
+        flag = name in ("--json", "--certify", "--project")
+        values = choices[name] if flag or rng.random() < 0.7 else TOKENS
+        value = str(rng.choice(np.array(values, dtype=object)))
+        arguments += [str(name), value] if value or not flag else [str(name)]
+    # The system passes no NUL in an argument.
+    return Case(f"options of {command}", [argument.replace("\0", "") for argument in arguments])
+
+
+FILES: tuple[tuple[str, Callable[[np.random.Generator], tuple[str, bytes]], list[str]], ...] = (
+    ("settings of verify", settings_file, ["verify", "--samples", "64", "--visibility", "0.5", "--settings"]),
+    ("settings of threshold", settings_file, ["threshold", "--tolerance", "1e-2", "--time-limit", "5", "--settings"]),
+    ("state", state_file, ["threshold", *SMALL["threshold"], "--state"]),
+    ("state, projected", state_file, ["threshold", *SMALL["threshold"], "--project", "--state"]),
+    ("inequality", inequality_file, ["threshold", "--tolerance", "1e-1", "--time-limit", "5", "--inequality"]),
+    ("start", inequality_file, ["search", "--restarts", "1", "--time-limit", "5", "--start"]),
+)
+
+
+def case(seed: int, number: int) -> Case:
+    """The case of this number."""
+    rng = np.random.default_rng([seed, number])
+    if rng.random() < 0.35:
+        return with_options(rng)
+    # `search` compiles for a while where its start is right.
+    kind, make, arguments = FILES[rng.choice(len(FILES), p=[0.25, 0.15, 0.25, 0.15, 0.15, 0.05])]
+    name, content = make(rng)
+    extra = [["--json"], ["--out", "out"], []][rng.integers(3)]
+    return Case(kind, [*arguments, name, *extra], name, mutated(rng, content))
+
+
+def in_process(arguments: list[str]) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["jaxleggett", *arguments]),
+        mock.patch.dict(os.environ),
+        mock.patch.object(os, "_exit", sys.exit),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            cli.main()
+        except SystemExit as stop:
+            return int(stop.code or 0), out.getvalue(), err.getvalue()
+    raise AssertionError("a command line ends by leaving")
+
+
+def as_process(arguments: list[str]) -> tuple[int, str, str]:
+    """The same of a process of its own."""
+    encoded = [argument.encode("utf-8", "surrogateescape") for argument in arguments]
+    command = [sys.executable, "-m", "jaxleggett", *encoded]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=2 * LIMIT)
+    except subprocess.TimeoutExpired:
+        return -1, "", "no answer"
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def tried(case: Case, run: Callable[[list[str]], tuple[int, str, str]]) -> tuple[int, float, list[str]]:
+    """Exit code, seconds, and the rules that were broken."""
+    with tempfile.TemporaryDirectory() as folder:
+        if case.content is not None:
+            (Path(folder) / case.name).write_bytes(case.content)
+        places = {case.name, "out"} if case.content is not None else set()
+        arguments = [str(Path(folder) / x) if x in places else x for x in case.arguments]
+        started = time.perf_counter()
+        code, out, err = run(arguments)
+        seconds = time.perf_counter() - started
+        left = {path.name for path in Path(folder).iterdir()} - {case.name}
+    return code, seconds, broken_rules(code, out, err, "--json" in arguments, left, seconds)
+
+
+def broken_rules(code: int, out: str, err: str, as_json: bool, left: set[str], seconds: float) -> list[str]:
+    """What is wrong with an ending: nothing, for a right one."""
+    rules = [(code in (0, 2), f"exit code {code}: {err[-300:]}"), (seconds <= LIMIT, f"{seconds:.0f} s")]
+    if code == 0:
+        rules += [(err == "", f"on stderr: {err[:300]}"), (out != "", "no answer")]
+        rules += [(not as_json or is_json(out), f"no JSON object: {out[:300]}")]
+    if code == 2:
+        one_line = err.startswith("error: ") and err.endswith("\n") and len(err.splitlines()) == 1
+        rules += [(one_line, f"not one line: {err[:300]}"), (out == "", f"on stdout: {out[:300]}")]
+        rules += [(not left, f"left behind: {sorted(left)}")]
+    return [what for fine, what in rules if not fine]
+
+
+def is_json(text: str) -> bool:
+    """Whether this is one JSON object without NaN or infinities."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        return isinstance(json.loads(text, parse_constant=refuse), dict)
+    except ValueError:
+        return False
+
+
+def outcome(job: tuple[int, int, bool]) -> dict[str, Any]:
+    """What became of a case: of (seed, number, whether as a process of its own)."""
+    seed, number, fresh = job
+    made = case(seed, number)
+    code, seconds, broken = tried(made, as_process if fresh else in_process)
+    arguments = [ascii(x)[1:-1] if len(x) < 80 else ascii(x[:77])[1:-1] + "..." for x in made.arguments]
+    what = {"number": number, "kind": made.kind, "fresh": fresh, "arguments": arguments}
+    return {**what, "code": code, "seconds": seconds, "broken": broken}
+
+
+def main() -> None:
+    """Run the cases, count, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--fresh", type=int, default=50)
+    arguments = parser.parse_args()
+    started = time.time()
+    jobs = [(arguments.seed, number, number % arguments.fresh == 0) for number in range(arguments.cases)]
+    found = []
+    with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
+        for one in pool.imap_unordered(outcome, jobs):
+            found.append(one)
+            if one["broken"]:
+                print(one, flush=True)
+            if len(found) % 100 == 0:
+                print(f"{len(found)} cases in {time.time() - started:.0f} s", flush=True)
+    found.sort(key=lambda one: one["number"])
+    kinds = {
+        kind: Counter(one["code"] for one in found if one["kind"] == kind)
+        for kind in sorted({x["kind"] for x in found})
+    }
+    content = {
+        "cases": len(found),
+        "in_fresh_processes": sum(one["fresh"] for one in found),
+        "answered": sum(one["code"] == 0 for one in found),
+        "refused": sum(one["code"] == 2 for one in found),
+        "exit_codes": {kind: {str(code): n for code, n in sorted(codes.items())} for kind, codes in kinds.items()},
+        "slowest_seconds": max(one["seconds"] for one in found),
+        "broken": [one for one in found if one["broken"]],
+    }
+    print(json.dumps({name: x for name, x in content.items() if name != "broken"}, indent=1))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    results.write_json(FOLDER / "fuzz.json", content)
+    command = ["python", "scripts/fuzz.py", *sys.argv[1:]]
+    results.write_json(FOLDER / results.META, results.provenance(command, seconds=time.time() - started))
+    sys.exit(bool(content["broken"]))
+
+
+if __name__ == "__main__":
+    main()
