@@ -214,7 +214,7 @@ class _Branches:
         """Raise the bounds of the boxes, batch by batch, in place; `converged`, or what stopped it."""
         if self.count > MOST_BOXES or boxes[:, [3, 7]].max() > DEEPEST:
             return "stalled"
-        size = min(BATCH, max(AT_ONCE // len(self.terms.a), 16))
+        size = min(BATCH, max(AT_ONCE // len(self.terms.a), 1))
         for start in range(0, len(boxes), size):
             if self.late():
                 return "time_limit"
@@ -373,13 +373,14 @@ class _Images:
         from scipy.spatial import KDTree
 
         self.terms, self.signs = terms, (1, -1) if even else (1,)
-        self.scale = float(np.abs(terms.numbers).max()) or 1.0
+        self.scale = float(np.abs(terms.numbers).max())
         self.table = self._rows(np.eye(3))
         self.tree = KDTree(self.table)
 
     def _rows(self, R: np.ndarray) -> np.ndarray:
         """(R a, R b, numbers), (N, 9)."""
-        return np.concatenate([self.terms.a @ R.T, self.terms.b @ R.T, self.terms.numbers / self.scale], axis=1)
+        numbers = self.terms.numbers / (self.scale or 1.0)
+        return np.concatenate([self.terms.a @ R.T, self.terms.b @ R.T, numbers], axis=1)
 
     def candidates(self) -> Iterator[np.ndarray]:
         """The maps that take the most orthogonal pair to one like it; none where its settings are parallel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -297,13 +298,15 @@ def prove(
     started = time.monotonic()
     _check_effort(tolerance, time_limit)
     pairs = SettingPairs(inequality.a, inequality.b)
-    if certify:
-        deadline = None if time_limit is None else started + time_limit
-        cut, upper, status = _proved(inequality, state, tolerance, deadline)
-    else:
-        i = inequality
-        cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed)
-        upper, status = cut.threshold(state), "converged"
+    deadline = None if time_limit is None else started + time_limit
+    cut, upper, status = inequality, math.inf, "interrupted"
+    with contextlib.suppress(KeyboardInterrupt):
+        if certify:
+            cut, upper, status = _proved(inequality, state, tolerance, deadline)
+        else:
+            i = inequality
+            cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed)
+            upper, status = cut.threshold(state), "converged"
     return Threshold(
         state=state,
         settings=pairs,
