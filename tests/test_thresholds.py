@@ -393,7 +393,7 @@ def test_the_exact_span_of_doubles():
         ([x, y, x + 5e-324 * z], 3),
         ([x + 1e-200 * y, x - 1e-200 * y, x], 2),
         (oracles.unit(np.random.default_rng(0), 4), 3),
-        ([0.1 * x + 0.2 * y, 0.3 * x + 0.6 * y], 2),  # three times 0.1 is not 0.3
+        ([0.1 * x + 0.3 * y, 0.3 * x + 0.9 * y], 2),  # three times 0.1 is not 0.3
     ]
     for rows, rank in cases:
         found = game.exact_span(np.array(rows))
