@@ -125,7 +125,7 @@ class _Terms:
     def of(cls, inequality: LeggettInequality) -> _Terms:
         """The terms that do not vanish; of an inequality of zeros, one."""
         numbers = np.stack([inequality.coefficients, inequality.alice, inequality.bob], axis=1)
-        used = numbers.any(1)
+        used = np.asarray(numbers.any(1))
         used[0] |= not used.any()
         return cls(numbers[used], inequality.a[used], inequality.b[used])
 
@@ -197,8 +197,10 @@ class _Branches:
             boxes = cells.first()
             open_ = np.full(len(boxes), self.lowest)
             status = "converged"
-            while len(boxes) and status == "converged":
+            while len(boxes):
                 status = self._raise(open_, cells, boxes)
+                if status != "converged":
+                    break
                 # Each box is dropped at a target that never rises, so the last target holds for all of them.
                 kept = open_ < self.incumbent - self.tolerance
                 dropped = min(dropped, open_[~kept].min(initial=np.inf))

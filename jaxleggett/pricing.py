@@ -58,7 +58,8 @@ class Prices:
 
     def scaled(self, k: int) -> Prices:
         """2^k times the function."""
-        return Prices(*(np.ldexp(x, k) for x in (self.plus, self.minus, self.F, self.H)), self.a, self.b)
+        plus, minus, F, H = (np.ldexp(x, k) for x in (self.plus, self.minus, self.F, self.H))
+        return Prices(plus, minus, F, H, self.a, self.b)
 
     def padded(self) -> Prices:
         """The same function with rows of price 0 added."""
