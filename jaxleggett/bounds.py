@@ -9,26 +9,28 @@ is convex. So any sigma_i in [-1, 1] give a linear function below it,
     m(u, v) >= G_u.u + G_v.v,   G_u = sum |g_i| sigma_i a_i - F,   G_v = -sum g_i sigma_i b_i - H,
 
 whose minimum over a pair of caps is known in closed form. docs/CERTIFICATES.md has the proof, with the
-rounding. Nothing here is shared with the searches and programmes whose results it certifies.
+rounding. It is about operations that are done in double precision in the order written here, so all of
+this is NumPy: no compiler decides how often a sigma is computed. Nothing is shared with the searches
+and programmes whose results are certified.
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ._numerics import double_precision
+from ._numerics import scaled_up, unit
 from .inequality import LeggettInequality
 
 BATCH = 4096
-"""Boxes that are bounded together."""
+"""Most boxes that are bounded together."""
+
+AT_ONCE = 2**19
+"""Boxes times terms that are bounded together: a fraction of a second, after which the clock is looked at."""
 
 MOST_BOXES = 5_000_000
 """Boxes after which the best bound so far is returned."""
@@ -39,28 +41,46 @@ DEEPEST = 20
 WIDTHS = (4.0, 2.0, 1.0, 1.0, 0.5, 0.5, 0.25)
 """Widths, in radii of the caps, over which |x| is rounded to choose sigma, step by step."""
 
+DAMPING = 0.03
+"""Added to the curvature of the rounded m, relative to the largest that it may have."""
+
 SAME = 1e-10
 """How far images of settings may be off for a symmetry to be tried; what they are off by enters the bound."""
+
+CLOSED = 1e-9
+"""How far the products of symmetries may be off from one of them."""
 
 MOST_MAPS = 120
 """Largest group of symmetries that is used: that of the icosahedron."""
 
+MAPS_SHARE = 0.25
+"""Share of the time limit after which symmetries are no longer looked for."""
+
 GENERIC = np.array([0.61, 0.35, 0.71]) / np.linalg.norm([0.61, 0.35, 0.71])
 """A point that no small group of symmetries keeps: its domain is used."""
+
+MOVED = 0.01
+"""How far a symmetry has to move that point to be of use: the domain's edge is then known to 3 CLOSED / MOVED."""
 
 
 @dataclass(frozen=True)
 class Enclosure:
     """`bound` is proved to be at least the left side for all hidden vectors; `reached` is a value that it takes.
 
-    `converged` is false where time or boxes ran out before the two were as close as asked for.
+    `status` is `converged` where the two are as close as asked for; else `time_limit`, `interrupted`
+    (Ctrl-C), or `stalled` where boxes became too many or too small. The bound holds in every case.
     """
 
     bound: float
     reached: float
     boxes: int
-    converged: bool
+    status: str
     seconds: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether the bound is as close as asked for."""
+        return self.status == "converged"
 
 
 def enclose(
@@ -75,51 +95,138 @@ def enclose(
     To `tolerance` times sum |g_i| + |f_i| + |h_i|. `time_limit` in seconds; `progress` is told how many boxes are left.
     """
     started = time.monotonic()
-    used = (inequality.coefficients != 0) | (inequality.alice != 0) | (inequality.bob != 0)
-    g, f, h = (x[used] for x in (inequality.coefficients, inequality.alice, inequality.bob))
-    a, b = inequality.a[used], inequality.b[used]
-    size = float(np.abs(g).sum())
-    total = size + float(np.abs(f).sum() + np.abs(h).sum())
-    maps, defect = _symmetries(g, f, h, a, b)
-    # docs/CERTIFICATES.md, (2): more than rounding can do in sums of this length.
-    rounding = 64 * (len(g) + 20) * 2.0**-53 * total + defect
-    terms = (np.abs(g), np.where(g < 0, 1.0, -1.0), f @ a, h @ b, a, b)
-
-    cells = _Cells(maps)
-    boxes = cells.first()
-    bounds = np.full(len(boxes), -np.inf)
-    lowest, incumbent, count = np.inf, np.inf, 0
-    with double_precision():
-        while len(boxes):
-            late = time_limit is not None and time.monotonic() - started > time_limit
-            if late or count > MOST_BOXES or boxes[:, [3, 7]].max() > DEEPEST:
-                lowest = min(lowest, bounds.min())
-                break
-            found, values = _bounds(terms, cells, boxes)
-            bounds = np.maximum(bounds, found)
-            count += len(boxes)
-            incumbent = min(incumbent, values.min())
-            # Each box is dropped at a target that never rises, so the last target holds for all of them.
-            open_ = bounds < incumbent - tolerance * total
-            lowest = min(lowest, bounds[~open_].min(initial=np.inf))
-            if progress:
-                progress(int(open_.sum()))
-            boxes, bounds = cells.split(boxes[open_], bounds[open_])
+    scaled, exponent = inequality.normalised()
+    branches = _Branches(_Terms.of(scaled), tolerance, started, time_limit)
+    status = branches.run(progress)
     return Enclosure(
-        bound=float(size - lowest + rounding),
-        reached=float(size - incumbent),
-        boxes=count,
-        converged=bool(lowest >= incumbent - tolerance * total),
+        bound=scaled_up(branches.bound, exponent),
+        reached=scaled_up(branches.reached, exponent),
+        boxes=branches.count,
+        status=status,
         seconds=time.monotonic() - started,
     )
 
 
 def count_symmetries(inequality: LeggettInequality) -> int:
     """How many rotations of both parties' settings, that of the identity included, leave the inequality as it is."""
-    i = inequality
-    used = (i.coefficients != 0) | (i.alice != 0) | (i.bob != 0)
-    maps, _ = _symmetries(*(x[used] for x in (i.coefficients, i.alice, i.bob, i.a, i.b)))
+    maps, _ = _symmetries(_Terms.of(inequality.normalised()[0]))
     return int((np.linalg.det(maps) > 0).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What m is made of: `numbers` (N, 3) with the columns g, f, h, and settings a, b (N, 3)."""
+
+    numbers: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+
+    @classmethod
+    def of(cls, inequality: LeggettInequality) -> _Terms:
+        """The terms that do not vanish; of an inequality of zeros, one."""
+        numbers = np.stack([inequality.coefficients, inequality.alice, inequality.bob], axis=1)
+        used = np.asarray(numbers.any(1))
+        used[0] |= not used.any()
+        return cls(numbers[used], inequality.a[used], inequality.b[used])
+
+    @functools.cached_property
+    def total(self) -> float:
+        """S = sum |g_i| + |f_i| + |h_i|."""
+        return float(np.abs(self.numbers).sum())
+
+    @functools.cached_property
+    def size(self) -> np.ndarray:
+        """|g_i|, (N,)."""
+        return np.abs(self.numbers[:, 0])
+
+    @functools.cached_property
+    def rows(self) -> np.ndarray:
+        """(a_i, -sgn(g_i) b_i), (N, 6): m is sum |g_i| |x.row_i| - x.(F, H) at x = (u, v)."""
+        sign = np.where(self.numbers[:, 0] < 0, 1.0, -1.0)
+        return np.concatenate([self.a, sign[:, None] * self.b], axis=1)
+
+    @functools.cached_property
+    def linear(self) -> np.ndarray:
+        """(F, H), (6,)."""
+        return np.concatenate([self.numbers[:, 1] @ self.a, self.numbers[:, 2] @ self.b])
+
+    @functools.cached_property
+    def squares(self) -> np.ndarray:
+        """|g_i| row_i row_i^T, (N, 36), in single precision: they only choose where Newton steps go."""
+        squares = self.size[:, None, None] * self.rows[:, :, None] * self.rows[:, None]
+        return squares.reshape(-1, 36).astype(np.float32)
+
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """m at x = (u, v) of shape (B, 6)."""
+        return np.abs(x @ self.rows.T) @ self.size - x @ self.linear
+
+
+class _Branches:
+    """The boxes that are still open, and what is known of all others."""
+
+    def __init__(self, terms: _Terms, tolerance: float, started: float, time_limit: float | None) -> None:
+        self.terms, self.tolerance = terms, tolerance * terms.total
+        self.started, self.time_limit = started, time_limit
+        # Without any box: sigma = 0, and one value.
+        self.lowest = -sum(float(np.linalg.norm(x)) for x in np.split(terms.linear, 2))
+        self.incumbent = float(terms.at(np.concatenate([GENERIC, -GENERIC])))
+        self.count, self.defect = 0, 0.0
+
+    @property
+    def bound(self) -> float:
+        """What is proved of the left side, sum |g_i| - m: with the rounding of docs/CERTIFICATES.md, (2)."""
+        rounding = 64 * (len(self.terms.a) + 20) * 2.0**-53 * self.terms.total
+        return float(self.terms.size.sum()) - self.lowest + rounding + self.defect
+
+    @property
+    def reached(self) -> float:
+        """The largest left side that was seen."""
+        return float(self.terms.size.sum()) - self.incumbent
+
+    def late(self, share: float = 1.0) -> bool:
+        """Whether this share of the time limit is over."""
+        return self.time_limit is not None and time.monotonic() - self.started > share * self.time_limit
+
+    def run(self, progress: Callable[[int], None] | None) -> str:
+        """Cut boxes until none is open, and say how it ended."""
+        # Wherever this is interrupted, every u, v has its image in a box whose bound is in `dropped` or in `open_`.
+        dropped, open_ = np.inf, np.array([self.lowest])
+        try:
+            maps, self.defect = _symmetries(self.terms, lambda: self.late(MAPS_SHARE))
+            cells = _Cells(maps)
+            boxes = cells.first()
+            open_ = np.full(len(boxes), self.lowest)
+            status = "converged"
+            while len(boxes):
+                status = self._raise(open_, cells, boxes)
+                if status != "converged":
+                    break
+                # Each box is dropped at a target that never rises, so the last target holds for all of them.
+                kept = open_ < self.incumbent - self.tolerance
+                dropped = min(dropped, open_[~kept].min(initial=np.inf))
+                if progress:
+                    progress(int(kept.sum()))
+                boxes, open_ = cells.split(boxes[kept], open_[kept])
+        except KeyboardInterrupt:
+            status = "interrupted"
+        self.lowest = min(dropped, open_.min(initial=np.inf))
+        return status
+
+    def _raise(self, bounds: np.ndarray, cells: _Cells, boxes: np.ndarray) -> str:
+        """Raise the bounds of the boxes, batch by batch, in place; `converged`, or what stopped it."""
+        if self.count > MOST_BOXES or boxes[:, [3, 7]].max() > DEEPEST:
+            return "stalled"
+        size = min(BATCH, max(AT_ONCE // len(self.terms.a), 1))
+        for start in range(0, len(boxes), size):
+            if self.late():
+                return "time_limit"
+            part = slice(start, start + size)
+            found, values = _bounds(self.terms, *cells.caps(boxes[part, :4]), *cells.caps(boxes[part, 4:]))
+            # fmax: NaN raises no bound.
+            bounds[part] = np.fmax(bounds[part], found)
+            self.incumbent = min(self.incumbent, float(np.fmin.reduce(values)))
+            self.count += len(found)
+        return "converged"
 
 
 class _Cells:
@@ -159,8 +266,7 @@ class _Cells:
         corners = np.stack(
             [_on_cube(face, (i + x) * width - np.pi / 4, (j + y) * width - np.pi / 4) for x in (0, 1) for y in (0, 1)]
         )
-        centre = corners.sum(0)
-        centre = centre / np.linalg.norm(centre, axis=1, keepdims=True)
+        centre = unit(corners.sum(0))
         # Half the chord keeps its digits where the angle is small.
         chord = np.linalg.norm(corners - centre, axis=2).max(0)
         return centre, 2 * np.arcsin(chord / 2) * (1 + 1e-9) + 1e-12
@@ -171,7 +277,7 @@ class _Cells:
         outside = np.zeros(len(cells), bool)
         for away in self.maps @ GENERIC - GENERIC:
             length = np.linalg.norm(away)
-            if length > 1e-6:
+            if length > MOVED:
                 angle = np.arccos(np.clip(centre @ away / length, -1, 1))
                 outside |= angle + radius < np.pi / 2 - 1e-6
         return ~outside
@@ -181,121 +287,128 @@ def _on_cube(face: np.ndarray, s: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The unit vectors at angles s, t of the faces 0 to 5: +x, +y, +z, -x, -y, -z."""
     local = np.stack([np.where(face < 3, 1.0, -1.0), np.tan(s), np.tan(t)], axis=1)
     local = np.take_along_axis(local, (np.arange(3)[None] - face[:, None]) % 3, axis=1)
-    return local / np.linalg.norm(local, axis=1, keepdims=True)
+    return unit(local)
 
 
-def _bounds(terms: tuple[Any, ...], cells: _Cells, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of m below on boxes, and values of m in them."""
-    caps = (*cells.caps(boxes[:, :4]), *cells.caps(boxes[:, 4:]))
-    found = []
-    for start in range(0, len(boxes), BATCH):
-        rows = np.minimum(np.arange(start, start + BATCH), len(boxes) - 1)
-        found.append([np.asarray(x) for x in _bound_batch(terms, *(x[rows] for x in caps))])
-    bounds, values = (np.concatenate(x)[: len(boxes)] for x in zip(*found, strict=True))
-    # A box whose bound failed stays open.
-    return np.nan_to_num(bounds, nan=-np.inf, posinf=-np.inf), values
-
-
-@jax.jit
-def _bound_batch(terms: tuple[Any, ...], u: Any, r: Any, v: Any, q: Any) -> tuple[Any, Any]:
-    return jax.vmap(functools.partial(_bound_one, terms))(u, r, v, q)
-
-
-def _bound_one(terms: tuple[Any, ...], u: Any, r: Any, v: Any, q: Any) -> tuple[Any, Any]:
-    """The best bound of m on the caps (u, r) x (v, q) over several sigma, and the least value of m on the way.
+def _bounds(terms: _Terms, u: np.ndarray, r: np.ndarray, v: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The best bounds of m on caps (u, r) x (v, q), (B,), over several sigma, and values of m in them.
 
     sigma_i = clip(x_i / width) at points that Newton steps lead to the minimum of the rounded m inside
     the caps: there the tangential parts of G are small, and the bound falls short by order r^2 only.
     """
-    size, sign, F, H, a, b = terms
-    P, Q = _tangents(u), _tangents(v)
-    rows = jnp.concatenate([a @ P, sign[:, None] * (b @ Q)], axis=1)
-    x0 = a @ u + sign * (b @ v)
-    linear = jnp.concatenate([F @ P, H @ Q])
-    scale = jnp.sum(size) + jnp.sqrt(F @ F) + jnp.sqrt(H @ H)
-    z, best, value = jnp.zeros(4), -jnp.inf, jnp.inf
+    tangents = np.zeros((len(u), 6, 4))
+    tangents[:, :3, :2], tangents[:, 3:, 2:] = _tangents(u), _tangents(v)
+    across = tangents.transpose(0, 2, 1)
+    centre = np.concatenate([u, v], axis=1)
+    point, z = centre, np.zeros((len(u), 4, 1))
+    weighted = terms.size[:, None] * terms.rows
+    best = np.full(len(u), -np.inf)
     for width in WIDTHS:
-        x, rounded = x0 + rows @ z, width * (r + q)
-        slope = size * jnp.clip(x / rounded, -1, 1)
-        bound = _least_on_cap(slope @ a - F, u, r) + _least_on_cap((slope * sign) @ b - H, v, q)
-        best = jnp.maximum(best, bound)
-        here_u, here_v = _unit(u + P @ z[:2]), _unit(v + Q @ z[2:])
-        value = jnp.minimum(value, size @ jnp.abs(a @ here_u + sign * (b @ here_v)) - F @ here_u - H @ here_v)
-        curvature = (rows * (size * (jnp.abs(x) < rounded) / rounded)[:, None]).T @ rows
-        z = z - jnp.linalg.solve(curvature + 1e-3 * scale * jnp.eye(4), slope @ rows - linear)
-        z = jnp.concatenate([_within(z[:2], r), _within(z[2:], q)])
-    return best, value
+        rounded = width * (r + q)
+        x = (point @ terms.rows.T) / rounded[:, None]
+        corners = np.abs(x) < 1
+        sigma = np.clip(x, -1, 1, out=x)
+        G = sigma @ weighted - terms.linear
+        best = np.fmax(best, _least_on_cap(G[:, :3], u, r) + _least_on_cap(G[:, 3:], v, q))
+        squares = (corners.astype(np.float32) @ terms.squares).reshape(-1, 6, 6)
+        curvature = (across @ squares @ tangents + DAMPING * np.eye(4)) / rounded[:, None, None]
+        z = z - np.linalg.solve(curvature, across @ G[:, :, None])
+        z = np.concatenate([_within(z[:, :2], r), _within(z[:, 2:], q)], axis=1)
+        point = centre + (tangents @ z)[:, :, 0]
+    return best, terms.at(np.concatenate([unit(point[:, :3]), unit(point[:, 3:])], axis=1))
 
 
-def _least_on_cap(G: Any, centre: Any, radius: Any) -> Any:
-    """The least G.u over the cap: -|G| where the cap holds -G, else at the point of its rim towards -G."""
-    along = G @ centre
-    across = jnp.linalg.norm(jnp.cross(G, centre))
-    length = jnp.sqrt(along**2 + across**2)
-    rim = along * jnp.cos(radius) - across * jnp.sin(radius)
-    return jnp.where(-along >= length * jnp.cos(radius), -length, rim)
+def _least_on_cap(G: np.ndarray, centre: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """The least G.u over caps: -|G| cos of the angle by which -G lies outside."""
+    along, across = (G * centre).sum(1), np.linalg.norm(np.cross(G, centre), axis=1)
+    outside = np.maximum(np.arctan2(across, -along) - radius, 0)
+    return -np.sqrt(along**2 + across**2) * np.cos(outside)
 
 
-def _within(z: Any, radius: Any) -> Any:
-    return z * jnp.minimum(1, radius / jnp.maximum(jnp.sqrt(z @ z), 1e-300))
+def _within(z: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """z (B, 2, 1), shortened to the radius."""
+    length = np.linalg.norm(z, axis=1, keepdims=True)
+    return z * (radius[:, None, None] / np.maximum(length, radius[:, None, None]))
 
 
-def _tangents(u: Any) -> Any:
-    """Two unit vectors orthogonal to u and to each other, as columns (3, 2)."""
-    p = _unit(jnp.cross(u, jnp.eye(3)[jnp.argmin(jnp.abs(u))]))
-    return jnp.stack([p, jnp.cross(u, p)], axis=1)
+def _tangents(u: np.ndarray) -> np.ndarray:
+    """Two unit vectors orthogonal to u (B, 3) and to each other, as columns (B, 3, 2)."""
+    p = unit(np.cross(u, np.eye(3)[np.abs(u).argmin(1)]))
+    return np.stack([p, np.cross(u, p)], axis=2)
 
 
-def _unit(x: Any) -> Any:
-    return x / jnp.sqrt(x @ x)
-
-
-def _symmetries(g: Any, f: Any, h: Any, a: Any, b: Any) -> tuple[np.ndarray, float]:
+def _symmetries(terms: _Terms, late: Callable[[], bool] = lambda: False) -> tuple[np.ndarray, float]:
     """A group of orthogonal maps R (n, 3, 3) with m(R u, R v) = m(u, v), and by how much the two may differ.
 
     Candidates take one pair of settings to another with the same numbers; each is kept only if it
-    takes every term to a term. Without f and h, m(-u, -v) = m(u, v).
+    takes every term to a term. Without f and h, m(-u, -v) = m(u, v). Where the maps are too many, or no
+    group because some were missed, only these two are used: the domain of others need not meet every orbit.
     """
-    even = not (f.any() or h.any())
-    numbers = np.stack([g, f, h], axis=1)
-    scale = np.abs(numbers).max()
-    cosine = (a * b).sum(1)
-    first = int(np.argmin(np.abs(cosine)))
+    even = not terms.numbers[:, 1:].any()
+    plain = np.array([np.eye(3), -np.eye(3)] if even else [np.eye(3)])
     maps, defect = [np.eye(3)], 0.0
-    if abs(cosine[first]) < 0.999999:
-        alike = (np.abs(numbers - numbers[first]).max(1) < SAME * scale) & (np.abs(cosine - cosine[first]) < SAME)
-        inverse = np.linalg.inv(np.stack([a[first], b[first], np.cross(a[first], b[first])], axis=1))
-        for j in np.flatnonzero(alike):
-            for handed in (1, -1):
-                R = np.stack([a[j], b[j], handed * np.cross(a[j], b[j])], axis=1) @ inverse
-                off = _defect(R, numbers, a, b, even)
-                if off < np.inf and np.abs(R - np.array(maps)).max((1, 2)).min() > 1e-6:
-                    maps.append(R)
-                    defect = max(defect, off)
+    images = _Images(terms, even)
+    for R in images.candidates():
+        if late() or len(maps) > MOST_MAPS:
+            return plain, 0.0
+        off = images.defect(R)
+        if off < np.inf and np.abs(R - np.array(maps)).max((1, 2)).min() > 1e-6:
+            maps.append(R)
+            defect = max(defect, off)
     group = np.array(maps)
     if even:
         group = np.concatenate([group, -group])
         group = group[[np.abs(R - group[:i]).max((1, 2)).min(initial=1.0) > 1e-6 for i, R in enumerate(group)]]
-    products = (group[:, None] @ group[None]).reshape(-1, 1, 3, 3)
-    closed = all(np.abs(product - group).max((1, 2)).min() < 1e-6 for product in products)
-    if len(group) > MOST_MAPS or not closed:
-        # Some maps were missed, and then the domain of the others need not meet every orbit.
-        return np.array([np.eye(3), -np.eye(3)] if even else [np.eye(3)]), 0.0
-    return group, defect
+    return (plain, 0.0) if len(group) > MOST_MAPS or not _closed(group) else (group, defect)
 
 
-def _defect(R: np.ndarray, numbers: np.ndarray, a: np.ndarray, b: np.ndarray, even: bool) -> float:
-    """A bound on |m(R u, R v) - m(u, v)|; infinite where R takes some term to none."""
-    skew = float(np.abs(R @ R.T - np.eye(3)).max())
-    scale = np.abs(numbers).max()
-    Ra, Rb = a @ R.T, b @ R.T
-    distance = np.full((len(a), len(a)), np.inf)
-    for sign in (1, -1) if even else (1,):
-        off = np.maximum(np.abs(Ra[:, None] - sign * a[None]).max(2), np.abs(Rb[:, None] - sign * b[None]).max(2))
-        distance = np.minimum(distance, off)
-    distance = np.maximum(distance, np.abs(numbers[:, None] - numbers[None]).max(2) / scale)
-    image = distance.argmin(1)
-    worst = float(distance.min(1).max())
-    if max(worst, skew) > SAME or len(np.unique(image)) < len(image):
-        return np.inf
-    return 48 * (worst + skew) * scale * len(a)
+def _closed(group: np.ndarray) -> bool:
+    """Whether every R_j^T R_i is one of the maps: products and inverses."""
+    products = (group.transpose(0, 2, 1)[:, None] @ group[None]).reshape(-1, 9)
+    return all(np.abs(product - group.reshape(-1, 9)).max(1).min() < CLOSED for product in products)
+
+
+class _Images:
+    """Maps that may take terms to terms, and how well they do."""
+
+    def __init__(self, terms: _Terms, even: bool) -> None:
+        from scipy.spatial import KDTree
+
+        self.terms, self.signs = terms, (1, -1) if even else (1,)
+        self.scale = float(np.abs(terms.numbers).max())
+        self.table = self._rows(np.eye(3))
+        self.tree = KDTree(self.table)
+
+    def _rows(self, R: np.ndarray) -> np.ndarray:
+        """(R a, R b, numbers), (N, 9)."""
+        numbers = self.terms.numbers / (self.scale or 1.0)
+        return np.concatenate([self.terms.a @ R.T, self.terms.b @ R.T, numbers], axis=1)
+
+    def candidates(self) -> Iterator[np.ndarray]:
+        """The maps that take the most orthogonal pair to one like it; none where its settings are parallel."""
+        a, b = self.terms.a, self.terms.b
+        cosine = (a * b).sum(1)
+        first = int(np.argmin(np.abs(cosine)))
+        if abs(cosine[first]) > 0.999999:
+            return
+        alike = np.abs(self.table[:, 6:] - self.table[first, 6:]).max(1) < SAME
+        alike &= np.abs(cosine - cosine[first]) < SAME
+        inverse = np.linalg.inv(np.stack([a[first], b[first], np.cross(a[first], b[first])], axis=1))
+        for j in np.flatnonzero(alike):
+            for handed in (1, -1):
+                yield np.stack([a[j], b[j], handed * np.cross(a[j], b[j])], axis=1) @ inverse
+
+    def defect(self, R: np.ndarray) -> float:
+        """A bound on |m(R u, R v) - m(u, v)|; infinite where R takes some term to none."""
+        skew = float(np.abs(R @ R.T - np.eye(3)).max())
+        off, image = np.full(len(self.table), np.inf), np.zeros(len(self.table), int)
+        for sign in self.signs:
+            rows = self._rows(sign * R)
+            near = self.tree.query(rows, p=np.inf)[1]
+            distance = np.abs(rows - self.table[near]).max(1)
+            image, off = np.where(distance < off, near, image), np.minimum(distance, off)
+        worst = float(off.max())
+        if max(worst, skew) > SAME or len(np.unique(image)) < len(image):
+            return np.inf
+        # With the rounding of what is compared.
+        return 48 * (worst + skew + 2.0**-49) * self.scale * len(image)

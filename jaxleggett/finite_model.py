@@ -52,6 +52,12 @@ def mean_modulus(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray, axi
     return np.where(q > np.abs(p), (p * (2 * crossing - np.pi) + 2 * q * np.sin(crossing)) / np.pi, np.abs(p))
 
 
+def correlation(state: TwoQubitState, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) at settings a, b (N, 3), in NumPy: proofs are not left to a compiler."""
+    r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
+    return a @ r_A, b @ r_B, ((a @ T) * b).sum(1)
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A finite Leggett model: weights (K,), hidden vectors u, v (K, 3), averaged over a `symmetry`.
@@ -85,7 +91,7 @@ class Model:
 
         Zero or rounding where it reproduces all correlations at `pairs` with non-negative probabilities.
         """
-        M_A, M_B, C = (V * np.asarray(x) for x in state.correlation(pairs.a, pairs.b))
+        M_A, M_B, C = (V * x for x in correlation(state, pairs.a, pairs.b))
         axis = self.symmetry if isinstance(self.symmetry, Axis) else None
         bloch = [self.weights @ self.u, self.weights @ self.v]
         if axis is not None:

@@ -14,6 +14,7 @@ join the pool until the two meet.
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import jax
 import numpy as np
@@ -39,6 +40,9 @@ NEW_ATOMS = 100
 NO_GAIN = 1e-11
 """An atom has to be cheaper by this than those of the pool to be worth adding."""
 
+DEPENDENT = 1e-9
+"""Directions that settings have below this, relative to the largest, are no rows: prices for them would be as large."""
+
 SEARCHES_AGAIN = 2
 """Further searches, from other lattices and thorough, before an inequality is reported."""
 
@@ -46,15 +50,16 @@ SEARCHES_AGAIN = 2
 class _Pool:
     """The atoms found so far, and the master programme over them."""
 
-    def __init__(self, state: TwoQubitState, pairs: SettingPairs) -> None:
-        M_A, M_B, C = (np.asarray(x) for x in state.correlation(pairs.a, pairs.b))
+    def __init__(self, state: TwoQubitState, pairs: SettingPairs, exact: bool = False) -> None:
+        _, _, C = (np.asarray(x) for x in state.correlation(pairs.a, pairs.b))
         # E[u.a] = M^A at all settings is E[u] = V r_A on their span: at most three rows a side.
-        # Without marginals rho and its image under (u, v) -> (-u, -v) can be averaged: no rows.
-        self.has_marginals = bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > 1e-12)
-        self.basis_a = span(pairs.a) if self.has_marginals else np.zeros((0, 3))
-        self.basis_b = span(pairs.b) if self.has_marginals else np.zeros((0, 3))
-        self.pairs = pairs
+        self.basis_a, self.basis_b = (exact_span(x) if exact else span(x) for x in (pairs.a, pairs.b))
         linear = np.concatenate([self.basis_a @ np.asarray(state.r_A), self.basis_b @ np.asarray(state.r_B)])
+        self.has_marginals = bool(np.abs(linear).max() > 1e-12)
+        if not self.has_marginals:
+            # rho and its image under (u, v) -> (-u, -v) can be averaged: no rows.
+            self.basis_a, self.basis_b, linear = np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)
+        self.pairs = pairs
         self.master = Master(linear)
         self.master.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([C, -C]))
         self.u, self.v = np.zeros((0, 3)), np.zeros((0, 3))
@@ -83,10 +88,34 @@ class _Pool:
         return model.with_noise(1 - 1 / V) if V > 1 else model
 
 
-def span(vectors: np.ndarray, least: float = 1e-9) -> np.ndarray:
-    """Orthonormal rows that span the rows of `vectors`, but for what is below `least` relative to the largest."""
+def span(vectors: np.ndarray) -> np.ndarray:
+    """Orthonormal rows that span the rows of `vectors`, but for what is below `DEPENDENT` relative to the largest."""
     _, lengths, rows = np.linalg.svd(vectors, full_matrices=False)
-    return rows[lengths > least * lengths[0]]
+    return rows[lengths > DEPENDENT * lengths[0]]
+
+
+def exact_span(vectors: np.ndarray) -> np.ndarray:
+    """Orthonormal rows, right to rounding, that span the rows of `vectors` (N, 3), none of them 0, as they stand.
+
+    Doubles are fractions, so nothing is rounded to find the rank; in a plane the rows are tangents of
+    its normal, the product of two rows.
+    """
+    rows = np.unique(vectors, axis=0).tolist()
+    first = [Fraction(x) for x in rows[0]]
+    normals = (_cross(first, [Fraction(x) for x in row]) for row in rows)
+    normal = next((n for n in normals if any(n)), None)
+    if normal is None:
+        return unit(vectors[:1])
+    if any(sum(n * Fraction(x) for n, x in zip(normal, row, strict=True)) for row in rows):
+        return np.eye(3)
+    largest = max(map(abs, normal))
+    n = unit(np.array([float(x / largest) for x in normal]))
+    p = unit(np.cross(n, np.eye(3)[np.abs(n).argmin()]))
+    return np.stack([p, np.cross(n, p)])
+
+
+def _cross(x: list[Fraction], y: list[Fraction]) -> list[Fraction]:
+    return [x[i - 2] * y[i - 1] - x[i - 1] * y[i - 2] for i in range(3)]
 
 
 def solve(
@@ -96,6 +125,7 @@ def solve(
     deadline: float | None = None,
     seed: int = 0,
     progress: Callable[[float, float], None] | None = None,
+    exact: bool = False,
 ) -> Bracket:
     """Bracket the largest V for which V (r_A, r_B, T) has a Leggett model at `pairs`.
 
@@ -103,10 +133,13 @@ def solve(
     that would improve the model (at about 1e-8), as `time_limit` past `deadline` (seconds of
     `time.monotonic`), as `interrupted` on Ctrl-C; the bounds hold in every case. `upper` rests on
     searches from many starts, which are no proof. Raises SolverError.
+
+    With `exact` the model has the marginals V r_A, V r_B in every direction that the settings span as
+    they stand, even where only their last digits do. The inequalities are no better for it.
     """
     with double_precision():
         key = jax.random.key(seed)
-        pool = _Pool(state, pairs)
+        pool = _Pool(state, pairs, exact)
         u, v = (np.asarray(x) for x in sample_sphere(key, (2, POOL)))
         pool.add(np.concatenate([u, u, u]), np.concatenate([v, -u, -_between(u, v)]))
         cuts = _Cuts(state)
@@ -188,11 +221,15 @@ def _between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _inequality(prices: Prices, least: float) -> LeggettInequality:
-    """The Leggett inequality of the prices: sum (minus - plus) C + F.E[u] + H.E[v] <= sum (plus + minus) - least."""
-    f = np.linalg.lstsq(prices.a.T, prices.F, rcond=None)[0]
-    h = np.linalg.lstsq(prices.b.T, prices.H, rcond=None)[0]
+    """The Leggett inequality of the prices: sum (minus - plus) C + F.E[u] + H.E[v] <= sum (plus + minus) - least.
+
+    What settings do not give of F and H is no part of it, but of its bound: hidden vectors are unit vectors.
+    """
+    f = np.linalg.lstsq(prices.a.T, prices.F, rcond=DEPENDENT)[0]
+    h = np.linalg.lstsq(prices.b.T, prices.H, rcond=DEPENDENT)[0]
+    missing = np.linalg.norm(prices.F - f @ prices.a) + np.linalg.norm(prices.H - h @ prices.b)
     scale = float((prices.plus + prices.minus).sum())
-    bound = scale - float(least) + MARGIN * scale
+    bound = scale - float(least) + MARGIN * scale + float(missing)
     return LeggettInequality(prices.minus - prices.plus, prices.a, prices.b, f, h, bound)
 
 

@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from ._checks import InputError, quoted
+from ._numerics import exponent, scaled_up
 from .finite_model import Axis, mean_modulus
 from .pricing import THOROUGH, Prices, search
 from .settings import SettingPairs
@@ -71,7 +72,18 @@ class LeggettInequality:
         f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
         inequality = cls(coefficients, a, b, f, h, bound=0.0)
         u, v = inequality.worst(seed)
-        return replace(inequality, bound=float(inequality.at(u[None], v[None])[0]))
+        scaled, k = inequality.normalised()
+        return replace(inequality, bound=scaled_up(float(scaled.at(u[None], v[None])[0]), k))
+
+    def normalised(self) -> tuple[LeggettInequality, int]:
+        """The inequality divided by 2^k, its bound left out, and k: then 1 <= sum |g_i| + |f_i| + |h_i| < 2.
+
+        Exact for all coefficients above 2^-1000 of the sum; k = 0 for an inequality of zeros.
+        """
+        columns = (self.coefficients, self.alice, self.bob)
+        k = exponent(*columns)
+        g, f, h = (np.ldexp(x, -k) for x in columns)
+        return replace(self, coefficients=g, alice=f, bob=h, bound=0.0), k
 
     def at(self, u: Any, v: Any, axis: Axis | None = None) -> np.ndarray:
         """The left side at its largest for hidden vectors u, v of shape (K, 3): (K,).
@@ -107,8 +119,10 @@ class LeggettInequality:
 
         Infinite where the value is not positive: no visibility of this state breaks it.
         """
-        value = self.value(state)
-        return self.bound / value if value > 0 else float("inf")
+        scaled, k = self.normalised()
+        value = scaled.value(state)
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(self.bound, -k)) / value if value > 0 else float("inf")
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain lists, with the names of the command line's JSON."""

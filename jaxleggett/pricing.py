@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import register_dataclass
 
-from ._numerics import dot, double_precision, normalised, shape_for, tangents
+from ._numerics import dot, double_precision, exponent, normalised, shape_for, tangents
 from .sphere import fibonacci, fibonacci_directions, random_rotation
 
 STARTS = 512
@@ -53,6 +53,11 @@ class Prices:
         x, y = u @ self.a.T, v @ self.b.T
         return abs(x + y) @ self.plus + abs(x - y) @ self.minus - u @ self.F - v @ self.H
 
+    def scaled(self, k: int) -> Prices:
+        """2^k times the function."""
+        plus, minus, F, H = (np.ldexp(x, k) for x in (self.plus, self.minus, self.F, self.H))
+        return Prices(plus, minus, F, H, self.a, self.b)
+
     def padded(self) -> Prices:
         """The same function with rows of price 0 added."""
         short = shape_for(len(self.plus)) - len(self.plus)
@@ -75,10 +80,12 @@ def search(
 
     Starts are the rows of `u`, `v` (the hidden vectors a model already uses, at most a quarter), then
     the local minima over one randomly turned lattice of the least value over another, for either
-    party, then the cheapest others: a start in every basin rather than many in the deepest.
+    party, then the cheapest others: a start in every basin rather than many in the deepest. Prices
+    may be of any size: they are divided by a power of two first.
     """
+    k = exponent(prices.plus, prices.minus, prices.F, prices.H)
     with double_precision():
-        prices = prices.padded()
+        prices = prices.scaled(-k).padded()
         lattice_u, lattice_v, price = (np.asarray(x) for x in _screen(key, prices, lattice))
         near = _neighbours(lattice)
         local = np.concatenate([p <= p[near].min(1) for p in np.split(price, 2)])
@@ -90,7 +97,9 @@ def search(
         found = _cheapest_first(descend(prices, first_u, first_v, steps))
         # Where several corners nearly meet, the way to the cheapest takes more steps: the best go it again.
         again = descend(prices, *(x[: starts // 8] for x in found[:2]), 2 * steps)
-        return _cheapest_first([np.concatenate(x) for x in zip(again, (x[starts // 8 :] for x in found), strict=True)])
+        found = [np.concatenate(x) for x in zip(again, (x[starts // 8 :] for x in found), strict=True)]
+        u, v, least = _cheapest_first(found)
+        return u, v, np.ldexp(least, k)
 
 
 def _cheapest_first(found: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

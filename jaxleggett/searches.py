@@ -51,6 +51,9 @@ FEWEST = 16
 LAST_PART = 0.95
 """Share of the work that is done when only the best of all is polished further."""
 
+PROOF_SHARE = 0.2
+"""Of the time limit, kept for the proof where one is asked for."""
+
 CERTIFIED_TO = 1e-6
 """Distance of a certified threshold from the search's."""
 
@@ -137,14 +140,19 @@ def search(
     pairs = integer("pairs", default if pairs is None else pairs, 1, MAX_SEARCHED_PAIRS)
     given = None if start is None else _given(start, pairs, symmetry)
     with double_precision():
-        work = _Work(layouts(pairs, symmetry), given, restarts, seed, deadline)
+        ends = deadline if deadline is None or not certify else deadline - PROOF_SHARE * (deadline - started)
+        work = _Work(layouts(pairs, symmetry), given, restarts, seed, ends)
         status = work.run(progress)
         proof = None
         if work.best is not None:
             found = _inequality(work.best, pairs)
             try:
-                left = None if deadline is None else max(1.0, deadline - time.monotonic())
-                proof = prove(found, werner(), tolerance=CERTIFIED_TO, time_limit=left, certify=certify, seed=seed)
+                # After Ctrl-C the answer is wanted, not a proof; a limit has to be above 0.
+                proved = certify and status != "interrupted"
+                left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
+                proof = prove(found, werner(), tolerance=CERTIFIED_TO, time_limit=left, certify=proved, seed=seed)
+                if proof.status == "interrupted":
+                    raise KeyboardInterrupt
                 status = status if proof.status == "converged" else "time_limit"
             except KeyboardInterrupt:
                 status, proof = "interrupted", prove(found, werner(), certify=False, seed=seed)

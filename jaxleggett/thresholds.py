@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -13,8 +14,8 @@ import numpy as np
 from . import _checks
 from ._checks import MAX_SEED, InputError, integer, quoted
 from .continuum import solve_everywhere
-from .finite_model import Axis, Model, Symmetry, mean_modulus
-from .game import solve, span
+from .finite_model import Axis, Model, Symmetry, correlation, mean_modulus
+from .game import exact_span, solve
 from .inequality import LeggettInequality
 from .master import Bracket
 from .separable import decomposition, proved_separable, separable_visibility
@@ -33,7 +34,8 @@ ROUNDING = 1e-9
 class Threshold:
     """lower <= largest compatible visibility <= upper, with the model and the inequality that show it.
 
-    `status` is `converged`, `stalled`, `time_limit` or `interrupted`; the bounds hold in every case. `certified`
+    `status` is `converged` (as close as asked for), or what prevented it: `stalled`, `time_limit` or
+    `interrupted`; the bounds hold in every case. `certified`
     is true only where both are proved: by directed rounding, or in floating point with a proved rounding bound.
     """
 
@@ -186,14 +188,17 @@ def threshold(
     symmetry: Symmetry = None
     if certify and everywhere and not certified and CanonicalForm.of(state).kind != "SO(3)":
         raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
-    if pairs is None and found is None:
-        found, certified, symmetry = _all_settings(state, tolerance, deadline, seed, progress)
-    elif pairs is not None and found is None:
-        # Half the tolerance is left to the proof.
-        found = solve(state, pairs, tolerance / 2 if certify else tolerance, deadline, seed, progress)
+    try:
+        if pairs is None and found is None:
+            found, certified, symmetry = _all_settings(state, tolerance, deadline, seed, progress)
+        elif pairs is not None and found is None:
+            # Half the tolerance is left to the proof.
+            found = solve(state, pairs, tolerance / 2 if certify else tolerance, deadline, seed, progress)
+        if found and pairs is not None and certify and not certified and found.status != "interrupted":
+            found, certified = _certified(state, pairs, found, tolerance, deadline, seed), True
+    except KeyboardInterrupt:
+        found = Bracket(0.0, 1.0, None, None, "interrupted") if found is None else replace(found, status="interrupted")
     assert found is not None
-    if certify and pairs is not None and not certified:
-        found, certified = _certified(state, pairs, found, tolerance, deadline), True
     return Threshold(
         state=state,
         settings=pairs,
@@ -201,11 +206,21 @@ def threshold(
         upper=found.upper,
         model=found.model,
         inequality=found.inequality,
-        status=found.status,
+        status=_ending(found, tolerance, deadline),
         certified=certified,
         seconds=time.monotonic() - started,
         symmetry=symmetry,
     )
+
+
+def _ending(found: Bracket, tolerance: float, deadline: float | None) -> str:
+    """How it ended: `converged` is what the bracket itself says, after all that was done to it."""
+    if found.status == "interrupted":
+        return "interrupted"
+    if found.upper - found.lower <= tolerance:
+        return "converged"
+    late = deadline is not None and time.monotonic() > deadline
+    return "time_limit" if late or found.status == "time_limit" else "stalled"
 
 
 def _check_effort(tolerance: float, time_limit: float | None) -> None:
@@ -215,42 +230,56 @@ def _check_effort(tolerance: float, time_limit: float | None) -> None:
 
 
 def _certified(
-    state: TwoQubitState, pairs: SettingPairs, found: Bracket, tolerance: float, deadline: float | None
+    state: TwoQubitState, pairs: SettingPairs, found: Bracket, tolerance: float, deadline: float | None, seed: int
 ) -> Bracket:
     """The bracket with both ends proved, as docs/CERTIFICATES.md describes."""
-    lower, upper, cut, status = 0.0, 1.0, None, found.status
-    if found.model is not None:
-        model = found.model
-        rounding = 4 * (len(model.weights) + 10) * UNIT_ROUNDOFF
-        breach, miss = max(model.excess(state, found.lower, pairs), 0.0), 0.0
-        for vectors, r, settings in ((model.u, state.r_A, pairs.a), (model.v, state.r_B, pairs.b)):
-            # Only the part in the span of the settings is ever measured; a direction counts unless rounding made it.
-            seen = span(settings, least=1e-13)
-            miss = max(miss, float(np.linalg.norm(seen @ (model.weights @ vectors - found.lower * np.asarray(r)))))
-        miss += rounding
-        lower = max(0.0, found.lower * (1 - 3 * (breach + rounding + miss) - miss))
-    if found.inequality is not None:
-        cut, upper, close = _proved(found.inequality, state, tolerance / 4, deadline)
-        status = status if close else "time_limit"
-    return Bracket(lower, min(upper, 1.0), found.model, cut if upper < 1 else None, status)
+    lower, model, status = _repaired(state, pairs, found), found.model, found.status
+    if found.lower - lower > tolerance / 4:
+        # The model knows nothing of directions that only the last digits of settings have: one that does.
+        again = solve(state, pairs, tolerance / 2, deadline, seed, exact=True)
+        lower, model = max((lower, model), (_repaired(state, pairs, again), again.model), key=lambda end: end[0])
+        status = again.status
+    cut, upper = None, 1.0
+    if found.inequality is not None and status != "interrupted":
+        cut, upper, status = _proved(found.inequality, state, tolerance / 4, deadline)
+    return Bracket(lower, min(upper, 1.0), model, cut if upper < 1 else None, status)
+
+
+def _repaired(state: TwoQubitState, pairs: SettingPairs, found: Bracket) -> float:
+    """The visibility that the model of a bracket reaches once it is mixed with what makes it obey (P) exactly."""
+    model = found.model
+    if model is None:
+        return 0.0
+    rounding = 4 * (len(model.weights) + 40) * UNIT_ROUNDOFF
+    breach, miss = max(model.excess(state, found.lower, pairs), 0.0), 0.0
+    for vectors, r, settings in ((model.u, state.r_A, pairs.a), (model.v, state.r_B, pairs.b)):
+        # Only the part in the span of the settings is ever measured.
+        off = exact_span(settings) @ (model.weights @ vectors - found.lower * np.asarray(r))
+        miss = max(miss, float(np.linalg.norm(off)))
+    miss += rounding
+    return max(0.0, found.lower * (1 - 3 * (breach + rounding + miss) - miss))
 
 
 def _proved(
     inequality: LeggettInequality, state: TwoQubitState, tolerance: float, deadline: float | None
-) -> tuple[LeggettInequality, float, bool]:
+) -> tuple[LeggettInequality, float, str]:
     """The inequality with a proved bound, and a visibility above which the state is proved to break it.
 
-    Infinite if the state never breaks it. Last, whether it came within `tolerance` of the best before time ran out.
+    Infinite if the state never breaks it. Last, how it ended: `converged` within `tolerance` of the best.
     """
     from .bounds import enclose
 
-    total = sum(np.abs(x).sum() for x in (inequality.coefficients, inequality.alice, inequality.bob))
-    # The value is a sum of N terms of three products: off by less than this.
-    value = inequality.value(state) - 4 * (len(inequality.coefficients) + 10) * UNIT_ROUNDOFF * total
-    limit = None if deadline is None else max(1.0, deadline - time.monotonic())
-    found = enclose(inequality, tolerance * max(value / total, 1e-3), time_limit=limit)
-    upper = math.nextafter(found.bound / value, math.inf) if value > 0 else math.inf
-    return replace(inequality, bound=found.bound), upper, found.converged
+    scaled, k = inequality.normalised()
+    total = sum(np.abs(x).sum() for x in (scaled.coefficients, scaled.alice, scaled.bob))
+    M_A, M_B, C = correlation(state, scaled.a, scaled.b)
+    # A sum of N terms of three products: off by less than this.
+    rounding = 4 * (len(C) + 10) * UNIT_ROUNDOFF * total
+    value = float(scaled.coefficients @ C + scaled.alice @ M_A + scaled.bob @ M_B - rounding)
+    limit = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+    # Of zeros, the total is 0.
+    found = enclose(inequality, tolerance * max(value / max(total, 1.0), 1e-3), time_limit=limit)
+    upper = math.nextafter(math.ldexp(found.bound, -k) / value, math.inf) if value > 0 else math.inf
+    return replace(inequality, bound=found.bound), upper, found.status
 
 
 def prove(
@@ -265,18 +294,21 @@ def prove(
     """What an inequality shows about a state: the visibility above which it is broken, its bound computed anew.
 
     With `certify` the bound is proved, otherwise it is what a search from many starts finds. The
-    `lower` bound of the result is 0: an inequality alone gives none.
+    `lower` bound of the result is 0: an inequality alone gives none; `converged` says that the bound is
+    within `tolerance` of the best.
     """
     started = time.monotonic()
     _check_effort(tolerance, time_limit)
     pairs = SettingPairs(inequality.a, inequality.b)
-    if certify:
-        deadline = None if time_limit is None else started + time_limit
-        cut, upper, close = _proved(inequality, state, tolerance, deadline)
-    else:
-        i = inequality
-        cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed)
-        upper, close = cut.threshold(state), True
+    deadline = None if time_limit is None else started + time_limit
+    cut, upper, status = inequality, math.inf, "interrupted"
+    with contextlib.suppress(KeyboardInterrupt):
+        if certify:
+            cut, upper, status = _proved(inequality, state, tolerance, deadline)
+        else:
+            i = inequality
+            cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed)
+            upper, status = cut.threshold(state), "converged"
     return Threshold(
         state=state,
         settings=pairs,
@@ -284,7 +316,7 @@ def prove(
         upper=min(upper, 1.0),
         model=None,
         inequality=cut if upper < 1 else None,
-        status="converged" if close else "time_limit",
+        status=status,
         certified=certify,
         seconds=time.monotonic() - started,
     )

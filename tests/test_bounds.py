@@ -1,5 +1,7 @@
 """Certified bounds against values that are reached, closed forms, and symmetries used where there are none."""
 
+import time
+
 import jax
 import numpy as np
 import oracles
@@ -12,6 +14,7 @@ from jaxleggett.bounds import enclose
 from jaxleggett.inequality import LeggettInequality, published
 from jaxleggett.pricing import search
 from jaxleggett.sphere import icosahedron_axes
+from jaxleggett.thresholds import prove
 from jaxleggett.twirl import CRITICAL_ANGLE
 
 RNG = np.random.default_rng(8)
@@ -95,7 +98,7 @@ def test_marginals_alone():
 
 def test_the_number_of_symmetries():
     def number(i):
-        return len(bounds._symmetries(i.coefficients, i.alice, i.bob, i.a, i.b)[0])
+        return len(bounds._symmetries(bounds._Terms.of(i))[0])
 
     assert number(_orbit("O")) == 48
     assert number(_orbit("I")) == 120
@@ -142,19 +145,172 @@ def test_cells_lie_in_their_caps_and_cover_the_sphere():
 
 def test_the_minimum_over_a_cap_by_brute_force():
     points = oracles.unit(RNG, 400000)
-    with jax.enable_x64(True):
-        for radius in (0.05, 0.5, 1.5):
-            for _ in range(10):
-                G, centre = 3 * RNG.normal(size=3), oracles.unit(RNG, 1)[0]
-                inside = points[np.arccos(np.clip(points @ centre, -1, 1)) <= radius]
-                least = float(bounds._least_on_cap(G, centre, radius))
-                assert least <= (inside @ G).min()
-                assert least >= (inside @ G).min() - 0.02 * np.linalg.norm(G)
+    for radius in (0.05, 0.5, 1.5):
+        many, centres = 3 * RNG.normal(size=(10, 3)), oracles.unit(RNG, 10)
+        found = bounds._least_on_cap(many, centres, np.full(10, radius))
+        for G, centre, least in zip(many, centres, found, strict=True):
+            inside = points[np.arccos(np.clip(points @ centre, -1, 1)) <= radius]
+            assert least <= (inside @ G).min()
+            assert least >= (inside @ G).min() - 0.02 * np.linalg.norm(G)
+
+
+def _boxes(radius, number=40):
+    """Caps u, r, v, q."""
+    u, v = oracles.unit(RNG, 2 * number).reshape(2, number, 3)
+    return u, np.full(number, radius), v, np.full(number, 0.7 * radius)
+
+
+@pytest.mark.parametrize("steps", ["Newton's", "nonsense", "NaN"])
+def test_bounds_of_boxes_hold_whatever_the_steps_are(steps, monkeypatch):
+    """The proof takes any sigma; close to the least value are only those that good steps lead to."""
+    terms = bounds._Terms.of(_random(15, 0.3).normalised()[0])
+    wrong = {"nonsense": lambda K, x: 1e3 * RNG.normal(size=x.shape), "NaN": lambda K, x: np.full(x.shape, np.nan)}
+    if steps in wrong:
+        monkeypatch.setattr(bounds.np.linalg, "solve", wrong[steps])
+    u, r, v, q = _boxes(0.1)
+    found, _ = bounds._bounds(terms, u, r, v, q)
+    inside = []
+    for centre, radius in ((u, r), (v, q)):
+        shift = 0.7 * radius[:, None, None] * RNG.uniform(-1, 1, size=(len(u), 3000, 3))
+        points = centre[:, None] + shift
+        points /= np.linalg.norm(points, axis=2, keepdims=True)
+        close = (points * centre[:, None]).sum(2) >= np.cos(radius)[:, None]
+        inside.append(np.where(close[..., None], points, centre[:, None]))
+    least = terms.at(np.concatenate(inside, axis=2)).min(1)
+    assert np.isfinite(found).all()
+    assert (found <= least).all()
+    if steps == "Newton's":
+        assert (found >= least - 0.05).all()
+
+
+def test_nothing_is_left_to_a_compiler():
+    assert not hasattr(bounds, "jax")
+    with jax.disable_jit(), jax.transfer_guard("disallow"):
+        assert enclose(_orbit("O"), 1e-3).converged
+
+
+TINY_AND_HUGE = (-300, -160, -100, 0, 100, 300)
+
+
+def _broken_by_none(power):
+    """Two terms that no product state, such as pure:0, breaks."""
+    size = 10.0**power
+    a, b = np.eye(3)[[0, 2]], np.eye(3)[[1, 2]]
+    f, h = np.array([0.5, 3]), np.array([0.5, -2])
+    return LeggettInequality(size * np.array([0.1, -0.2]), a, b, size * f, size * h, 0.0)
+
+
+@pytest.mark.parametrize("certify", [True, False])
+def test_a_product_state_breaks_no_inequality_however_small_or_large_its_numbers(certify):
+    for power in TINY_AND_HUGE:
+        found = prove(_broken_by_none(power), jl.pure(0.0), certify=certify)
+        assert found.upper == 1, power
+
+
+def test_bounds_scale_exactly_with_powers_of_two():
+    i = _random(5, 0.5)
+    found = enclose(i, 1e-3)
+    for power in (-900, -100, 3, 900):
+        g, f, h = (np.ldexp(x, power) for x in (i.coefficients, i.alice, i.bob))
+        scaled = enclose(LeggettInequality(g, i.a, i.b, f, h, 0.0), 1e-3)
+        assert (scaled.bound, scaled.reached) == (np.ldexp(found.bound, power), np.ldexp(found.reached, power))
+
+
+def test_bounds_of_subnormal_coefficients_are_rounded_up():
+    a, b = np.eye(3)[:1], np.eye(3)[1:2]
+    for multiple in (1, 2, 3, 1000):
+        g = multiple * 5e-324
+        assert g <= enclose(_inequality([g], a, b), 1e-4).bound <= g + 5e-324
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_an_inequality_of_zeros_is_answered(number):
+    zeros = _inequality(np.zeros(number), oracles.unit(RNG, number), oracles.unit(RNG, number))
+    found = enclose(zeros, 1e-4)
+    assert (found.bound, found.reached, found.status) == (0, 0, "converged")
+    assert bounds.count_symmetries(zeros) >= 1
+    assert LeggettInequality.of(zeros.coefficients, zeros.a, zeros.b).bound == 0
+    for certify in (True, False):
+        answer = prove(zeros, jl.werner(), certify=certify)
+        assert (answer.lower, answer.upper, answer.inequality, answer.status) == (0, 1, None, "converged")
+
+
+def test_a_group_is_one_to_rounding():
+    group = Rotation.create_group("T").as_matrix()
+    assert bounds._closed(group)
+    assert bounds._closed(np.eye(3)[None])
+    assert not bounds._closed(group[:-1])
+    third = Rotation.from_rotvec([0, 0, 2 * np.pi / 3]).as_matrix()
+    assert not bounds._closed(np.array([np.eye(3), third]))
+    for angle, closed in ((1e-11, True), (1e-8, False)):
+        off = group.copy()
+        off[5] = Rotation.from_rotvec([angle, 0, 0]).as_matrix() @ off[5]
+        assert bounds._closed(off) == closed
+
+
+def test_maps_that_hardly_move_the_generic_point_cut_no_domain():
+    away = np.cross(bounds.GENERIC, [1, 0, 0])
+    small, large = (Rotation.from_rotvec(t * away / np.linalg.norm(away)).as_matrix() for t in (0.008, 1.0))
+    cells = np.unique(bounds._Cells(np.eye(3)[None]).first()[:, :4], axis=0)
+    assert bounds._Cells(np.array([np.eye(3), small])).kept(cells).all()
+    assert not bounds._Cells(np.array([np.eye(3), large])).kept(cells).all()
 
 
 def test_out_of_time_there_is_still_a_bound():
-    i = _orbit("O")
-    found = enclose(i, 1e-7, time_limit=0.5)
-    assert not found.converged
+    i = _orbit("I")
+    found = enclose(i, 1e-9, time_limit=0.1)
+    assert found.status == "time_limit"
     u, v = i.worst()
-    assert i.at(u[None], v[None])[0] <= found.bound < 24
+    assert i.at(u[None], v[None])[0] <= found.bound <= 60 + 1e-9
+    assert enclose(i, 1e-7, time_limit=1e-9).bound <= 60 + 1e-9
+
+
+def test_the_time_limit_holds_for_symmetries_and_for_many_terms():
+    """Four thousand pairs at one angle: each may be the image of each."""
+    number = 4000
+    a = oracles.unit(RNG, number)
+    across = np.cross(a, oracles.unit(RNG, number))
+    b = np.cos(0.7) * a + np.sin(0.7) * across / np.linalg.norm(across, axis=1, keepdims=True)
+    started = time.monotonic()
+    found = enclose(_inequality(-np.ones(number), a, b), 1e-4, time_limit=0.5)
+    assert time.monotonic() - started < 2.5
+    assert found.status == "time_limit"
+    assert found.reached <= found.bound <= number * (1 + 1e-9)
+
+
+def test_an_interruption_leaves_a_bound():
+    def stop(left):
+        nonlocal rounds
+        rounds -= 1
+        if not rounds:
+            raise KeyboardInterrupt
+
+    i = _random(12, 0.2)
+    whole, before = enclose(i, 1e-5), np.inf
+    for rounds in (1, 4):  # noqa: B007
+        found = enclose(i, 1e-5, progress=stop)
+        assert found.status == "interrupted"
+        assert whole.reached <= found.bound < before
+        before = found.bound
+
+
+def test_an_interrupted_proof_is_an_answer(monkeypatch):
+    def stop(*caps):
+        raise KeyboardInterrupt
+
+    i = CASES["three axes"]()
+    monkeypatch.setattr(bounds, "_bounds", stop)
+    found = prove(i, jl.werner())
+    assert (found.status, found.lower, found.upper, found.inequality) == ("interrupted", 0, 1, None)
+
+
+def test_no_time_is_given_that_was_not_there(monkeypatch):
+    limits = []
+
+    def watched(*arguments, time_limit):
+        limits.append(time_limit)
+        return enclose(*arguments, time_limit=time_limit)
+
+    monkeypatch.setattr(bounds, "enclose", watched)
+    assert prove(_random(200, 0.1), jl.werner(), tolerance=1e-9, time_limit=0.05).status == "time_limit"
+    assert 0 <= limits[0] <= 0.05

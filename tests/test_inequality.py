@@ -65,6 +65,26 @@ def test_value_and_threshold_against_the_born_rule():
     assert LeggettInequality([1.0], AXES[:1], AXES[:1], [0], [0], 1.0).threshold(jl.werner()) == np.inf
 
 
+@pytest.mark.parametrize("power", [-300, -160, 0, 300])
+def test_numbers_of_any_size_have_the_same_threshold(power):
+    g, a, b, f, h = _random(4, 3)
+    g, f, h = (10.0**power * x for x in (g, f, h))
+    i = LeggettInequality.of(g, a, b, f, h)
+    scaled, k = i.normalised()
+    total = sum(np.abs(x).sum() for x in (scaled.coefficients, scaled.alice, scaled.bob))
+    assert 1 <= total < 2
+    np.testing.assert_array_equal(np.ldexp(scaled.coefficients, k), g)
+    usual = LeggettInequality.of(*_random(4, 3)[:3], *_random(4, 3)[3:])
+    assert i.bound == pytest.approx(10.0**power * usual.bound, rel=1e-9)
+    state = jl.TwoQubitState.from_density_matrix(oracles.random_rho(np.random.default_rng(3)))
+    assert i.threshold(state) == pytest.approx(usual.threshold(state), rel=1e-9)
+
+
+def test_a_bound_far_beyond_the_coefficients_excludes_nothing():
+    i = LeggettInequality([-1e-300], AXES[:1], AXES[:1], [0], [0], 1e300)
+    assert i.threshold(jl.werner()) == np.inf
+
+
 def _icosahedral():
     g = (1 + np.sqrt(5)) / 2
     e = np.array([[0, 1, g], [0, 1, -g], [1, g, 0], [1, -g, 0], [g, 0, 1], [-g, 0, 1]])

@@ -99,3 +99,19 @@ def test_narrow_valleys_between_nearly_parallel_settings_are_followed_to_their_e
     assert found[0] <= _brute(prices, np.random.default_rng(0))
     # the case has not lost its point
     assert max(search(jax.random.key(k), prices)[2][0] for k in range(3)) > found[0] + 1e-5
+
+
+@pytest.mark.parametrize("power", [-1000, -200, 300, 900])
+def test_prices_of_any_size_are_searched_alike(power):
+    p = _prices(9, 0.05, 4)
+    few = {"lattice": 100, "starts": 32}
+    u, v, least = search(jax.random.key(0), p, **few)
+    found = search(jax.random.key(0), p.scaled(power), **few)
+    for x, y in zip(found, (u, v, np.ldexp(least, power)), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_no_prices_are_searched_too():
+    p = _prices(3, 0.0, 1).scaled(-3000)
+    assert not p.plus.any()
+    assert (search(jax.random.key(0), p, lattice=100, starts=32)[2] == 0).all()

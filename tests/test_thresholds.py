@@ -1,15 +1,17 @@
 import dataclasses
 import json
 
+import jax
 import numpy as np
 import oracles
 import pytest
 from scipy.optimize import linprog
 
 import jaxleggett as jl
-from jaxleggett import game, master
+from jaxleggett import game, master, thresholds
 from jaxleggett.finite_model import Model
 from jaxleggett.inequality import LeggettInequality, published
+from jaxleggett.pricing import Prices, search
 from jaxleggett.states import parse_state
 from jaxleggett.thresholds import Threshold, prove, threshold
 
@@ -344,3 +346,96 @@ def test_both_ends_are_proved_on_demand(theta):
 def test_nothing_is_proved_at_all_settings_of_other_states():
     with pytest.raises(jl.InputError, match="certify needs finitely many settings"):
         threshold(jl.pure(0.6), "all", certify=True)
+
+
+def _mean_miss(found):
+    """By how much the model's mean hidden vectors miss the Bloch vectors at `lower`, all components."""
+    m, state = found.model, found.state
+    sides = ((m.u, state.r_A), (m.v, state.r_B))
+    return max(np.abs(m.weights @ x - found.lower * np.asarray(r)).max() for x, r in sides)
+
+
+def _circle(number, lift):
+    """Directions along the circle z = 0 with such third components, up and down."""
+    angles = np.arange(number) * np.pi / number
+    x = np.stack([np.cos(angles), np.sin(angles), lift * (-1.0) ** np.arange(number)], axis=1)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("lift", [3e-15, 1e-10])
+def test_a_direction_that_only_last_digits_span_counts(lift):
+    """Marginals at settings a little above and below a plane force E[u_z] = V r_z, however little that is."""
+    state = jl.pure(0.6)
+    bob = oracles.unit(np.random.default_rng(7), 3)
+    found = threshold(state, jl.SettingPairs.product(_circle(12, lift), bob), tolerance=1e-3, certify=True)
+    assert found.certified
+    assert (found.status, found.upper - found.lower <= 1e-3) == ("converged", True)
+    assert _mean_miss(found) < 1e-9
+    found.check()
+
+
+def test_a_turned_great_circle_gets_a_model_that_is_right_in_all_directions():
+    R = oracles.random_rotation(np.random.default_rng(1))
+    circle = _circle(5, 0.0)
+    flat, turned = (jl.SettingPairs.product(x, x) for x in (circle, circle @ R.T))
+    assert [len(game.exact_span(pairs.a)) for pairs in (flat, turned)] == [2, 3]
+    for pairs, state in ((flat, jl.pure(0.6)), (turned, _turned(jl.pure(0.6), R, R)), (turned, jl.werner())):
+        found = threshold(state, pairs, tolerance=1e-3, certify=True)
+        assert (found.certified, found.status, found.lower > 1 - 1e-3) == (True, "converged", True)
+        assert pairs is flat or _mean_miss(found) < 1e-9
+        found.check()
+
+
+def test_the_exact_span_of_doubles():
+    x, y, z = np.eye(3)
+    cases = [
+        ([x, x, -x], 1),
+        ([x, x + 5e-324 * z], 2),
+        ([x, y, -x], 2),
+        ([x, y, x + 5e-324 * z], 3),
+        ([x + 1e-200 * y, x - 1e-200 * y, x], 2),
+        (oracles.unit(np.random.default_rng(0), 4), 3),
+        ([0.1 * x + 0.3 * y, 0.3 * x + 0.9 * y], 2),  # three times 0.1 is not 0.3
+    ]
+    for rows, rank in cases:
+        found = game.exact_span(np.array(rows))
+        assert len(found) == rank
+        np.testing.assert_allclose(found @ found.T, np.eye(rank), atol=1e-15)
+        lengths = np.linalg.norm(np.array(rows) @ found.T, axis=1)
+        np.testing.assert_allclose(lengths, np.linalg.norm(rows, axis=1), atol=1e-15)
+
+
+def test_the_normal_of_nearly_parallel_rows_is_right_to_rounding():
+    """The span of (1, 0, 0) and (1, 1e-12, 1e-12) holds no part of (0, 1, -1)."""
+    found = game.exact_span(np.array([[1, 0, 0], [1, 1e-12, 1e-12]]))
+    assert np.abs(found @ np.array([0, 1, -1])).max() < 1e-15
+    assert np.linalg.norm(found @ np.array([0, 1, 1])) == pytest.approx(np.sqrt(2), abs=1e-15)
+
+
+@pytest.mark.parametrize(("limit", "status"), [(None, "stalled"), (1e-9, "time_limit")])
+def test_converged_is_said_only_of_a_bracket_as_narrow_as_asked(limit, status, monkeypatch):
+    pairs = jl.SettingPairs.random(8)
+    done = game.solve(jl.werner(), pairs, 1e-3)
+    assert done.status == "converged"
+    monkeypatch.setattr(thresholds, "solve", lambda *arguments, **more: done)
+    monkeypatch.setattr(thresholds, "_repaired", lambda *arguments: 0.8)
+    found = threshold(jl.werner(), pairs, tolerance=1e-3, certify=True, time_limit=limit)
+    assert (found.lower, found.status) == (0.8, status)
+
+
+def test_an_interrupted_certification_keeps_the_bracket(monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(thresholds, "_repaired", stop)
+    found = threshold(jl.werner(), "random:8", tolerance=1e-3, certify=True)
+    assert (found.status, found.certified) == ("interrupted", False)
+    assert found.upper - found.lower <= 1e-3
+
+
+def test_the_bound_covers_what_settings_do_not_give_of_the_prices():
+    p = Prices(np.array([0.5]), np.zeros(1), np.array([0.2, 0.3, 0.0]), np.array([0.0, 0.0, 0.4]), *np.eye(3)[:2, None])
+    least = search(jax.random.key(0), p)[2][0]
+    cut = game._inequality(p, least)
+    np.testing.assert_allclose((cut.alice, cut.bob), ([0.2], [0.0]), atol=1e-12)
+    assert cut.bound == pytest.approx(0.5 - least + 0.3 + 0.4, abs=1e-8)
