@@ -27,7 +27,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._numerics import double_precision
+from ._numerics import double_precision, random_key
 from .continuum_search import AT_ONCE, AxialSearch, FullSearch, filled
 from .finite_model import Model
 from .inequality import LeggettInequality
@@ -74,7 +74,7 @@ class _Generation:
     """The two pools, their programme, and what the best rounds have shown."""
 
     def __init__(self, form: CanonicalForm, seed: int) -> None:
-        self.form, self.key = form, jax.random.key(seed)
+        self.form, self.key = form, random_key(seed)
         self.searcher = AxialSearch(form) if form.kind == "O(2)" else FullSearch(form)
         self.L = form.invariants
         self.master = Master(self.L @ form.marginals)

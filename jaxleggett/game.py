@@ -19,7 +19,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from ._numerics import double_precision, unit
+from ._numerics import double_precision, random_key, unit
 from .finite_model import Model
 from .inequality import LeggettInequality
 from .master import Bracket, Master
@@ -105,7 +105,7 @@ def solve(
     searches from many starts, which are no proof. Raises SolverError.
     """
     with double_precision():
-        key = jax.random.key(seed)
+        key = random_key(seed)
         pool = _Pool(state, pairs)
         u, v = (np.asarray(x) for x in sample_sphere(key, (2, POOL)))
         pool.add(np.concatenate([u, u, u]), np.concatenate([v, -u, -_between(u, v)]))

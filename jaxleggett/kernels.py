@@ -27,7 +27,7 @@ import numpy as np
 from jax import lax
 from jax.tree_util import register_dataclass, register_static
 
-from ._numerics import double_precision
+from ._numerics import dot, double_precision
 from .correlation import margin, probabilities, smallest_probability
 from .models import LeggettModel, marginals
 
@@ -143,6 +143,8 @@ class Sums:
     """(E, P): smallest probability of any sample and outcome."""
     where: Any
     """(E, P): the chunk it was found in."""
+    off_unit: Any
+    """(): largest | |u| - 1 | or | |v| - 1 | of any sample, NaN where one is NaN."""
 
     @classmethod
     def zeros(cls, ends: int, pairs: int) -> Sums:
@@ -155,6 +157,7 @@ class Sums:
             second=jnp.zeros((ends, ends, 4, pairs), float),
             smallest=jnp.full((ends, pairs), jnp.inf, float),
             where=jnp.zeros((ends, pairs), jnp.uint32),
+            off_unit=jnp.zeros((), float),
         )
 
 
@@ -175,6 +178,11 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
         )
     # Behind a barrier, or XLA would make them anew wherever they are used, for every pair whose witness is searched.
     return lax.optimization_barrier(made)
+
+
+def off_unit(u: Any, v: Any) -> jax.Array:
+    """By how much the norm of the worst of these hidden vectors (n, 3) misses 1; NaN where one is NaN."""
+    return jnp.max(jnp.abs(jnp.sqrt(jnp.stack([dot(u, u), dot(v, v)])) - 1)).astype(float)
 
 
 def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
@@ -301,6 +309,7 @@ def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any,
         second=jnp.where(done, second, sums.second),
         smallest=jnp.where(found, smallest, sums.smallest),
         where=jnp.where(found, chunk.astype(jnp.uint32), sums.where),
+        off_unit=jnp.maximum(sums.off_unit, off_unit(u, v)),
     )
 
 
@@ -346,16 +355,17 @@ def witnesses(
 def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int = 64) -> tuple[jax.Array, ...]:
     """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
 
-    Returns the mean (E, 4, P), the smallest probability at a node (E, P), and the hidden vectors of
-    that node (E, P, 2, 3).
+    Returns the mean (E, 4, P), the smallest probability at a node (E, P), the hidden vectors of
+    that node (E, P, 2, 3), and by how much the worst hidden vector misses the norm 1, ().
     """
     models = opened(models, a.dtype)
 
     def one(pair: Any) -> tuple[Any, ...]:
         a, b = pair
-        means, least, hidden = [], [], []
+        means, least, hidden, off = [], [], [], []
         for model in models:
             u, v, weights = model.quadrature(a, b)
+            off.append(off_unit(u, v))
             u, v = u.astype(a.dtype), v.astype(a.dtype)
             M_A, M_B = marginals(u, v, a, b)
             C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
@@ -365,11 +375,11 @@ def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int =
             means.append(weights.astype(float) @ P.astype(float))
             least.append(smallest[best])
             hidden.append(jnp.stack([u[best], v[best]]))
-        return jnp.stack(means), jnp.stack(least), jnp.stack(hidden)
+        return jnp.stack(means), jnp.stack(least), jnp.stack(hidden), jnp.stack(off)
 
-    mean, smallest, hidden = lax.map(one, (a.T, b.T), batch_size=batch_size)
+    mean, smallest, hidden, off = lax.map(one, (a.T, b.T), batch_size=batch_size)
     smallest, hidden = smallest.astype(float), hidden.astype(float)
-    return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1)
+    return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1), off.max()
 
 
 def one_point(model: LeggettModel, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
