@@ -122,12 +122,14 @@ class Verification:
         }
 
     def __str__(self) -> str:
-        head = "visibility  verdict               smallest P  largest |error|  standard error"
+        head = "visibility  verdict               smallest P  largest |error|  standard error   tolerance"
         lines = [head]
         for row in self.rows:
             V = "       -  " if row.visibility is None else f"{row.visibility:10.6f}"
             error = "      exact" if row.max_standard_error is None else f"{row.max_standard_error:11.2e}"
-            lines.append(f"{V}  {row.verdict:20}  {row.min_probability:10.2e}  {row.max_abs_error:15.2e}  {error:>14}")
+            allowed = "none fails" if row.tolerance is None else f"{row.tolerance:10.2e}"
+            figures = f"{row.min_probability:10.2e}  {row.max_abs_error:15.2e}  {error:>14}  {allowed}"
+            lines.append(f"{V}  {row.verdict:20}  {figures}")
         return "\n".join(lines)
 
 

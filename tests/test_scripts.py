@@ -148,3 +148,27 @@ def test_the_suite_for_gpus_sees_bits_and_verdicts_change(suite, monkeypatch):
     assert [worst for _, worst, _ in suite.cut(device, "double")] == [1]
     monkeypatch.setattr(oracles, "V_C", 0.87)
     assert [worst for name, worst, _ in suite.verdicts(device, "double") if "verdicts" in name] == [1]
+
+
+@pytest.mark.parametrize("method", ["rqmc", "mc"])
+def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
+    """Right models are not rejected, wrong ones are, and a judge without allowance or t is found out."""
+    survey = _script("statistical_verification")
+    models = {name: (model, pairs) for name, model, pairs in survey.right_models()}
+    model, pairs = models["cap of 0.02"]
+    goal = np.asarray(jl.probabilities(*model.target.correlation(pairs.a, pairs.b))).T
+    rejected, ratio, allowed = survey.verdicts(model, pairs, goal, method, 128, 200, 1)
+    assert (rejected.shape, ratio.shape, rejected.sum()) == ((200,), (200,), 0)
+    wrong = goal + 5 * allowed * np.array([1, -1, -1, 1])[:, None]
+    assert survey.verdicts(model, pairs, wrong, method, 128, 200, 1)[0].all()
+    monkeypatch.setattr(survey.verification._Judge, "tolerance", lambda self, spread: 2 * spread)
+    assert survey.verdicts(model, pairs, goal, method, 128, 200, 1)[0].sum() > 20
+
+
+def test_the_models_of_the_survey_are_right():
+    survey = _script("statistical_verification")
+    for name, model, pairs in survey.right_models():
+        if "cap" in name or name in ("skewed", "leaning"):
+            found = jl.verify(model, pairs, samples=2 * 10**5)
+            assert (found.method, found.reproduces) == ("rqmc", True), name
+            assert found.rows[0].tolerance < 2e-3

@@ -240,7 +240,7 @@ def test_rounding_has_a_floor():
     rounding = 8 * np.finfo(float).eps
     row = jl.verify(jl.SeparableModel(np.ones(1), z, z), jl.SettingPairs(z, z), method="mc", samples=100).rows[0]
     assert (row.max_standard_error, row.max_z) == (rounding, 0)
-    judge = verification._Judge(None, 1, None, rounding)
+    judge = verification._Judge(None, 1, [], rounding)
     assert judge.negative(-16.1 * rounding)
     assert not judge.negative(-15.9 * rounding)
 
@@ -378,5 +378,6 @@ def test_json_is_finite_and_complete():
     assert found["evaluations"] == found["num_samples"] * found["num_pairs"]
     assert found["model"] == "werner"
     keys = {"visibility", "verdict", "min_probability", "witness", "max_abs_error", "max_standard_error", "max_z"}
+    keys.add("tolerance")
     assert all(set(row) == keys for row in found["visibilities"])
     assert set(found["visibilities"][1]["witness"]) == {"a", "b", "u", "v", "alpha", "beta", "probability"}

@@ -96,27 +96,39 @@ def verify(
     if visibility is not None and model != "werner":
         raise InputError(f"--visibility must be left out for --model {model}, which has none")
     family, pairs, V = _model_and_settings(model, settings, visibility, seed)
-    with results.claimed(out, results.VERIFY_FILES, force) as folder:
-        with progress_bar("sampling" if method != "exact" else "integrating") as progress:
-            result = verification.verify(
-                family,
-                pairs,
-                V,
-                samples=samples,
-                method=method,
-                seed=seed,
-                precision=precision,
-                devices=chosen,
-                progress=progress,
-            )
-        if folder is not None:
-            results.save_verification(result, folder, command_line())
+    try:
+        with results.claimed(out, results.VERIFY_FILES, force) as folder:
+            with progress_bar("sampling" if method != "exact" else "integrating") as progress:
+                result = verification.verify(
+                    family,
+                    pairs,
+                    V,
+                    samples=samples,
+                    method=method,
+                    seed=seed,
+                    precision=precision,
+                    devices=chosen,
+                    progress=progress,
+                )
+            if not result.rows:
+                raise _NothingFinished(result)
+            if folder is not None:
+                results.save_verification(result, folder, command_line())
+    except _NothingFinished as nothing:
+        result, folder = nothing.result, None
     if as_json:
         print(json.dumps(result.to_json(), allow_nan=False))
     else:
         _report(result)
         say_written(folder, results.VERIFY_FILES)
     return 0 if result.status == "complete" else INTERRUPTED
+
+
+class _NothingFinished(Exception):
+    """Ctrl-C came before there was anything to write: the folder that was made for it goes again."""
+
+    def __init__(self, result: Verification) -> None:
+        self.result = result
 
 
 def _model_and_settings(model: str, settings: str | None, visibility: Any, seed: int) -> tuple[Any, Any, Any]:
@@ -144,6 +156,9 @@ def _report(result: Verification) -> None:
     """What was found, in words, then the table."""
     from ..models import CRITICAL_VISIBILITY
 
+    if not result.rows:
+        print("Interrupted before anything was finished.")
+        return
     how = (
         "integrated exactly over hidden vectors"
         if result.num_samples is None
@@ -151,10 +166,12 @@ def _report(result: Verification) -> None:
     )
     print(f"Leggett model '{result.model}' at {len(result.settings):,} setting pairs, {how}.")
     if result.status == "interrupted":
-        print("Interrupted: the figures are those of the setting pairs that were finished.")
+        print("Interrupted: the figures are those of what was finished.")
     print(f"{result.seconds:.1f} s on {result.device}, {result.dtype}.\n")
     for line in _findings(result):
         print(line)
+    if any(row.tolerance is None and row.verdict == "reproduces" for row in result.rows):
+        print("Too few samples: no error of the averages could have failed.")
     if result.model == "werner":
         print(f"(The note's model is non-negative for 0 <= V <= V_c = {CRITICAL_VISIBILITY:.6f}.)")
     print(f"\n{result}")
