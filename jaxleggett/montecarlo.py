@@ -8,6 +8,7 @@ may, in the last place.) Memory is O(block + pairs) on a CPU.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,7 +122,8 @@ def average(
                 for start, device in zip(starts, devices, strict=False)
             ]
             try:
-                done, parts = _run_group(group, plan, chunks_per_call, progress, first == 0)
+                tell = progress and functools.partial(_tell, progress, last - first)
+                done, parts = _run_group(group, plan, chunks_per_call, tell, first == 0)
             except KeyboardInterrupt:
                 if not finished:
                     raise
@@ -163,6 +165,10 @@ def _block(a: np.ndarray, b: np.ndarray, start: int, size: int, dtype: Any) -> t
     return a[rows].T.astype(dtype), b[rows].T.astype(dtype)
 
 
+def _tell(progress: Callable[[int], None], pairs: int, samples: int) -> None:
+    progress(samples * pairs)
+
+
 def _run_group(
     group: Sequence[Any],
     plan: Plan | None,
@@ -193,10 +199,10 @@ def _run_group(
             jax.block_until_ready(ahead)
             for s in ahead:
                 unit_to_rounding(s.off_unit)
-            evaluations = (stop - done) * plan.chunk * size * len(group)
+            samples = (stop - done) * plan.chunk
             sums, done = ahead, stop
             if progress:
-                progress(evaluations)
+                progress(samples)
     except KeyboardInterrupt:
         if not keep or done < 2 * plan.chunks_per_batch:
             raise
