@@ -172,4 +172,4 @@ def test_the_models_of_the_survey_are_right():
         if "cap" in name or name in ("skewed", "leaning"):
             found = jl.verify(model, pairs, samples=2 * 10**5)
             assert (found.method, found.reproduces) == ("rqmc", True), name
-            assert found.rows[0].tolerance < 2e-3
+            assert found.rows[0].tolerance < 5e-3

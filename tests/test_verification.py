@@ -13,6 +13,7 @@ from tolerances import EXACT, EXACT_SINGLE, RQMC_4E6, SMALLEST
 
 import jaxleggett as jl
 from jaxleggett import inspection, models, verification
+from jaxleggett._numerics import random_key
 from jaxleggett.kernels import Plan
 from jaxleggett.results import save_verification
 from jaxleggett.sphere import cylinder_to_sphere, rotated_fibonacci
@@ -632,3 +633,22 @@ def test_a_figure_that_is_not_finite_is_null(what, tmp_path):
         assert answer["visibilities"][0]["min_probability"] > 0
     save_verification(found, tmp_path)
     assert json.loads((tmp_path / "report.json").read_text())["visibilities"] == answer["visibilities"]
+
+
+def test_the_seed_fixes_the_bits_whatever_the_configuration():
+    """In one process too, where what was compiled under one configuration must not serve under another."""
+
+    def bits():
+        found = jl.verify(jl.WhiteNoiseModel(), "random:4", samples=100, method="mc", seed=2**40 + 1)
+        return found.averages.mean.tobytes(), found.settings.a.tobytes()
+
+    before = bits()
+    jax.clear_caches()
+    with jax.default_prng_impl("rbg"), jax.threefry_partitionable(False):
+        assert bits() == before
+        assert not jax.config.jax_threefry_partitionable
+    assert bits() == before
+    for seed in (0, 7, 2**32 + 5, 2**63 - 1):
+        with jax.enable_x64(True):
+            here = jax.random.key(seed, impl="threefry2x32")
+        np.testing.assert_array_equal(jax.random.key_data(random_key(seed)), jax.random.key_data(here))
