@@ -323,7 +323,12 @@ def advance(
     same compiled code adds them.
     """
     models = opened(models, a.dtype)
-    return lax.fori_loop(start, stop, lambda chunk, s: add_chunk(key, models, plan, a, b, chunk, s), sums)
+
+    def one(chunk: Any, sums: Sums) -> Sums:
+        # A plain integer where the user disabled jit.
+        return add_chunk(key, models, plan, a, b, jnp.asarray(chunk, jnp.uint32), sums)
+
+    return lax.fori_loop(start, stop, one, sums)
 
 
 @functools.partial(jax.jit, static_argnames="plan")

@@ -652,3 +652,25 @@ def test_the_seed_fixes_the_bits_whatever_the_configuration():
         with jax.enable_x64(True):
             here = jax.random.key(seed, impl="threefry2x32")
         np.testing.assert_array_equal(jax.random.key_data(random_key(seed)), jax.random.key_data(here))
+
+
+@pytest.mark.parametrize("method", ["mc", "rqmc", "exact"])
+def test_a_pair_without_figures_hides_no_negative_probability(method):
+    """0/0 where a = b, as users write it; the other pairs show the singlet's negative probabilities."""
+
+    class Divided(jl.WernerModel):
+        def correlator(self, u, v, a, b):
+            square = jnp.sum((a - b) ** 2)
+            return super().correlator(u, v, a, b) * square / square
+
+        def quadrature(self, a, b):
+            return super().quadrature(a, b)
+
+    register_dataclass(Divided, data_fields=["visibility"], meta_fields=[])
+    some = jl.SettingPairs.random(6)
+    pairs = jl.SettingPairs(some.a, np.concatenate([some.a[:1], some.b[1:]]))
+    found = jl.verify(Divided, pairs, [0.5, 1.0], method=method, samples=2000)
+    assert _verdicts(found) == ["wrong_average", "negative_probability"]
+    answer = json.loads(json.dumps(found.to_json(), allow_nan=False))["visibilities"]
+    assert [row["max_abs_error"] for row in answer] == [None, None]
+    assert answer[1]["witness"]["probability"] == answer[1]["min_probability"] < -1e-3
