@@ -12,7 +12,7 @@ import numpy as np
 from ._checks import UNIT_TOLERANCE, InputError
 from ._numerics import double_precision, random_key
 from .correlation import moments, probabilities
-from .kernels import one_point
+from .kernels import as_pytree, one_point
 from .models import AtomicModel, marginals
 from .sphere import sample_sphere
 
@@ -158,7 +158,7 @@ def of_each(function: Callable[..., Any], items: Sequence[Any], most: int, *rest
         try:
             size = min(most, 1 << (len(items) - 1).bit_length())  # few sizes, of which each is compiled
             padded = [*items, *[items[-1]] * (size - len(items))]
-            stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
+            stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *map(as_pytree, padded))
             return np.asarray(_mapped(function, stacked, *rest))[: len(items)]
         except Exception:
             # One by one, where what is wrong, if anything is, shows itself again.
@@ -167,7 +167,7 @@ def of_each(function: Callable[..., Any], items: Sequence[Any], most: int, *rest
 
 @functools.partial(jax.jit, static_argnums=0)
 def _mapped(function: Callable[..., Any], items: Any, *rest: Any) -> Any:
-    return jax.vmap(lambda item: function(item, *rest))(items)
+    return jax.vmap(lambda item: function(item.model, *rest))(items)
 
 
 def shares(scan: np.ndarray | None, V: np.ndarray | None) -> np.ndarray:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import jax
@@ -109,19 +109,42 @@ class _Opaque:
     model: LeggettModel
 
 
-def as_pytree(model: LeggettModel) -> Any:
-    """`model` in a form that jitted functions accept as an argument."""
-    return _Opaque(model) if jax.tree.structure(model) == jax.tree.structure(0) else model
+@register_dataclass
+@dataclass(frozen=True)
+class _Typed:
+    """A model that is a pytree, with the types of its nodes.
+
+    JAX holds two registered dataclasses for one where they have equally many fields: their hashes
+    differ, but where these fall together, in one process of some, the code that was compiled for
+    one class runs for the other. The types tell them apart.
+    """
+
+    model: Any
+    types: tuple[Any, ...] = field(metadata={"static": True})
+
+
+def _types(structure: Any) -> tuple[Any, ...]:
+    """The types of the nodes of a pytree's structure, nested as they are."""
+    node = structure.node_data()
+    return node and node[0], *map(_types, structure.children())
+
+
+def as_pytree(model: Any) -> Any:
+    """`model` in a form that jitted functions accept as an argument: `opened` is the way back."""
+    if isinstance(model, _Opaque | _Typed):
+        return model
+    structure = jax.tree.structure(model)
+    return _Opaque(model) if structure == jax.tree.structure(0) else _Typed(model, _types(structure))
 
 
 def opened(models: Sequence[Any], dtype: Any) -> list[Any]:
-    """The models themselves, their floating-point parameters in `dtype`."""
+    """The models themselves, out of `as_pytree`, their floating-point parameters in `dtype`."""
 
     def cast(leaf: Any) -> Any:
         leaf = jnp.asarray(leaf)
         return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
-    return [m.model if isinstance(m, _Opaque) else jax.tree.map(cast, m) for m in models]
+    return [m.model if isinstance(m, _Opaque) else jax.tree.map(cast, as_pytree(m).model) for m in models]
 
 
 @register_dataclass

@@ -227,7 +227,7 @@ def verdicts(
         for first in range(0, num, TOGETHER):
             size = min(TOGETHER, num)  # the last keys a second time, where they do not fill a call
             some = keys[min(first, num - size) :][:size]
-            mean, spread = (np.asarray(x) for x in _runs(some, model, plan, pairs.a.T, pairs.b.T))
+            mean, spread = (np.asarray(x) for x in _runs(some, kernels.as_pytree(model), plan, pairs.a.T, pairs.b.T))
             tolerance = judge.tolerance(np.maximum(spread, judge.rounding))
             new = slice(size - (min(first + size, num) - first), None)
             share.append((np.abs(mean - goal) / tolerance).max((1, 2))[new])
