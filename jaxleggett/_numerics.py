@@ -65,9 +65,22 @@ def scaled_up(x: float, exponent: int) -> float:
 
 @contextlib.contextmanager
 def double_precision() -> Iterator[None]:
-    """64-bit types and JAX's usual promotion, whatever the caller's configuration is, which comes back after."""
-    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+    """64-bit types, JAX's usual promotion and random bits, whatever the caller's configuration, which comes back."""
+    types = jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow")
+    with contextlib.ExitStack() as stack:
+        for setting in (*types, jax.threefry_partitionable(True)):
+            stack.enter_context(setting)
         yield
+
+
+def random_key(seed: int) -> jax.Array:
+    """The key of a seed from 0 to 2^64 - 1, for the generator Threefry-2x32.
+
+    That of `jax.random.key(seed)` as JAX comes, but `jax_default_prng_impl` and `jax_random_seed_offset`
+    have no say: the seed alone fixes the bits.
+    """
+    data: Any = np.array([seed >> 32, seed % 2**32], np.uint32)
+    return jax.random.wrap_key_data(data, impl="threefry2x32")
 
 
 def in_double(function: Callable[P, R]) -> Callable[P, R]:

@@ -27,7 +27,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._numerics import double_precision
+from ._numerics import double_precision, random_key
 from .continuum_search import AT_ONCE, AxialSearch, FullSearch, filled, late
 from .finite_model import NOISE_MEAN, Model
 from .inequality import LeggettInequality
@@ -76,7 +76,7 @@ class _Generation:
     """The two pools, their programme, and what the best rounds have shown."""
 
     def __init__(self, form: CanonicalForm, deadline: float | None, seed: int) -> None:
-        self.form, self.key = form, jax.random.key(seed)
+        self.form, self.key = form, random_key(seed)
         self.deadline, self.reserved = deadline, 0.0 if deadline is None else RESERVED * (deadline - time.monotonic())
         self.searcher = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
         self.L = form.invariants

@@ -14,7 +14,8 @@ import numpy as np
 from ._checks import MAX_SAMPLES, InputError, integer
 from ._numerics import double_precision
 from .correlation import probabilities
-from .kernels import as_pytree, opened
+from .inspection import unit_to_rounding
+from .kernels import as_pytree, off_unit, opened
 from .models import LeggettModel, marginals, outcomes
 from .settings import SettingPairs
 
@@ -26,18 +27,18 @@ PAIRS = 4096
 
 
 @functools.partial(jax.jit, static_argnames="num")
-def _chunk_counts(key: jax.Array, models: Sequence[Any], a: Any, b: Any, num: int) -> tuple[Any, Any]:
-    """Outcome counts (P, 4) of `num` events at each pair of a (3, P), b (3, P), and the smallest P."""
+def _chunk_counts(key: jax.Array, models: Sequence[Any], a: Any, b: Any, num: int) -> tuple[Any, ...]:
+    """Outcome counts (P, 4) of `num` events at each pair of a (3, P), b (3, P), the smallest P, and `off_unit`."""
     (model,) = opened(models, float)
 
-    def one_pair(number: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    def one_pair(number: Any, a: Any, b: Any) -> tuple[Any, ...]:
         hidden_key, lambda_key = jax.random.split(jax.random.fold_in(key, number))
         u, v = model.sample(hidden_key, num)
         C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
         P = probabilities(*marginals(u, v, a, b), C)
         alpha, beta = outcomes(jax.random.uniform(lambda_key, (num,), float), P)
         number = (1 - alpha) + (1 - beta) // 2
-        return jnp.bincount(number, length=4), P.min()
+        return jnp.bincount(number, length=4), P.min(), off_unit(u, v)
 
     return jax.vmap(one_pair, in_axes=(0, 1, 1))(jnp.arange(a.shape[1]), a, b)
 
@@ -47,7 +48,7 @@ def simulate_counts(key: jax.Array, model: LeggettModel, a: np.ndarray, b: np.nd
 
     Every event draws its own hidden vectors and its own lower-level lambda [B13, footnote 2].
     Raises InputError for settings or counts that are none, and if the model's probabilities turn
-    negative: such a model shows no events.
+    negative or NaN, or its hidden vectors are no unit vectors: such a model shows no events.
     """
     pairs = SettingPairs(a, b)
     a, b, counts = pairs.a, pairs.b, integer("counts", counts, 0, MAX_SAMPLES)
@@ -59,9 +60,11 @@ def simulate_counts(key: jax.Array, model: LeggettModel, a: np.ndarray, b: np.nd
             for first in range(0, len(a), PAIRS):
                 rows = slice(first, first + PAIRS)
                 block_key = jax.random.fold_in(jax.random.fold_in(key, chunk), first)
-                seen, smallest = _chunk_counts(block_key, tree, a[rows].T, b[rows].T, num)
+                seen, smallest, off = _chunk_counts(block_key, tree, a[rows].T, b[rows].T, num)
+                unit_to_rounding(np.max(off))
                 lowest = float(np.min(smallest))
-                if lowest < -1e-12:
-                    raise InputError(f"a model with negative probabilities ({lowest:.3g}) shows no events")
+                if not lowest >= -1e-12:
+                    kind = "negative probabilities" if lowest < 0 else "probabilities that are NaN"
+                    raise InputError(f"a model with {kind} ({lowest:.3g}) shows no events")
                 total[rows] += np.asarray(seen)
     return total

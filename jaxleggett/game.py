@@ -19,7 +19,7 @@ from fractions import Fraction
 import jax
 import numpy as np
 
-from ._numerics import double_precision, unit
+from ._numerics import double_precision, random_key, unit
 from .finite_model import Model
 from .inequality import LeggettInequality
 from .master import Bracket, Master, OutOfTime
@@ -138,7 +138,7 @@ def solve(
     they stand, even where only their last digits do. The inequalities are no better for it.
     """
     with double_precision():
-        key = jax.random.key(seed)
+        key = random_key(seed)
         pool = _Pool(state, pairs, exact)
         u, v = (np.asarray(x) for x in sample_sphere(key, (2, POOL)))
         pool.add(np.concatenate([u, u, u]), np.concatenate([v, -u, -_between(u, v)]))

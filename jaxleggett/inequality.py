@@ -14,11 +14,10 @@ import sys
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import jax
 import numpy as np
 
 from ._checks import InputError, quoted
-from ._numerics import exponent, scaled_up
+from ._numerics import exponent, random_key, scaled_up
 from .finite_model import Axis, mean_modulus
 from .pricing import THOROUGH, Prices, search
 from .settings import SettingPairs
@@ -106,7 +105,7 @@ class LeggettInequality:
 
     def worst(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Hidden vectors u, v (3,) at which the left side is largest, as far as a search from many starts sees."""
-        u, v, _ = search(jax.random.key(seed), self.prices, steps=THOROUGH)
+        u, v, _ = search(random_key(seed), self.prices, steps=THOROUGH)
         return u[0], v[0]
 
     def value(self, state: Any) -> float:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from ._checks import UNIT_TOLERANCE, InputError
-from ._numerics import double_precision
-from .correlation import moments
-from .kernels import one_point
-from .models import LeggettModel
+from ._numerics import double_precision, random_key
+from .correlation import moments, probabilities
+from .kernels import as_pytree, one_point
+from .models import AtomicModel, marginals
 from .sphere import sample_sphere
+
+TOGETHER = 1024
+"""Most visibilities at which models are looked at in one call."""
+
+ROUNDING = 1e-12
+"""By how much a correlator may miss what is asked of it: a straight line between the ends of a scan, or evenness."""
+
+BELONGS_TO = {
+    "atoms": ("sample",),
+    "lattice": ("sample",),
+    "half_lattice": ("sample", "lattice", "correlator"),
+    "lattice_error": ("sample", "lattice", "half_lattice", "correlator"),
+    "quadrature": ("sample", "correlator"),
+}
+"""The methods that each shortcut of a model is made for."""
 
 
 def model_name(model: Any) -> str:
@@ -21,77 +37,150 @@ def model_name(model: Any) -> str:
     return getattr(model, "name", type(model).__name__)
 
 
-def inspect_model(model: Any, V: np.ndarray | None, ends: Sequence[Any]) -> None:
-    """Refuse what is no Leggett model, seen at a few hidden vectors: one clear sentence before a long run."""
-    name = model_name(ends[0])
-    with double_precision():
-        key = jax.random.key(0)
-        a, b = np.asarray(sample_sphere(jax.random.fold_in(key, 1), (2, 64)))
-        drawn = []
-        for end in ends:
-            try:
-                u, v = (np.asarray(x) for x in end.sample(key, 64))
-            except (TypeError, ValueError) as error:
-                raise InputError(f"sample of the model {name} must return (u, v), but fails: {error}") from None
-            for x in (u, v):
-                if x.shape != (64, 3) or not (np.abs(np.linalg.norm(x, axis=1) - 1) <= UNIT_TOLERANCE).all():
-                    raise InputError(f"sample of the model {name} must return unit vectors of shape (num, 3)")
-            if hasattr(end, "atoms"):
-                weights = np.asarray(end.atoms()[0])
-                if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 1e-9:
-                    raise InputError(f"weights of the model {name} must be non-negative and sum to 1")
-            drawn.append((u, v))
-    (u, v), last = drawn[0], drawn[-1]
-    if not np.array_equal([u, v], last):
-        raise InputError(f"hidden vectors of the model {name} must not depend on the visibility")
+def offers(model: Any, name: str) -> bool:
+    """Whether `model` has the method `name`, and no class below the one it comes from changes what it is made for.
 
-    def probed(one: Any) -> np.ndarray:
-        try:
-            P = one_point(one, u, v, a, b)
-        except (TypeError, ValueError) as error:  # JAX's own errors are among these
-            first = str(error).splitlines()[0]
-            raise InputError(f"correlator of the model {name} must be a scalar function in JAX: {first}") from None
-        if P.shape != (64, 4) or not np.isfinite(P).all():
-            raise InputError(f"correlator of the model {name} must return one finite number")
-        return P
-
-    at_ends = np.stack([probed(end) for end in ends])
-    if V is not None and len(V) > 2:
-        middle = float(np.sort(V)[len(V) // 2])
-        if not np.allclose(probed(model(middle)), at_visibility(V, middle, at_ends), atol=1e-9):
-            raise InputError(f"correlator of the model {name} must be affine in the visibility, but is not")
-
-
-def offers(model: Any, name: str, base: str) -> bool:
-    """Whether `model` has the method `name`, and no class below the one it comes from overrides `base`.
-
-    A subclass that changes only how hidden vectors are sampled has no use for the lattice it inherits.
+    A subclass that changes only how hidden vectors are sampled has no use for the lattice it inherits,
+    nor one with another correlator for its quadrature, unless that is marked `for_any_correlator`.
+    Attributes of the object itself come below all classes.
     """
 
-    def depth(method: str) -> float:
-        if method in vars(model) if hasattr(model, "__dict__") else False:
+    def height(method: str) -> float:
+        if method in getattr(model, "__dict__", {}):
             return -1
         return next((i for i, c in enumerate(type(model).__mro__) if method in vars(c)), np.inf)
 
-    return hasattr(model, name) and depth(name) <= depth(base)
+    shortcut = getattr(model, name, None)
+    if shortcut is None:
+        return False
+    free = {"correlator"} if getattr(shortcut, "for_any_correlator", False) else set()
+    return all(height(name) <= height(other) for other in BELONGS_TO[name] if other not in free)
 
 
-def has_even_correlator(model: LeggettModel) -> bool:
-    """Whether C_{-u,-v} = C_{u,v}, seen at 64 random hidden vectors and setting pairs."""
+def unit_to_rounding(off: Any) -> None:
+    """InputError where the norm of a hidden vector misses 1 by `off`, and that is NaN or more than rounding."""
+    if not float(off) <= UNIT_TOLERANCE:
+        raise InputError(
+            f"hidden vectors of a model must be unit vectors (to {UNIT_TOLERANCE:g}), "
+            f"but the norm of one misses 1 by {float(off):.3g}"
+        )
+
+
+def lattice_error(model: Any, num: int) -> float:
+    """The `lattice_error` of a model; InputError unless it is a number from 0 up."""
+    error = float(model.lattice_error(num))
+    if not error >= 0:
+        raise InputError(f"lattice_error of the model {model_name(model)} must be at least 0, but is {error:.3g}")
+    return error
+
+
+def inspect_model(models: Sequence[Any], V: np.ndarray | None, ends: Sequence[Any]) -> None:
+    """Refuse what is no Leggett model, seen at a few hidden vectors: one clear sentence before a long run.
+
+    `models` stand at the visibilities `V` (one model and None without), `ends` at the lowest and highest.
+    """
+    name = model_name(ends[0])
     with double_precision():
-        a, b = sample_sphere(jax.random.key(0), (2, 64))
-        u, v = model.sample(jax.random.key(1), 64)
-        there, back = (moments(one_point(model, s * u, s * v, a, b))[2] for s in (1, -1))
-        return bool(np.allclose(there, back, rtol=0, atol=1e-9))
+        key = random_key(0)
+        a, b = np.asarray(sample_sphere(jax.random.fold_in(key, 1), (2, 64)))
+        for end in ends:
+            _inspect_hidden_vectors(end, name, key)
+        u, v = (np.asarray(x) for x in ends[0].sample(key, 64))
+        # Their opposites too, which show whether a correlator is even.
+        points = [np.concatenate(pair) for pair in ((u, -u), (v, -v), (a, a), (b, b))]
+        at_ends = np.stack([_inspect_correlator(end, name, *points) for end in ends])
+        if V is None:
+            return
+        for first in range(0, len(V), TOGETHER):
+            part = slice(first, first + TOGETHER)
+            hidden = of_each(_hidden_vectors, models[part], TOGETHER, key)
+            if not np.allclose(hidden, [u, v], rtol=0, atol=ROUNDING):
+                raise InputError(f"hidden vectors of the model {name} must not depend on the visibility")
+            P = of_each(_probabilities, models[part], TOGETHER, *points)
+            line = between(shares(V, V[part]), at_ends)
+            # In this order, so that a NaN is off too.
+            off = np.flatnonzero(~(np.abs(P - line).max((1, 2)) <= ROUNDING))
+            if len(off):
+                raise InputError(
+                    f"correlator of the model {name} must be affine in the visibility, "
+                    f"but is not at {V[part][off[0]]:.17g}"
+                )
 
 
-def at_visibility(V: np.ndarray | None, visibility: float | None, ends: np.ndarray) -> np.ndarray:
-    """What is affine in the visibility, at `visibility`, from its values (E, ...) at the ends of the scan `V`.
+def _inspect_hidden_vectors(model: Any, name: str, key: jax.Array) -> None:
+    """InputError unless `sample` returns unit vectors, and atoms have weights that are probabilities."""
+    try:
+        u, v = (np.asarray(x) for x in model.sample(key, 64))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"sample of the model {name} must return (u, v), but fails: {error}") from None
+    for x in (u, v):
+        if x.shape != (64, 3) or not (np.abs(np.linalg.norm(x, axis=1) - 1) <= UNIT_TOLERANCE).all():
+            raise InputError(f"sample of the model {name} must return unit vectors of shape (num, 3)")
+    if isinstance(model, AtomicModel) and offers(model, "atoms"):
+        weights = np.asarray(model.atoms()[0])
+        if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 1e-9:
+            raise InputError(f"weights of the model {name} must be non-negative and sum to 1")
+
+
+def _inspect_correlator(model: Any, name: str, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
+    """P at hidden vectors, the second half opposite to the first; InputError unless C is one finite number.
+
+    And unless it is even where it is taken to be.
+    """
+    try:
+        P = one_point(model, u, v, a, b)
+    except (TypeError, ValueError) as error:  # JAX's own errors are among these
+        first = str(error).splitlines()[0]
+        raise InputError(f"correlator of the model {name} must be a scalar function in JAX: {first}") from None
+    if P.shape != (len(u), 4) or not np.isfinite(P).all():
+        raise InputError(f"correlator of the model {name} must return one finite number")
+    there, back = np.split(np.asarray(moments(P)[2]), 2)
+    if offers(model, "half_lattice") and not np.allclose(there, back, rtol=0, atol=ROUNDING):
+        raise InputError(f"correlator of the model {name} must be even in (u, v), since it has a half_lattice")
+    return P
+
+
+def _hidden_vectors(model: Any, key: Any) -> Any:
+    return jax.numpy.stack(model.sample(key, 64))
+
+
+def _probabilities(model: Any, u: Any, v: Any, a: Any, b: Any) -> Any:
+    return probabilities(*marginals(u, v, a, b), jax.vmap(model.correlator)(u, v, a, b))
+
+
+def of_each(function: Callable[..., Any], items: Sequence[Any], most: int, *rest: Any) -> np.ndarray:
+    """`function(item, *rest)` for each of at most `most` items: (len(items), ...), float64.
+
+    In one call where the items are pytrees of one form and `function` can be traced through them.
+    `function` is one of a module: what is compiled is kept with it.
+    """
+    with double_precision():
+        try:
+            size = min(most, 1 << (len(items) - 1).bit_length())  # few sizes, of which each is compiled
+            padded = [*items, *[items[-1]] * (size - len(items))]
+            stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *map(as_pytree, padded))
+            return np.asarray(_mapped(function, stacked, *rest))[: len(items)]
+        except Exception:
+            # One by one, where what is wrong, if anything is, shows itself again.
+            return np.stack([function(item, *rest) for item in items])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _mapped(function: Callable[..., Any], items: Any, *rest: Any) -> Any:
+    return jax.vmap(lambda item: function(item.model, *rest))(items)
+
+
+def shares(scan: np.ndarray | None, V: np.ndarray | None) -> np.ndarray:
+    """How far each of `V` is on the way from the lowest to the highest of the `scan`: (len(V), 1, 1)."""
+    if scan is None or V is None or scan.min() == scan.max():
+        return np.zeros((1 if V is None else len(V), 1, 1))
+    low, high = scan.min(), scan.max()
+    return ((V - low) / (high - low))[:, None, None]
+
+
+def between(share: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """What is affine in the visibility, (B, ...), from its values (E, ...) at the ends of a scan, at B `shares`.
 
     Elementwise rather than a matrix product, so that the ends themselves come back to the bit.
     """
-    if V is None or visibility is None:
-        return ends[0]
-    low, high = V.min(), V.max()
-    share = 0.0 if high == low else (visibility - low) / (high - low)
     return (1 - share) * ends[0] + share * ends[-1]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import jax
@@ -27,7 +27,7 @@ import numpy as np
 from jax import lax
 from jax.tree_util import register_dataclass, register_static
 
-from ._numerics import double_precision
+from ._numerics import dot, double_precision
 from .correlation import margin, probabilities, smallest_probability
 from .models import LeggettModel, marginals
 
@@ -109,19 +109,42 @@ class _Opaque:
     model: LeggettModel
 
 
-def as_pytree(model: LeggettModel) -> Any:
-    """`model` in a form that jitted functions accept as an argument."""
-    return _Opaque(model) if jax.tree.structure(model) == jax.tree.structure(0) else model
+@register_dataclass
+@dataclass(frozen=True)
+class _Typed:
+    """A model that is a pytree, with the types of its nodes.
+
+    JAX holds two registered dataclasses for one where they have equally many fields: their hashes
+    differ, but where these fall together, in one process of some, the code that was compiled for
+    one class runs for the other. The types tell them apart.
+    """
+
+    model: Any
+    types: tuple[Any, ...] = field(metadata={"static": True})
+
+
+def _types(structure: Any) -> tuple[Any, ...]:
+    """The types of the nodes of a pytree's structure, nested as they are."""
+    node = structure.node_data()
+    return node and node[0], *map(_types, structure.children())
+
+
+def as_pytree(model: Any) -> Any:
+    """`model` in a form that jitted functions accept as an argument: `opened` is the way back."""
+    if isinstance(model, _Opaque | _Typed):
+        return model
+    structure = jax.tree.structure(model)
+    return _Opaque(model) if structure == jax.tree.structure(0) else _Typed(model, _types(structure))
 
 
 def opened(models: Sequence[Any], dtype: Any) -> list[Any]:
-    """The models themselves, their floating-point parameters in `dtype`."""
+    """The models themselves, out of `as_pytree`, their floating-point parameters in `dtype`."""
 
     def cast(leaf: Any) -> Any:
         leaf = jnp.asarray(leaf)
         return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
-    return [m.model if isinstance(m, _Opaque) else jax.tree.map(cast, m) for m in models]
+    return [m.model if isinstance(m, _Opaque) else jax.tree.map(cast, as_pytree(m).model) for m in models]
 
 
 @register_dataclass
@@ -143,6 +166,8 @@ class Sums:
     """(E, P): smallest probability of any sample and outcome."""
     where: Any
     """(E, P): the chunk it was found in."""
+    off_unit: Any
+    """(): largest | |u| - 1 | or | |v| - 1 | of any sample, NaN where one is NaN."""
 
     @classmethod
     def zeros(cls, ends: int, pairs: int) -> Sums:
@@ -155,6 +180,7 @@ class Sums:
             second=jnp.zeros((ends, ends, 4, pairs), float),
             smallest=jnp.full((ends, pairs), jnp.inf, float),
             where=jnp.zeros((ends, pairs), jnp.uint32),
+            off_unit=jnp.zeros((), float),
         )
 
 
@@ -175,6 +201,11 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
         )
     # Behind a barrier, or XLA would make them anew wherever they are used, for every pair whose witness is searched.
     return lax.optimization_barrier(made)
+
+
+def off_unit(u: Any, v: Any) -> jax.Array:
+    """By how much the norm of the worst of these hidden vectors (n, 3) misses 1; NaN where one is NaN."""
+    return jnp.max(jnp.abs(jnp.sqrt(jnp.stack([dot(u, u), dot(v, v)])) - 1)).astype(float)
 
 
 def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
@@ -301,6 +332,7 @@ def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any,
         second=jnp.where(done, second, sums.second),
         smallest=jnp.where(found, smallest, sums.smallest),
         where=jnp.where(found, chunk.astype(jnp.uint32), sums.where),
+        off_unit=jnp.maximum(sums.off_unit, off_unit(u, v)),
     )
 
 
@@ -314,7 +346,12 @@ def advance(
     same compiled code adds them.
     """
     models = opened(models, a.dtype)
-    return lax.fori_loop(start, stop, lambda chunk, s: add_chunk(key, models, plan, a, b, chunk, s), sums)
+
+    def one(chunk: Any, sums: Sums) -> Sums:
+        # A plain integer where the user disabled jit.
+        return add_chunk(key, models, plan, a, b, jnp.asarray(chunk, jnp.uint32), sums)
+
+    return lax.fori_loop(start, stop, one, sums)
 
 
 @functools.partial(jax.jit, static_argnames="plan")
@@ -346,16 +383,17 @@ def witnesses(
 def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int = 64) -> tuple[jax.Array, ...]:
     """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
 
-    Returns the mean (E, 4, P), the smallest probability at a node (E, P), and the hidden vectors of
-    that node (E, P, 2, 3).
+    Returns the mean (E, 4, P), the smallest probability at a node (E, P), the hidden vectors of
+    that node (E, P, 2, 3), and by how much the worst hidden vector misses the norm 1, ().
     """
     models = opened(models, a.dtype)
 
     def one(pair: Any) -> tuple[Any, ...]:
         a, b = pair
-        means, least, hidden = [], [], []
+        means, least, hidden, off = [], [], [], []
         for model in models:
             u, v, weights = model.quadrature(a, b)
+            off.append(off_unit(u, v))
             u, v = u.astype(a.dtype), v.astype(a.dtype)
             M_A, M_B = marginals(u, v, a, b)
             C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
@@ -365,11 +403,11 @@ def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int =
             means.append(weights.astype(float) @ P.astype(float))
             least.append(smallest[best])
             hidden.append(jnp.stack([u[best], v[best]]))
-        return jnp.stack(means), jnp.stack(least), jnp.stack(hidden)
+        return jnp.stack(means), jnp.stack(least), jnp.stack(hidden), jnp.stack(off)
 
-    mean, smallest, hidden = lax.map(one, (a.T, b.T), batch_size=batch_size)
+    mean, smallest, hidden, off = lax.map(one, (a.T, b.T), batch_size=batch_size)
     smallest, hidden = smallest.astype(float), hidden.astype(float)
-    return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1)
+    return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1), off.max()
 
 
 def one_point(model: LeggettModel, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from ._checks import MAX_RESTARTS, MAX_SEED, InputError, integer
-from ._numerics import dot, double_precision, normalised
+from ._numerics import dot, double_precision, normalised, random_key
 from .correlation import OUTCOMES, probabilities
 from .finite_model import Model
 from .master import Master
@@ -108,7 +108,7 @@ def break_model(starts: int = STARTS, seed: int = 0) -> Break:
     """
     began = time.monotonic()
     starts = integer("starts", starts, 1, MAX_RESTARTS)
-    key = jax.random.key(integer("seed", seed, 0, MAX_SEED))
+    key = random_key(integer("seed", seed, 0, MAX_SEED))
     with double_precision():
         first = jnp.stack(sample_sphere(key, (3, starts)), axis=1)
         parts = [_break_all(part) for part in np.split(np.asarray(first), range(STARTS, starts, STARTS))]
@@ -193,7 +193,7 @@ def improve_model(
     """
     began = time.monotonic()
     hidden = integer("hidden", hidden, 2, 10**5)
-    key = jax.random.key(integer("seed", seed, 0, MAX_SEED))
+    key = random_key(integer("seed", seed, 0, MAX_SEED))
     state = werner() if state is None else state
     pairs = SettingPairs.parse(settings, seed) if isinstance(settings, str) and settings != "all" else settings
     T = np.asarray(state.T)

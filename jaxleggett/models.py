@@ -12,9 +12,13 @@ and any object that has both can be passed to `verify`. Four more make it faster
     half_lattice(key, index, num) -> (u, v, weights)
                                           the same where C_{-u,-v} = C_{u,v}: every point also stands
                                           for its opposite, at which the marginals change sign
-    lattice_error(num)                    allowance for errors of num points that the scatter over
-                                          rotations may not show
+    lattice_error(num)                    bound on what the scatter over rotations of num points does
+                                          not show of their error, where it is below the general one
     quadrature(a, b) -> (u, v, weights)   nodes for one pair of settings: method exact
+
+Each counts only where it belongs to the rest: it comes from the class of `sample`, and but for
+`lattice` from that of `correlator`, or from a class below. A method marked `for_any_correlator` is
+kept by a subclass with another correlator.
 
 A model that knows what it should reproduce says so in `target`, an object with
 `correlation(a, b) -> (M^A, M^B, C)`.
@@ -22,8 +26,9 @@ A model that knows what it should reproduce says so in `target`, an object with
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -46,6 +51,15 @@ from .states import TwoQubitState, werner
 
 CRITICAL_VISIBILITY = (1 + 1 / np.sqrt(2)) / 2
 """V_c: the model of [B13 (9)] is non-negative for 0 <= V <= V_c."""
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def for_any_correlator(method: F) -> F:
+    """Mark a `quadrature`, `half_lattice` or `lattice_error` that holds whatever the correlator is."""
+    method.for_any_correlator = True  # type: ignore[attr-defined]
+    return method
 
 
 class LeggettModel(Protocol):
@@ -199,7 +213,7 @@ class WhiteNoiseModel(ByValue):
         return werner(0.0)
 
 
-class _AtomicModel:
+class AtomicModel:
     """Sampling and exact averages of a model with finitely many pairs of hidden vectors (atoms)."""
 
     def atoms(self) -> tuple[Any, Any, Any]:
@@ -213,29 +227,46 @@ class _AtomicModel:
 
     @in_double
     def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
-        """Systematic sampling: equally spaced levels of the cumulative weights, shifted at random."""
-        shift = jax.random.uniform(key, (), float)
-        return self._at((index.astype(float) + shift) / num)
+        """Systematic sampling: equally spaced levels of the cumulative weights, shifted at random.
 
+        The atoms stand in an order of their own in every rotation, or those that are rare and equally
+        spaced would be met or missed together.
+        """
+        shift_key, order_key = jax.random.split(key)
+        shift = jax.random.uniform(shift_key, (), float)
+        order = jax.random.permutation(order_key, len(self.atoms()[0]))
+        return self._at((jnp.asarray(index).astype(float) + shift) / num, order)
+
+    @for_any_correlator
     def lattice_error(self, num: int) -> float:
-        """Systematic sampling draws an atom of weight w within one of num w times: K/num in all."""
-        return len(self.atoms()[0]) / num
+        """(1/2 num) sum_k max(phi_k, 1 - phi_k), phi_k the fraction of num w_k, over the atoms where it is not 0.
 
+        Systematic sampling draws an atom of weight w either floor(num w) or ceil(num w) times; these
+        errors add up to 0, and P is in [0, 1].
+        """
+        weights = np.asarray(self.atoms()[0], dtype=np.float64)
+        expected = num * weights
+        short = np.abs(expected - np.round(expected))
+        # A whole number of draws may be reached but for the rounding of the cumulative weights.
+        uneven = short > 4 * np.finfo(float).eps * num * len(weights)
+        return float((1 - short)[uneven].sum()) / (2 * num)
+
+    @for_any_correlator
     def quadrature(self, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """The atoms themselves."""
         weights, u, v = self.atoms()
         return jnp.asarray(u), jnp.asarray(v), jnp.asarray(weights)
 
-    def _at(self, level: jax.Array) -> tuple[jax.Array, jax.Array]:
-        weights, u, v = (jnp.asarray(x) for x in self.atoms())
+    def _at(self, level: jax.Array, order: Any = slice(None)) -> tuple[jax.Array, jax.Array]:
+        weights, u, v = (jnp.asarray(x)[order] for x in self.atoms())
         # The last bound is left out, so that rounding cannot point beyond the last atom.
-        atom = jnp.searchsorted(jnp.cumsum(weights)[:-1], level, side="right")
+        atom = jnp.searchsorted(jnp.cumsum(weights.astype(float))[:-1], level, side="right")
         return u[atom], v[atom]
 
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
-class GreatCircleModel(_AtomicModel, ByValue):
+class GreatCircleModel(AtomicModel, ByValue):
     """The singlet with all settings on one great circle: u = v = +-normal, so all marginals vanish.
 
     C = -a.b then needs no restraint. Off the circle the marginals return and break positivity.
@@ -263,7 +294,7 @@ class GreatCircleModel(_AtomicModel, ByValue):
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
-class PRBoxModel(_AtomicModel, ByValue):
+class PRBoxModel(AtomicModel, ByValue):
     """The PR box P = (1 + alpha beta (-1)^{ij})/4 at two settings a side, `alice` and `bob` of shape (2, 3).
 
     u is orthogonal to both of Alice's settings and v to both of Bob's, so all marginals vanish. Any
@@ -330,7 +361,7 @@ def _second(setting: Any, two: Any) -> Any:
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
-class SeparableModel(_AtomicModel, ByValue):
+class SeparableModel(AtomicModel, ByValue):
     """A separable state: rho is its decomposition into pure product states, C = (u.a)(v.b).
 
     `weights` (K,) are non-negative and sum to 1; `u`, `v` (K, 3) are the Bloch vectors. The default

@@ -8,6 +8,7 @@ may, in the last place.) Memory is O(block + pairs) on a CPU.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from ._checks import MAX_SAMPLES, integer
 from ._numerics import double_precision
+from .inspection import unit_to_rounding
 from .kernels import Plan, Sums, advance, as_pytree, quadrature_averages, witnesses
 from .models import LeggettModel
 
@@ -49,6 +52,22 @@ class Averages:
     """(E, P, 2, 3): the hidden vectors u, v that gave it."""
     plan: Plan | None
 
+    @classmethod
+    def of_none(cls, ends: int, plan: Plan | None, num: int = 0) -> Averages:
+        """Room for `num` pairs, none of which is finished."""
+        return cls(
+            mean=np.empty((ends, 4, num)),
+            covariance=np.empty((ends, ends, 4, num)) if plan else None,
+            smallest=np.empty((ends, num)),
+            witness=np.empty((ends, num, 2, 3)),
+            plan=plan,
+        )
+
+    @property
+    def num_pairs(self) -> int:
+        """P."""
+        return self.mean.shape[-1]
+
     def arrays(self) -> tuple[np.ndarray | None, ...]:
         """The four arrays, pairs along `PAIR_AXES`."""
         return self.mean, self.covariance, self.smallest, self.witness
@@ -80,20 +99,16 @@ def average(
     (P, 3). Blocks of pairs go round `devices` (default: all local ones). `progress` is told the
     evaluations (samples x pairs) done since it was last told. A KeyboardInterrupt keeps the blocks
     that are finished, or the finished batches of the first one; it is raised again only where there
-    are neither.
+    are neither. Raises InputError for hidden vectors that are no unit vectors, as soon as one is seen.
     """
     devices = list(devices or jax.local_devices())
     num, ends = len(a), len(models)
     platform = devices[0].platform if devices[0].platform in BLOCK else "other"
     size = min(BLOCK[platform], -(-num // 8) * 8)
-    found = Averages(
-        mean=np.empty((ends, 4, num)),
-        covariance=np.empty((ends, ends, 4, num)) if plan else None,
-        smallest=np.empty((ends, num)),
-        witness=np.empty((ends, num, 2, 3)),
-        plan=plan,
-    )
-    if chunks_per_call is None and plan is not None:
+    found = Averages.of_none(ends, plan, num)
+    if chunks_per_call is not None:
+        chunks_per_call = integer("chunks_per_call", chunks_per_call, 1, MAX_SAMPLES)
+    elif plan is not None:
         chunks_per_call = max(1, CALL[platform] // (plan.chunk * size))
     finished = 0
     with double_precision():
@@ -107,7 +122,8 @@ def average(
                 for start, device in zip(starts, devices, strict=False)
             ]
             try:
-                done, parts = _run_group(group, plan, chunks_per_call, progress, first == 0)
+                tell = progress and functools.partial(_tell, progress, last - first)
+                done, parts = _run_group(group, plan, chunks_per_call, tell, first == 0)
             except KeyboardInterrupt:
                 if not finished:
                     raise
@@ -149,6 +165,10 @@ def _block(a: np.ndarray, b: np.ndarray, start: int, size: int, dtype: Any) -> t
     return a[rows].T.astype(dtype), b[rows].T.astype(dtype)
 
 
+def _tell(progress: Callable[[int], None], pairs: int, samples: int) -> None:
+    progress(samples * pairs)
+
+
 def _run_group(
     group: Sequence[Any],
     plan: Plan | None,
@@ -163,7 +183,9 @@ def _run_group(
     """
     if plan is None or chunks_per_call is None:
         exact = [quadrature_averages(trees, a, b) for _, trees, a, b in group]
-        return plan, [(np.asarray(m), None, np.asarray(s), np.asarray(w)) for m, s, w in exact]
+        for *_, off in exact:
+            unit_to_rounding(off)
+        return plan, [(np.asarray(m), None, np.asarray(s), np.asarray(w)) for m, s, w, _ in exact]
     size = group[0][2].shape[1]
     sums = [jax.device_put(Sums.zeros(len(trees), size), next(iter(a.devices()))) for _, trees, a, _ in group]
     done = 0
@@ -175,10 +197,12 @@ def _run_group(
                 advance(key, trees, plan, a, b, *span, s) for (key, trees, a, b), s in zip(group, sums, strict=True)
             ]
             jax.block_until_ready(ahead)
-            evaluations = (stop - done) * plan.chunk * size * len(group)
+            for s in ahead:
+                unit_to_rounding(s.off_unit)
+            samples = (stop - done) * plan.chunk
             sums, done = ahead, stop
             if progress:
-                progress(evaluations)
+                progress(samples)
     except KeyboardInterrupt:
         if not keep or done < 2 * plan.chunks_per_batch:
             raise

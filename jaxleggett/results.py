@@ -45,8 +45,8 @@ def claimed(folder: str | None, names: Sequence[str], force: bool) -> Iterator[P
     """A place to write the files `names` to, META last, from where they go to `folder` together; None for None.
 
     The folder is locked before anything is computed, so that of two runs one has it. Raises InputError where it
-    cannot be written, is another run's, or holds one of those files and `force` is not set. If the block fails,
-    what it wrote, and folders that were made here, are removed again.
+    cannot be written, is another run's, or holds one of those files and `force` is not set. If the block ends
+    without META, what it wrote, and folders that were made here, are removed again.
     """
     if folder is None:
         yield None
@@ -75,13 +75,11 @@ def claimed(folder: str | None, names: Sequence[str], force: bool) -> Iterator[P
             if (unfinished / META).exists():  # all is written, whatever failed after that
                 _move(unfinished, path, names)
             shutil.rmtree(unfinished, ignore_errors=True)
-    except BaseException:
+    finally:
         _release(path, lock)
         for empty in made:
             with contextlib.suppress(OSError):
                 empty.rmdir()
-        raise
-    _release(path, lock)
 
 
 def _check_held(path: Path, names: Sequence[str], force: bool) -> None:

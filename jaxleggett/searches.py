@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _checks, annealing
 from ._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, integer, quoted
-from ._numerics import double_precision, unit
+from ._numerics import double_precision, random_key, unit
 from .inequality import LeggettInequality
 from .models import CRITICAL_VISIBILITY
 from .orbits import Layout, layouts, rotation_group, written_out
@@ -207,7 +207,7 @@ class _Work:
         most = max(1, restarts // FEWEST)
         chosen = np.unique(np.linspace(0, len(ways) - 1, min(len(ways), most)).round().astype(int))
         self.ways = [ways[i] for i in chosen]
-        self.key = jax.random.key(seed)
+        self.key = random_key(seed)
         self.best: Generators | None = None
         self.threshold = 1.0
         self.under_way: Generators | None = None

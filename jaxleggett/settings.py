@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-import jax
 import numpy as np
 
 from ._checks import MAX_PAIRS, MAX_SEED, UNIT_TOLERANCE, InputError, integer, quoted, unit_vectors
 from ._files import names_a_file, opened
-from ._numerics import double_precision
+from ._numerics import double_precision, random_key
 from .sphere import equatorial_directions, fibonacci_directions, icosahedron_axes, sample_sphere
 
 CSV_HEADER = "ax,ay,az,bx,by,bz"
@@ -89,7 +88,7 @@ class SettingPairs:
         """`num` independent pairs, each setting uniform on S^2, the same for the same `seed`."""
         num, seed = integer("num", num, 1, MAX_PAIRS), integer("seed", seed, 0, MAX_SEED)
         with double_precision():
-            a, b = np.asarray(sample_sphere(jax.random.key(seed), (2, num)))
+            a, b = np.asarray(sample_sphere(random_key(seed), (2, num)))
         return cls(a, b)
 
     @classmethod

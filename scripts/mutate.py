@@ -43,8 +43,8 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
         },
         ["test_montecarlo.py"],
     ),
-    "verification": ({"_rows_of_block", "negative", "averages", "merged"}, ["test_verification.py"]),
-    "inspection": ({"at_visibility"}, ["test_verification.py"]),
+    "verification": ({"_found", "negative", "tolerance", "merged"}, ["test_verification.py"]),
+    "inspection": ({"shares", "between"}, ["test_verification.py"]),
 }  # fmt: skip
 
 # Changes that make no difference, by module, function and change, and why.
@@ -67,7 +67,7 @@ EQUIVALENT = {
         "index.astype(float)[:, None] * step + shift  ->  index.astype(float)[:, None] * step - shift",
     ): ("a random shift either way"),
     ("models", "lattice", "3  ->  4"): CLAMPED,
-    ("models", "lattice_error", "0  ->  1"): "all three arrays are of one length",
+    ("models", "lattice", "0  ->  1"): "all three arrays are of one length",
     ("models", "at", "2  ->  3"): "ends a search early whose answer is an error by then",
     ("models", "mixture", "joint.ravel() / joint.sum()  ->  joint.ravel() * joint.sum()"): "the sum is 1 to rounding",
     ("models", "mixture", "1  ->  2"): ANY_NEGATIVE,
@@ -84,10 +84,9 @@ EQUIVALENT = {
     ("sphere", "octant_rule", "1  ->  2"): ANY_NEGATIVE,
     ("sphere", "equatorial_directions", "-1  ->  +1"): "the last axis of two",
     ("sphere", "icosahedron_axes", "1 + np.sqrt(5)  ->  1 - np.sqrt(5)"): "the conjugate gives an icosahedron too",
-    ("inspection", "at_visibility", "-1  ->  +1"): "the last of two ends",
-    ("inspection", "at_visibility", "0.0  ->  1.0"): "both ends are the same there",
+    ("inspection", "between", "-1  ->  +1"): "the last of two ends",
     ("kernels", "quadrature_averages", "64  ->  65"): "how many pairs are worked through together",
-    ("verification", "_rows_of_block", "1  ->  2"): "components beyond the third, which dot does not read",
+    ("verification", "_found", "1  ->  2"): "components beyond the third, which dot does not read",
 }
 
 # What a mutant does not touch is compiled once for all of them.

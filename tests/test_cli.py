@@ -227,8 +227,15 @@ def test_an_interruption_reports_what_was_finished(run, monkeypatch, tmp_path):
     assert answer["num_pairs"] == 32  # two rounds of one block a device
     calls[:] = [1, 1]
     folder = tmp_path / "a" / "b"
-    code, out, err = run("verify", "--json", "--samples", 100, "--settings", "random:100", "--out", folder)
-    assert (code, out, err.strip()) == (130, "", "error: interrupted")
+    nothing = ("verify", "--samples", 100, "--settings", "random:100", "--out", folder)
+    code, out, err = run(*nothing, "--json")
+    answer = json.loads(out)
+    assert (code, err) == (130, "")
+    assert (answer["status"], answer["visibilities"], answer["evaluations"]) == ("interrupted", [], 0)
+    assert set(answer) == set(json.loads(run("verify", "--json", "--samples", 1, "--settings", "random:1")[1]))
+    assert not (tmp_path / "a").exists()
+    calls[:] = [1, 1]
+    assert run(*nothing) == (130, "Interrupted before anything was finished.\n", "")
     assert not (tmp_path / "a").exists()
 
 
@@ -493,14 +500,15 @@ def test_ctrl_c_in_the_middle_of_a_long_run():
         try:
             process.send_signal(signal.SIGINT)
             try:
-                out, err = process.communicate(timeout=30)
+                out, _ = process.communicate(timeout=30)
             except subprocess.TimeoutExpired:
                 # On a busy machine it may still be compiling, where Python can lose a signal; a user presses again.
                 process.send_signal(signal.SIGINT)
-                out, err = process.communicate(timeout=60)
+                out, _ = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert (process.returncode, out, err.strip()) == (130, "", "error: interrupted")
+    assert process.returncode == 130
+    assert json.loads(out)["status"] == "interrupted"
 
 
 def test_as_a_process_on_one_device_and_on_two():
@@ -550,3 +558,46 @@ def test_the_core_needs_only_jax_and_numpy():
         "montecarlo.average(jax.random.key(0), [models.WernerModel(0.5)], p.a, p.b, kernels.Plan.of(100, 'rqmc'))\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+ANSWERS_ANYWAY = (
+    "JAX_DEFAULT_PRNG_IMPL=rbg",
+    "JAX_THREEFRY_PARTITIONABLE=0",
+    "JAX_RANDOM_SEED_OFFSET=5",
+    "JAX_DEFAULT_MATMUL_PRECISION=bfloat16",
+    "JAX_DEFAULT_DTYPE_BITS=32",
+    "JAX_NUMPY_DTYPE_PROMOTION=strict",
+    "JAX_NUMPY_RANK_PROMOTION=raise",
+    "JAX_ENABLE_X64=1",
+    "JAX_DEBUG_NANS=1",
+    "JAX_LEGACY_PRNG_KEY=error",
+)
+
+
+def _figures(**environment):
+    answer = _process("verify", "--json", "--samples", "4096", "--settings", "random:8", **environment)
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)["visibilities"]
+
+
+def test_the_seed_fixes_the_bits_whatever_the_environment_says():
+    """All at once; one by one they are slow."""
+    assert _figures(**dict(setting.split("=") for setting in ANSWERS_ANYWAY)) == _figures()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", ANSWERS_ANYWAY)
+def test_the_seed_fixes_the_bits_whatever_one_variable_says(setting):
+    assert _figures(**dict([setting.split("=")])) == _figures()
+
+
+def test_too_few_samples_are_said_to_be_too_few(run):
+    few = ("verify", "--model", "white-noise", "--settings", "icosahedron", "--samples", 16)
+    code, out, _ = run(*few)
+    assert code == 0
+    assert "Too few samples: no error of the averages could have failed." in out
+    assert "none fails" in out
+    assert json.loads(run(*few, "--json")[1])["visibilities"][0]["tolerance"] is None
+    more = run(*few[:-1], 10**4)[1]
+    assert "Too few" not in more
+    assert "none fails" not in more

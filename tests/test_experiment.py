@@ -28,3 +28,22 @@ def test_a_model_with_negative_probabilities_shows_no_events():
         simulate_counts(KEY, jl.WernerModel(0.5), pairs.a, pairs.b, -5)
     with pytest.raises(jl.InputError, match="must hold unit vectors"):
         simulate_counts(KEY, jl.WernerModel(0.5), 2 * pairs.a, pairs.b, 5)
+
+
+def test_events_are_drawn_from_unit_vectors_and_finite_probabilities_alone():
+    """`sample(key, 64)` shows neither fault."""
+
+    class Shrunk(jl.WhiteNoiseModel):
+        def sample(self, key, num):
+            u, v = super().sample(key, num)
+            return (u, v) if num == 64 else (0 * u, v)
+
+    class Rarely(jl.WhiteNoiseModel):
+        def correlator(self, u, v, a, b):
+            return jax.numpy.where(u[2] > 0.99, jax.numpy.nan, super().correlator(u, v, a, b))
+
+    pairs = jl.SettingPairs.random(3)
+    with pytest.raises(jl.InputError, match=r"must be unit vectors .* misses 1 by 1"):
+        simulate_counts(KEY, Shrunk(), pairs.a, pairs.b, 2000)
+    with pytest.raises(jl.InputError, match="probabilities that are NaN"):
+        simulate_counts(KEY, Rarely(), pairs.a, pairs.b, 2000)

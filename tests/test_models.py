@@ -160,8 +160,9 @@ def test_quadrature_and_atoms_without_bias():
 def test_targets_and_errors_of_lattices():
     np.testing.assert_array_equal(jl.WhiteNoiseModel().target.T, np.zeros((3, 3)))
     np.testing.assert_array_equal(jl.GreatCircleModel().target.T, -np.eye(3))
-    assert jl.SeparableModel().lattice_error(12) == 0.5
-    assert jl.GreatCircleModel().lattice_error(4) == 0.5
+    assert jl.SeparableModel().lattice_error(12) == 0  # every atom is drawn twice
+    assert jl.SeparableModel().lattice_error(10) == pytest.approx(6 * (2 / 3) / 20)  # 5/3 of a draw each
+    assert [jl.GreatCircleModel().lattice_error(n) for n in (1, 4, 7)] == pytest.approx([0.5, 0, 0.5 / 7])
 
 
 def test_white_noise_is_a_product():
@@ -275,9 +276,25 @@ def test_systematic_draws_keep_their_error_bound(num):
             seen = np.array([(np.abs(np.asarray(u) - atom).max(1) < 1e-6).sum() for atom in model.u])
             assert seen.sum() == num
             assert np.abs(seen - num * model.weights).max() <= 1 + 1e-9
-            assert np.abs(seen / num - model.weights).sum() <= model.lattice_error(num)
+            # an average of P in [0, 1] is off by half of what all atoms together are
+            assert np.abs(seen / num - model.weights).sum() / 2 <= model.lattice_error(num) + 1e-12
             again = [(np.abs(np.asarray(v) - atom).max(1) < 1e-6).sum() for atom in model.v]
             np.testing.assert_array_equal(again, seen)
+
+
+def test_rare_atoms_are_not_met_or_missed_together():
+    """64 atoms of weight 1/1000 each, in an order in which 16 equally spaced levels meet all or none of them."""
+    rare, num = 64, 16
+    w = np.where(np.arange(4 * rare) % 4, 0, 1e-3)
+    w[1::4] = (1 - w.sum()) / rare
+    rng = np.random.default_rng(2)
+    model = jl.SeparableModel(w, oracles.unit(rng, len(w)), oracles.unit(rng, len(w)))
+    with jax.enable_x64(True):
+        u = jax.vmap(lambda k: model.lattice(k, jnp.arange(num), num)[0])(jax.random.split(KEY, 2000))
+    is_rare = (np.asarray(u)[:, :, None] == model.u[::4]).all(-1).any(-1).sum(1)
+    assert is_rare.mean() == pytest.approx(num * 0.064, abs=0.1)
+    # The variance of independent draws is 0.96; in the given order it is 15.3, all 16 levels or none.
+    assert is_rare.var() < 2
 
 
 def test_systematic_draws_are_unbiased():

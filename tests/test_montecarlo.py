@@ -10,7 +10,6 @@ from tolerances import EXACT, SAME_ARITHMETIC, SINGLE
 
 import jaxleggett as jl
 from jaxleggett import kernels, montecarlo
-from jaxleggett.inspection import has_even_correlator
 from jaxleggett.kernels import Plan
 from jaxleggett.montecarlo import average
 
@@ -66,14 +65,54 @@ def test_the_chunks_of_a_rotation_are_one_lattice():
             np.testing.assert_allclose(u[rotation], whole, atol=1e-14)
 
 
-def test_half_a_lattice_is_taken_for_even_correlators_alone():
-    class Odd(jl.WernerModel):
-        def correlator(self, u, v, a, b):
-            return 0.1 * jax.numpy.dot(u, a)
+class _Elsewhere(jl.SeparableModel):
+    """Hidden vectors that are no unit vectors where only the run sees them: not in `sample(key, 64)`."""
 
-    assert has_even_correlator(jl.WernerModel(0.7))
-    assert has_even_correlator(jl.WhiteNoiseModel())
-    assert not has_even_correlator(Odd(0.7))
+    WHAT = 0.0
+
+    def sample(self, key, num):
+        u, v = super().sample(key, num)
+        return (u, v) if num == 64 else (u, v.at[num // 2].multiply(self.WHAT))
+
+    def lattice(self, key, index, num):
+        u, v = super().lattice(key, index, num)
+        return u.at[len(index) // 2].multiply(self.WHAT), v
+
+    def half_lattice(self, key, index, num):
+        return *self.lattice(key, index, num), jax.numpy.ones(len(index))
+
+    def quadrature(self, a, b):
+        u, v, weights = super().quadrature(a, b)
+        return u, v.at[0].multiply(self.WHAT), weights
+
+    def correlator(self, u, v, a, b):
+        return super().correlator(u, v, a, b)
+
+
+@pytest.mark.parametrize("what", [0.0, 1.00001, np.nan])
+@pytest.mark.parametrize("plan", [Plan.of(1000, "mc"), Plan.of(1000, "rqmc"), Plan.of(1000, "rqmc", half=True), None])
+def test_every_hidden_vector_is_a_unit_vector(monkeypatch, what, plan):
+    monkeypatch.setattr(_Elsewhere, "WHAT", what)
+    pairs = jl.SettingPairs.random(4)
+    with pytest.raises(jl.InputError, match=r"must be unit vectors \(to 1e-06\), but the norm of one misses 1"):
+        average(KEY, [_Elsewhere()], pairs.a, pairs.b, plan)
+    monkeypatch.setattr(_Elsewhere, "WHAT", 1 + 1e-8)
+    average(KEY, [_Elsewhere()], pairs.a, pairs.b, plan)
+
+
+def test_a_long_run_ends_at_the_first_call_that_meets_no_unit_vector(monkeypatch):
+    told = []
+    pairs = jl.SettingPairs.random(4)
+    with pytest.raises(jl.InputError, match="misses 1 by 1"):
+        average(KEY, [_Elsewhere()], pairs.a, pairs.b, Plan.of(10**5, "mc"), chunks_per_call=1, progress=told.append)
+    assert told == []
+
+
+@pytest.mark.parametrize("chunks", [0, -1, 1.5, "two"])
+def test_a_call_has_at_least_one_chunk(chunks):
+    pairs = jl.SettingPairs.random(4)
+    with pytest.raises(jl.InputError, match="chunks_per_call must"):
+        average(KEY, [jl.WernerModel(0.5)], pairs.a, pairs.b, Plan.of(100, "mc"), chunks_per_call=chunks)
 
 
 @pytest.mark.parametrize("method", ["mc", "rqmc"])

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 def _script(name):
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for their module
     spec.loader.exec_module(module)
     return module
 
@@ -191,3 +192,27 @@ def test_the_fuzz_sees_every_rule_broken():
     ):
         assert len(fuzz.broken_rules(**ending)) == 1, ending
     assert [fuzz.case(3, 5), fuzz.case(3, 6)] == [fuzz.case(3, 5), fuzz.case(3, 6)]
+
+
+@pytest.mark.parametrize("method", ["rqmc", "mc"])
+def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
+    """Right models are not rejected, wrong ones are, and a judge without allowance or t is found out."""
+    survey = _script("statistical_verification")
+    models = {name: (model, pairs) for name, model, pairs in survey.right_models()}
+    model, pairs = models["cap of 0.02"]
+    goal = np.asarray(jl.probabilities(*model.target.correlation(pairs.a, pairs.b))).T
+    rejected, ratio, allowed = survey.verdicts(model, pairs, goal, method, 128, 200, 1)
+    assert (rejected.shape, ratio.shape, rejected.sum()) == ((200,), (200,), 0)
+    wrong = goal + 5 * allowed * np.array([1, -1, -1, 1])[:, None]
+    assert survey.verdicts(model, pairs, wrong, method, 128, 200, 1)[0].all()
+    monkeypatch.setattr(survey.verification._Judge, "tolerance", lambda self, spread: 2 * spread)
+    assert survey.verdicts(model, pairs, goal, method, 128, 200, 1)[0].sum() > 20
+
+
+def test_the_models_of_the_survey_are_right():
+    survey = _script("statistical_verification")
+    for name, model, pairs in survey.right_models():
+        if "cap" in name or name in ("skewed", "leaning"):
+            found = jl.verify(model, pairs, samples=2 * 10**5)
+            assert (found.method, found.reproduces) == ("rqmc", True), name
+            assert found.rows[0].tolerance < 5e-3

@@ -1,3 +1,6 @@
+import json
+import time
+from dataclasses import dataclass
 from typing import ClassVar
 
 import jax
@@ -10,7 +13,10 @@ from scipy import stats
 from tolerances import EXACT, EXACT_SINGLE, RQMC_4E6, SMALLEST
 
 import jaxleggett as jl
-from jaxleggett import models, verification
+from jaxleggett import inspection, kernels, models, verification
+from jaxleggett._numerics import random_key
+from jaxleggett.kernels import Plan
+from jaxleggett.results import save_verification
 from jaxleggett.sphere import cylinder_to_sphere, rotated_fibonacci
 
 REPRODUCED = [0.0, 0.2, 0.5, 0.8, 0.853553]
@@ -240,7 +246,7 @@ def test_rounding_has_a_floor():
     rounding = 8 * np.finfo(float).eps
     row = jl.verify(jl.SeparableModel(np.ones(1), z, z), jl.SettingPairs(z, z), method="mc", samples=100).rows[0]
     assert (row.max_standard_error, row.max_z) == (rounding, 0)
-    judge = verification._Judge(None, 1, None, rounding)
+    judge = verification._Judge(None, 1, [], rounding)
     assert judge.negative(-16.1 * rounding)
     assert not judge.negative(-15.9 * rounding)
 
@@ -378,5 +384,337 @@ def test_json_is_finite_and_complete():
     assert found["evaluations"] == found["num_samples"] * found["num_pairs"]
     assert found["model"] == "werner"
     keys = {"visibility", "verdict", "min_probability", "witness", "max_abs_error", "max_standard_error", "max_z"}
+    keys.add("tolerance")
     assert all(set(row) == keys for row in found["visibilities"])
     assert set(found["visibilities"][1]["witness"]) == {"a", "b", "u", "v", "alpha", "beta", "probability"}
+
+
+@pytest.mark.parametrize(("model", "seed"), [(jl.WhiteNoiseModel(), 269), (jl.SeparableModel(), 3)])
+def test_few_samples_reject_no_right_model_and_say_that_they_could_not(model, seed):
+    """White noise at 16 samples was rejected with z = 19.7: batches of one point are far from normal."""
+    row = jl.verify(model, "grid:32", samples=16, seed=seed).rows[0]
+    assert (row.verdict, row.tolerance) == ("reproduces", None)
+
+
+def test_the_tolerance_is_the_largest_error_that_passes():
+    pairs, z = jl.SettingPairs.random(8), np.array([[0.0, 0.0, 1.0]])
+    model = jl.SeparableModel(np.ones(1), z, z)  # never off, so that a target decides the error
+    for method in ("rqmc", "mc", "exact"):
+        tolerance = jl.verify(model, pairs, method=method, samples=10**5).rows[0].tolerance
+        for factor, verdict in ((0.99, "reproduces"), (1.01, "wrong_average")):
+            shifted = _Shifted(model.target, 4 * factor * tolerance)
+            row = jl.verify(model, pairs, method=method, samples=10**5, target=shifted).rows[0]
+            assert (row.verdict, row.tolerance) == (verdict, tolerance)
+
+
+class _Shifted:
+    """A target whose correlators are off."""
+
+    def __init__(self, state, shift):
+        self.state, self.shift = state, shift
+
+    def correlation(self, a, b):
+        M_A, M_B, C = self.state.correlation(a, b)
+        return M_A, M_B, C + self.shift
+
+
+def test_many_atoms_hide_no_fault():
+    """4000 atoms, T off by 0.2, 10^6 samples: an allowance of one draw for each atom let it pass, at z = 290."""
+    rng = np.random.default_rng(1)
+    model = jl.SeparableModel(rng.dirichlet(np.ones(4000)), oracles.unit(rng, 4000), oracles.unit(rng, 4000))
+    right = model.target
+    assert jl.verify(model, "random:8", samples=10**6).reproduces
+    wrong = jl.TwoQubitState(right.r_A, right.r_B, right.T + np.diag([0.2, 0.0, 0.0]))
+    assert _verdicts(jl.verify(model, "random:8", samples=10**6, target=wrong)) == ["wrong_average"]
+
+
+def test_the_allowance_of_a_run():
+    """7 ln(2/level) / (3 (n - 1)) with n all samples, lowered by a `lattice_error` that counts, by none below."""
+    level = verification.FALSE_REJECTIONS / 80
+    plan, rounding = Plan.of(1600, "rqmc"), 1e-15
+    for n, way in ((1600, plan), (1600, Plan.of(1600, "mc"))):
+        judge = verification._Judge(way, 40, [jl.WhiteNoiseModel()], rounding)
+        assert judge.allowance == pytest.approx(7 * np.log(2 / level) / (3 * (n - 1)))
+        t = stats.t.isf(level, way.batches - 1)
+        assert judge.critical == pytest.approx(max(t, np.sqrt(2 * np.log(2 / level))))
+    many = verification._Judge(Plan("mc", 10**6, 1, 1), 40, [jl.WhiteNoiseModel()], rounding)
+    assert many.critical == pytest.approx(np.sqrt(2 * np.log(2 / level)))  # Student's t is below that
+
+    class Own(jl.WhiteNoiseModel):
+        ERROR = 1e-3
+
+        def lattice_error(self, num):
+            return self.ERROR
+
+    assert verification._Judge(plan, 40, [Own()], rounding).allowance == 1e-3
+    assert verification._Judge(Plan.of(1600, "mc"), 40, [Own()], rounding).allowance > 0.03
+    Own.ERROR = 5.0
+    assert verification._Judge(plan, 40, [Own()], rounding).allowance < 0.05
+    Own.ERROR = float("nan")
+    with pytest.raises(jl.InputError, match="lattice_error of the model white-noise must be at least 0, but is nan"):
+        verification._Judge(plan, 40, [Own()], rounding)
+
+
+class _Capped(jl.WernerModel):
+    """The explicit model with C - 1 on a cap of measure 1e-6: wrong, where its inherited quadrature never looks."""
+
+    def correlator(self, u, v, a, b):
+        return super().correlator(u, v, a, b) - jnp.where(u[2] > 1 - 2e-6, 1.0, 0.0)
+
+
+class _Restored(_Capped):
+    """The same with shortcuts of its own."""
+
+    def quadrature(self, a, b):
+        return super().quadrature(a, b)
+
+    def half_lattice(self, key, index, num):
+        return super().half_lattice(key, index, num)
+
+    def lattice_error(self, num):
+        return super().lattice_error(num)
+
+
+class _Resampled(jl.WernerModel):
+    def lattice(self, key, index, num):
+        return super().lattice(key, index, num)
+
+
+class _Atoms(jl.SeparableModel):
+    def correlator(self, u, v, a, b):
+        return super().correlator(u, v, a, b)
+
+
+def _with_attributes(**attributes):
+    class Loose(jl.WernerModel):
+        def __init__(self):
+            object.__setattr__(self, "visibility", 0.5)
+            vars(self).update(attributes)
+
+    return Loose()
+
+
+@pytest.mark.parametrize(
+    ("model", "offered"),
+    [
+        (jl.WernerModel(0.5), "lattice half_lattice lattice_error quadrature"),
+        (jl.WhiteNoiseModel(), "lattice quadrature"),
+        (jl.SeparableModel(), "lattice lattice_error quadrature atoms"),
+        (_Capped(0.5), "lattice"),
+        (_Restored(0.5), "lattice half_lattice lattice_error quadrature"),
+        (_Resampled(0.5), "lattice quadrature"),
+        (_Atoms(), "lattice lattice_error quadrature atoms"),
+        (_with_attributes(correlator=lambda u, v, a, b: 0.0), "lattice"),
+        (_with_attributes(sample=lambda key, num: None), ""),
+        (_with_attributes(quadrature=lambda a, b: None), "lattice half_lattice lattice_error quadrature"),
+    ],
+)
+def test_a_shortcut_counts_only_where_it_belongs_to_the_rest(model, offered):
+    assert [name for name in inspection.BELONGS_TO if inspection.offers(model, name)] == [
+        name for name in inspection.BELONGS_TO if name in offered.split()
+    ]
+
+
+def test_a_subclass_with_another_correlator_has_no_quadrature_left():
+    with pytest.raises(
+        jl.InputError, match="needs a quadrature that belongs to the sample and the correlator of werner"
+    ):
+        jl.verify(_Capped, "random:4", 0.5, method="exact")
+    assert jl.verify(_Capped, "random:4", 0.5, samples=2000).averages.plan.half is False
+    assert jl.verify(jl.WernerModel, "random:4", 0.5, samples=2000).averages.plan.half is True
+    assert jl.verify(_Atoms(), "random:4", method="exact").reproduces
+
+
+def test_half_a_lattice_is_for_even_correlators():
+    class Odd(jl.WernerModel):
+        def half_lattice(self, key, index, num):
+            return super().half_lattice(key, index, num)
+
+        def correlator(self, u, v, a, b):
+            return 0.1 * jnp.dot(u, a)
+
+    with pytest.raises(jl.InputError, match=r"must be even in \(u, v\), since it has a half_lattice"):
+        jl.verify(Odd, "random:4", 0.5)
+
+
+def _plain(model):
+    """The same model, no pytree."""
+
+    class Opaque:
+        name = "opaque"
+        sample, lattice, correlator, target = model.sample, model.lattice, model.correlator, model.target
+
+    return Opaque()
+
+
+@pytest.mark.parametrize("form", [lambda model: model, _plain], ids=["pytree", "opaque"])
+@pytest.mark.parametrize("at", [0.2, 0.7])
+def test_a_family_is_affine_at_every_visibility(form, at):
+    V = np.linspace(0, 0.8, 9)
+    with pytest.raises(jl.InputError, match=f"must be affine in the visibility, but is not at {at}"):
+        jl.verify(lambda V: form(jl.WernerModel(V if abs(V - at) > 0.05 else 0.0)), "random:4", V, samples=100)
+    with pytest.raises(jl.InputError, match=f"must be affine in the visibility, but is not at {at}"):
+        jl.verify(lambda V: form(jl.WernerModel(V + 1e-9 * (abs(V - at) < 0.05))), "random:4", V, samples=100)
+    found = jl.verify(lambda V: form(jl.WernerModel(V)), "random:4", V, samples=100)
+    assert len(found.rows) == 9
+    assert found.reproduces
+
+
+def test_hidden_vectors_are_the_same_at_every_visibility():
+    def family(V):
+        return jl.SeparableModel(np.array([0.5, 0.5]), np.roll(np.eye(3), int(0.3 < V < 0.5), 0)[:2], np.eye(3)[:2])
+
+    with pytest.raises(jl.InputError, match="must not depend on the visibility"):
+        jl.verify(family, "random:4", [0.1, 0.4, 0.7, 0.9], target=jl.werner(0.0))
+
+
+def test_a_hundred_thousand_visibilities_in_seconds():
+    V = np.linspace(0, 0.8535, 10**5)
+    told = []
+    started = time.perf_counter()
+    found = jl.verify(jl.WernerModel, "random:3", V, samples=500, progress=told.append)
+    assert time.perf_counter() - started < 60  # 4 s; one by one it was 200 s
+    assert found.reproduces
+    np.testing.assert_array_equal([row.visibility for row in found.rows], V)
+    some = jl.verify(jl.WernerModel, "random:3", V[[0, 77777, -1]], samples=500).rows
+    assert found.rows[77777].max_abs_error == pytest.approx(some[1].max_abs_error, rel=1e-9)
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert told[-2] < 1
+
+
+@pytest.mark.parametrize("where", ["inspect_model", "average", "_rows"])
+def test_ctrl_c_leaves_an_answer(monkeypatch, where):
+    def interrupted(*arguments, **_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verification, where, interrupted)
+    found = jl.verify(jl.WernerModel, "random:4", [0.1, 0.2], samples=100)
+    answer = found.to_json()
+    done = 4 if where == "_rows" else 0
+    assert (found.status, found.rows, found.reproduces) == ("interrupted", (), False)
+    assert (answer["num_pairs"], answer["evaluations"]) == (done, done * found.num_samples)
+    assert set(answer) == set(jl.verify(jl.WernerModel, "random:4", 0.1, samples=100).to_json())
+
+
+def test_ctrl_c_keeps_the_visibilities_that_were_judged(monkeypatch):
+    monkeypatch.setattr(verification, "AVERAGES_AT_ONCE", 8)
+    V = np.linspace(0, 0.8, 7)
+    whole = jl.verify(jl.WernerModel, "random:4", V, samples=100)
+
+    def progress(fraction):
+        if fraction > (whole.num_samples + 3) / (whole.num_samples + 7):
+            raise KeyboardInterrupt
+
+    found = jl.verify(jl.WernerModel, "random:4", V, samples=100, progress=progress)
+    assert (found.status, found.rows) == ("interrupted", whole.rows[:4])
+
+
+class _Rarely:
+    """The model of white noise, but `what` at one hidden vector in ten thousand: `sample(key, 64)` shows none."""
+
+    target = jl.werner(0.0)
+
+    def __init__(self, what):
+        self.what = what
+        self.sample = jl.WhiteNoiseModel().sample
+
+    def correlator(self, u, v, a, b):
+        return jnp.where(u[2] > 1 - 2e-4, self.what, jnp.dot(u, a) * jnp.dot(v, b))
+
+
+@pytest.mark.parametrize("what", [np.nan, np.inf, -np.inf])
+def test_a_figure_that_is_not_finite_is_null(what, tmp_path):
+    found = jl.verify(_Rarely(what), "random:4", samples=10**5)
+    assert not found.reproduces
+    answer = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert answer["visibilities"][0]["max_abs_error"] is None
+    if np.isnan(what):
+        assert _verdicts(found) == ["wrong_average"]
+        assert answer["visibilities"][0]["min_probability"] > 0
+    save_verification(found, tmp_path)
+    assert json.loads((tmp_path / "report.json").read_text())["visibilities"] == answer["visibilities"]
+
+
+def test_the_seed_fixes_the_bits_whatever_the_configuration():
+    """In one process too, where what was compiled under one configuration must not serve under another."""
+
+    def bits():
+        found = jl.verify(jl.WhiteNoiseModel(), "random:4", samples=100, method="mc", seed=2**40 + 1)
+        return found.averages.mean.tobytes(), found.settings.a.tobytes()
+
+    before = bits()
+    jax.clear_caches()
+    with jax.default_prng_impl("rbg"), jax.threefry_partitionable(False):
+        assert bits() == before
+        assert not jax.config.jax_threefry_partitionable
+    assert bits() == before
+    for seed in (0, 7, 2**32 + 5, 2**63 - 1):
+        with jax.enable_x64(True):
+            here = jax.random.key(seed, impl="threefry2x32")
+        np.testing.assert_array_equal(jax.random.key_data(random_key(seed)), jax.random.key_data(here))
+
+
+@pytest.mark.parametrize("method", ["mc", "rqmc", "exact"])
+def test_a_pair_without_figures_hides_no_negative_probability(method):
+    """0/0 where a = b, as users write it; the other pairs show the singlet's negative probabilities."""
+
+    class Divided(jl.WernerModel):
+        def correlator(self, u, v, a, b):
+            square = jnp.sum((a - b) ** 2)
+            return super().correlator(u, v, a, b) * square / square
+
+        def quadrature(self, a, b):
+            return super().quadrature(a, b)
+
+    register_dataclass(Divided, data_fields=["visibility"], meta_fields=[])
+    some = jl.SettingPairs.random(6)
+    pairs = jl.SettingPairs(some.a, np.concatenate([some.a[:1], some.b[1:]]))
+    found = jl.verify(Divided, pairs, [0.5, 1.0], method=method, samples=2000)
+    assert _verdicts(found) == ["wrong_average", "negative_probability"]
+    answer = json.loads(json.dumps(found.to_json(), allow_nan=False))["visibilities"]
+    assert [row["max_abs_error"] for row in answer] == [None, None]
+    assert answer[1]["witness"]["probability"] == answer[1]["min_probability"] < -1e-3
+
+
+def _constant(C):
+    """A class of its own for each value, all with one field."""
+
+    @register_dataclass
+    @dataclass(frozen=True)
+    class Constant:
+        field: float = 0.5
+
+        def sample(self, key, num):
+            return jl.WhiteNoiseModel().sample(key, num)
+
+        def correlator(self, u, v, a, b):
+            return 0 * self.field + C
+
+        def correlation(self, a, b):
+            return 0 * a[:, 0], 0 * a[:, 0], 0 * a[:, 0] + C
+
+        @property
+        def target(self):
+            return self
+
+    return Constant()
+
+
+def test_no_class_is_taken_for_another():
+    """JAX holds registered dataclasses for equal, and runs what was compiled for one where hashes fall together."""
+    u = oracles.unit(np.random.default_rng(0), 4)
+    many = [_constant(C) for C in np.linspace(0, 0.5, 60)]
+    inner = [jl.SeparableModel(model, 0.0, 0.0) for model in many]  # within another pytree
+    seen = []
+    for i, C in enumerate(np.linspace(0, 0.5, 60)):
+        assert kernels.one_point(many[i], u, u, u, u)[:, 0] == pytest.approx((1 + 2 * (u * u).sum(1) + C) / 4)
+        for model in (many[i], inner[i]):
+            wrapped = kernels.as_pytree(model)
+            assert not any(jax.tree.structure(wrapped) == s for s in seen)
+            seen.append(jax.tree.structure(wrapped))
+    few = many[:3]
+    P = inspection.of_each(verification._of_target, few, 4, u, u)
+    np.testing.assert_allclose(4 * P[:, :, 0] - 1, np.repeat([[0.0], [0.5 / 59], [1 / 59]], 4, axis=1), atol=1e-15)
+    with pytest.raises(jl.InputError, match=r"must be affine in the visibility, but is not at 0\.4"):
+        jl.verify(lambda V: few[int(V == 0.4)], "random:4", [0.1, 0.4, 0.7], target=jl.werner(0.0))

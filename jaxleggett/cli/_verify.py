@@ -112,10 +112,11 @@ def verify(
             result.to_json(),
             as_json,
             lambda: _report(result),
-            folder,
+            folder if result.rows else None,
             lambda folder: results.save_verification(result, folder, command_line()),
         )
-    say_written(out, results.VERIFY_FILES, as_json)
+    if result.rows:
+        say_written(out, results.VERIFY_FILES, as_json)
     return 0 if result.status == "complete" else INTERRUPTED
 
 
@@ -144,6 +145,9 @@ def _report(result: Verification) -> None:
     """What was found, in words, then the table."""
     from ..models import CRITICAL_VISIBILITY
 
+    if not result.rows:
+        print("Interrupted before anything was finished.")
+        return
     how = (
         "integrated exactly over hidden vectors"
         if result.num_samples is None
@@ -151,10 +155,12 @@ def _report(result: Verification) -> None:
     )
     print(f"Leggett model '{result.model}' at {len(result.settings):,} setting pairs, {how}.")
     if result.status == "interrupted":
-        print("Interrupted: the figures are those of the setting pairs that were finished.")
+        print("Interrupted: the figures are those of what was finished.")
     print(f"{result.seconds:.1f} s on {result.device}, {result.dtype}.\n")
     for line in _findings(result):
         print(line)
+    if any(row.tolerance is None and row.verdict == "reproduces" for row in result.rows):
+        print("Too few samples: no error of the averages could have failed.")
     if result.model == "werner":
         print(f"(The note's model is non-negative for 0 <= V <= V_c = {CRITICAL_VISIBILITY:.6f}.)")
     print(f"\n{result}")
