@@ -132,7 +132,8 @@ class Master:
                 return
             if status == HighsModelStatus.kTimeLimit:
                 raise OutOfTime
-        raise SolverError(f"the linear programme ended as {self.solver.modelStatusToString(status)}")
+        ending = self.solver.modelStatusToString(self.solver.getModelStatus())
+        raise SolverError(f"the linear programme ended as {ending}")
 
     def _run(self) -> None:
         """One run, in a thread of its own, so that Ctrl-C reaches this one and stops it, for good."""

@@ -87,7 +87,7 @@ def one(number):
 
 def main():
     """Run, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Thresholds of random mixed states at all settings.")
     parser.add_argument("--states", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()

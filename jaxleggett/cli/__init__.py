@@ -6,6 +6,7 @@ Only click is imported here; JAX and the rest are loaded by the command that nee
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -47,7 +48,7 @@ def _prepare_process() -> None:
     """Keep what others would print, or trip over, away from an answer on stdout and one line on stderr."""
     # A stream that is closed is None, and print would fall back to stdout.
     sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name, say, that the terminal's encoding lacks must not cost the answer.
         sys.stdout.reconfigure(errors="backslashreplace")
     if not sys.stderr.isatty():
