@@ -116,6 +116,7 @@ class Master:
 
         size = self.solver.getNumRow() + self.solver.getNumCol()
         self.solver.setOptionValue("simplex_iteration_limit", ITERATIONS * size)
+        status = HighsModelStatus.kNotset
         for number, way in enumerate(WAYS):
             if number > 0:
                 self.solver.clearSolver()
@@ -132,8 +133,7 @@ class Master:
                 return
             if status == HighsModelStatus.kTimeLimit:
                 raise OutOfTime
-        ending = self.solver.modelStatusToString(self.solver.getModelStatus())
-        raise SolverError(f"the linear programme ended as {ending}")
+        raise SolverError(f"the linear programme ended as {self.solver.modelStatusToString(status)}")
 
     def _run(self) -> None:
         """One run, in a thread of its own, so that Ctrl-C reaches this one and stops it, for good."""

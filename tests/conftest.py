@@ -1,6 +1,7 @@
 """Two CPU devices, asked for before JAX starts: sharding is tested wherever the tests run."""
 
 import os
+import sys
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
@@ -23,6 +24,13 @@ def _configuration_untouched():
     before = jax.config.jax_enable_x64
     yield
     assert jax.config.jax_enable_x64 == before
+
+
+@pytest.fixture(autouse=True)
+def _subnormal_numbers_kept():
+    """No library that a test loads may round subnormal numbers to 0 for the whole process (-ffast-math does)."""
+    yield
+    assert sys.float_info.min * 0.5 > 0
 
 
 @pytest.fixture
