@@ -27,11 +27,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from ._clock import OutOfTime, late
 from ._numerics import double_precision, random_key
-from .continuum_search import AT_ONCE, AxialSearch, FullSearch, filled, late
+from .continuum_search import AT_ONCE, AxialSearch, FullSearch, filled
 from .finite_model import NOISE_MEAN, Model
 from .inequality import LeggettInequality
-from .master import Bracket, Master, OutOfTime
+from .master import Bracket, Master
 from .symmetry import CanonicalForm, Kind, averaged_kernel
 
 MARGIN = 1e-7

@@ -12,7 +12,6 @@ of `time.monotonic`) hard searches end with what they have found.
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._clock import late
 from ._numerics import shape_for, unit
 from .pricing import Prices, search
 from .sphere import fibonacci_directions, sample_sphere
@@ -299,11 +299,6 @@ class FullSearch:
             found.append(once(jax.random.fold_in(key, i)))
         points, values = (np.concatenate([np.asarray(x) for x in column]) for column in zip(*found, strict=True))
         return points, values
-
-
-def late(deadline: float | None) -> bool:
-    """Whether a deadline (seconds of `time.monotonic`) has passed."""
-    return deadline is not None and time.monotonic() > deadline
 
 
 @functools.partial(jax.jit, static_argnames=("starts", "tries"))

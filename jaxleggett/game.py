@@ -19,10 +19,11 @@ from fractions import Fraction
 import jax
 import numpy as np
 
+from ._clock import OutOfTime
 from ._numerics import double_precision, random_key, unit
 from .finite_model import Model
 from .inequality import LeggettInequality
-from .master import Bracket, Master, OutOfTime
+from .master import Bracket, Master
 from .pricing import THOROUGH, Prices, search
 from .settings import SettingPairs
 from .sphere import sample_sphere
@@ -154,11 +155,11 @@ def solve(
                     break
                 heaviest = np.argsort(-weights)[: np.count_nonzero(weights)]
                 step = jax.random.fold_in(key, round_ + 1)
-                u, v, least = search(step, prices, pool.u[heaviest], pool.v[heaviest])
+                u, v, least = search(step, prices, pool.u[heaviest], pool.v[heaviest], deadline=deadline)
                 cuts.add(prices, least[0])
                 if cuts.upper - lower <= tolerance or least[0] > level - NO_GAIN:
                     # What is going to be reported is searched again; what that finds is news to the pool.
-                    more_u, more_v = cuts.search_again(step)
+                    more_u, more_v = cuts.search_again(step, deadline)
                     u, v = np.concatenate([more_u, u]), np.concatenate([more_v, v])
                 if progress:
                     progress(lower, cuts.upper)
@@ -199,12 +200,13 @@ class _Cuts:
         """The inequality that has it; None where no inequality excludes V = 1."""
         return self.found[0][2] if self.upper < 1 else None
 
-    def search_again(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+    def search_again(self, key: jax.Array, deadline: float | None) -> tuple[np.ndarray, np.ndarray]:
         """Search for the bound of the strongest inequality anew, until one stands; the worst atoms of all that did."""
         u, v = np.zeros((0, 3)), np.zeros((0, 3))
         while self.upper < 1:
             _, prices, cut = self.found[0]
-            tries = [search(jax.random.fold_in(key, i), prices, steps=THOROUGH) for i in range(1, SEARCHES_AGAIN + 1)]
+            keys = (jax.random.fold_in(key, i) for i in range(1, SEARCHES_AGAIN + 1))
+            tries = [search(one, prices, steps=THOROUGH, deadline=deadline) for one in keys]
             best = min(tries, key=lambda found: found[2][0])
             u, v = np.concatenate([u, best[0][:10]]), np.concatenate([v, best[1][:10]])
             again = _inequality(prices, best[2][0])

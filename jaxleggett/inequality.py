@@ -62,15 +62,23 @@ class LeggettInequality:
 
     @classmethod
     def of(
-        cls, coefficients: Any, a: Any, b: Any, alice: Any = None, bob: Any = None, seed: int = 0
+        cls,
+        coefficients: Any,
+        a: Any,
+        b: Any,
+        alice: Any = None,
+        bob: Any = None,
+        seed: int = 0,
+        deadline: float | None = None,
     ) -> LeggettInequality:
         """The inequality with these coefficients and the least bound that a search from many starts finds.
 
-        The search is not exhaustive, so the bound is numerical and no proof.
+        The search is not exhaustive, so the bound is numerical and no proof. Past `deadline` (seconds of
+        `time.monotonic`) the search of an inequality with thousands of pairs raises `_clock.OutOfTime`.
         """
         f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
         inequality = cls(coefficients, a, b, f, h, bound=0.0)
-        u, v = inequality.worst(seed)
+        u, v = inequality.worst(seed, deadline)
         scaled, k = inequality.normalised()
         return replace(inequality, bound=scaled_up(float(scaled.at(u[None], v[None])[0]), k))
 
@@ -103,9 +111,9 @@ class LeggettInequality:
         plus, minus = np.maximum(-g, 0), np.maximum(g, 0)
         return Prices(plus, minus, self.alice @ self.a, self.bob @ self.b, self.a, self.b)
 
-    def worst(self, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def worst(self, seed: int = 0, deadline: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Hidden vectors u, v (3,) at which the left side is largest, as far as a search from many starts sees."""
-        u, v, _ = search(random_key(seed), self.prices, steps=THOROUGH)
+        u, v, _ = search(random_key(seed), self.prices, steps=THOROUGH, deadline=deadline)
         return u[0], v[0]
 
     def value(self, state: Any) -> float:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._clock import OutOfTime
 from .finite_model import Model
 from .inequality import LeggettInequality
 
@@ -51,10 +52,6 @@ class Bracket:
 
 class SolverError(RuntimeError):
     """The linear programming solver gave no optimum."""
-
-
-class OutOfTime(Exception):
-    """The time limit passed before there was an answer."""
 
 
 class Master:

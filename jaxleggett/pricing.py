@@ -12,6 +12,7 @@ reached; that nothing lies below it is no proof (`jaxleggett.bounds` gives one).
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import register_dataclass
 
+from ._clock import OutOfTime, late
 from ._numerics import dot, double_precision, exponent, normalised, shape_for, tangents
 from .sphere import fibonacci, fibonacci_directions, random_rotation
 
@@ -34,6 +36,13 @@ THOROUGH = 200
 
 LATTICE = 800
 """Directions on each sphere of the lattice on which starts are looked for."""
+
+
+SCREENED = LATTICE**2 * 1024
+"""Most terms, pairs of directions times prices, that are looked at for starts: about a second."""
+
+TOGETHER = 2**19
+"""Most terms, starts times prices, that descend together; a quarter of it where they are more: seconds at most."""
 
 
 @register_dataclass
@@ -75,17 +84,20 @@ def search(
     lattice: int = LATTICE,
     starts: int = STARTS,
     steps: int = STEPS,
+    deadline: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hidden vectors u, v (`starts`, 3) where the function is locally least, and its values, cheapest first.
 
     Starts are the rows of `u`, `v` (the hidden vectors a model already uses, at most a quarter), then
     the local minima over one randomly turned lattice of the least value over another, for either
     party, then the cheapest others: a start in every basin rather than many in the deepest. Prices
-    may be of any size: they are divided by a power of two first.
+    may be of any size: they are divided by a power of two first. With thousands of prices the lattice
+    is coarser, and past `deadline` (seconds of `time.monotonic`) OutOfTime is raised.
     """
     k = exponent(prices.plus, prices.minus, prices.F, prices.H)
     with double_precision():
         prices = prices.scaled(-k).padded()
+        lattice = min(lattice, math.isqrt(SCREENED // len(prices.plus)))
         lattice_u, lattice_v, price = (np.asarray(x) for x in _screen(key, prices, lattice))
         near = _neighbours(lattice)
         local = np.concatenate([p <= p[near].min(1) for p in np.split(price, 2)])
@@ -94,12 +106,27 @@ def search(
         first_u, first_v = lattice_u[chosen], lattice_v[chosen]
         if u is not None and v is not None and known:
             first_u, first_v = np.concatenate([u[:known], first_u]), np.concatenate([v[:known], first_v])
-        found = _cheapest_first(descend(prices, first_u, first_v, steps))
+        found = _cheapest_first(_descend_in_time(prices, first_u, first_v, steps, deadline))
         # Where several corners nearly meet, the way to the cheapest takes more steps: the best go it again.
-        again = descend(prices, *(x[: starts // 8] for x in found[:2]), 2 * steps)
+        best_u, best_v = (x[: starts // 8] for x in found[:2])
+        again = _descend_in_time(prices, best_u, best_v, 2 * steps, deadline)
         found = [np.concatenate(x) for x in zip(again, (x[starts // 8 :] for x in found), strict=True)]
         u, v, least = _cheapest_first(found)
         return u, v, np.ldexp(least, k)
+
+
+def _descend_in_time(prices: Prices, u: Any, v: Any, steps: int, deadline: float | None) -> Any:
+    """`descend`; with thousands of prices a few starts at a time. OutOfTime past the deadline."""
+    if len(prices.plus) * len(u) <= TOGETHER:
+        return descend(prices, u, v, steps)
+    few = max(1, TOGETHER // 4 // len(prices.plus))
+    found = []
+    for first in range(0, len(u), few):
+        if late(deadline):
+            raise OutOfTime
+        rows = np.minimum(np.arange(first, first + few), len(u) - 1)
+        found.append([np.asarray(x) for x in descend(prices, u[rows], v[rows], steps)])
+    return [np.concatenate(column)[: len(u)] for column in zip(*found, strict=True)]
 
 
 def _cheapest_first(found: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -120,6 +120,7 @@ def provenance(command: Sequence[str], **facts: Any) -> dict[str, Any]:
         },
         "commit": _commit(),
         "platform": f"{platform.system()} {platform.machine()}",
+        "random_numbers": "Threefry-2x32, partitionable",
         **facts,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 
 from . import _checks
 from ._checks import MAX_SEED, InputError, integer, quoted
+from ._clock import OutOfTime, late
 from .continuum import solve_everywhere
 from .finite_model import Axis, Model, Symmetry, correlation, mean_modulus
 from .game import exact_span, solve
@@ -219,8 +219,7 @@ def _ending(found: Bracket, tolerance: float, deadline: float | None) -> str:
         return "interrupted"
     if found.upper - found.lower <= tolerance:
         return "converged"
-    late = deadline is not None and time.monotonic() > deadline
-    return "time_limit" if late or found.status == "time_limit" else "stalled"
+    return "time_limit" if late(deadline) or found.status == "time_limit" else "stalled"
 
 
 def _check_effort(tolerance: float, time_limit: float | None) -> None:
@@ -301,14 +300,18 @@ def prove(
     _check_effort(tolerance, time_limit)
     pairs = SettingPairs(inequality.a, inequality.b)
     deadline = None if time_limit is None else started + time_limit
-    cut, upper, status = inequality, math.inf, "interrupted"
-    with contextlib.suppress(KeyboardInterrupt):
+    cut, upper = inequality, math.inf
+    try:
         if certify:
             cut, upper, status = _proved(inequality, state, tolerance, deadline)
         else:
             i = inequality
-            cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed)
+            cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed, deadline)
             upper, status = cut.threshold(state), "converged"
+    except OutOfTime:
+        status = "time_limit"
+    except KeyboardInterrupt:
+        status = "interrupted"
     return Threshold(
         state=state,
         settings=pairs,

@@ -9,7 +9,8 @@ import pytest
 
 import jaxleggett as jl
 from jaxleggett import master
-from jaxleggett.master import Master, OutOfTime, SolverError
+from jaxleggett._clock import OutOfTime
+from jaxleggett.master import Master, SolverError
 
 
 def _hard(rows=500, columns=1000):
