@@ -50,6 +50,9 @@ CLOSE = 4
 HARDER = 4
 """How much longer a hard search takes than a quick one, about."""
 
+COMPILING = 2.0
+"""Seconds kept for what has to be compiled for that, about."""
+
 RESERVED = 0.3
 """Most of a time limit that is kept for searching again what is going to be reported."""
 
@@ -105,13 +108,13 @@ class _Generation:
         centre: list[np.ndarray] = []
         gaps: list[float] = []
         close = 0
-        quickest = np.inf
+        reserve = self.reserved
         known_x = known_y = np.zeros((0, 6))
         try:
             for round_ in range(1, 10**6):
-                began = time.monotonic()
-                generating = None if self.deadline is None else self.deadline - min(self.reserved, HARDER * quickest)
+                generating = None if self.deadline is None else self.deadline - reserve
                 V, weights, prices, _, linear = self.master.solve(generating)
+                solved = time.monotonic()
                 scale = max(prices.sum() + np.abs(linear).sum(), 1e-300)
                 now = [np.array([V]), weights, prices / scale, linear / scale]
                 centre = _averaged(centre, now) if centre else now
@@ -121,7 +124,7 @@ class _Generation:
                 if late(generating):
                     break
                 new_x = self._above(key, centre[2], centre[3], known_x)
-                quickest = min(quickest, time.monotonic() - began)
+                reserve = min(self.reserved, COMPILING + HARDER * (time.monotonic() - solved))
                 if progress:
                     progress(self.lower, self.upper)
                 close += self.upper - self.lower <= tolerance
