@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +71,10 @@ class Master:
             ("dual_feasibility_tolerance", TOLERANCE),
         ):
             self.solver.setOptionValue(option, value)
-        self.solver.HandleUserInterrupt = True
+        # Its own threads share a lock between all solvers, which an interruption can leave locked.
+        self.unwanted = False
+        self.solver.cbSimplexInterrupt += self._look_up
+        self.solver.cbIpmInterrupt += self._look_up
         for bound in (1.0, *np.zeros(len(linear))):
             self.solver.addRow(bound, bound, 0, np.empty(0, np.int32), np.empty(0))
         column = np.concatenate([[0.0], -np.asarray(linear)])
@@ -134,14 +139,27 @@ class Master:
 
     def _run(self) -> None:
         """One run, in a thread of its own, so that Ctrl-C reaches this one and stops it, for good."""
-        self.solver.startSolve()
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                self.solver.run()
+            finally:
+                done.set()
+
+        threading.Thread(target=work, daemon=True).start()
         try:
-            while not self.solver.wait(1.0)[0]:
+            while not done.wait(1.0):
                 pass
         except KeyboardInterrupt:
-            self.solver.cancelSolve()
-            self.solver.wait()
+            self.unwanted = True
+            done.wait()
             raise
+
+    def _look_up(self, event: Any) -> None:
+        """Called by the solver between iterations."""
+        if self.unwanted:
+            event.interrupt()
 
 
 @contextlib.contextmanager

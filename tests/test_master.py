@@ -41,14 +41,16 @@ def test_the_solver_keeps_to_its_time():
     assert 0 < programme.solve(time.monotonic() + 60)[0] < master.MOST
 
 
-def test_ctrl_c_reaches_the_solver():
-    programme = _hard()
-    timer = threading.Timer(0.3, _thread.interrupt_main)
-    timer.start()
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        programme.solve()
-    assert time.monotonic() - began < 2.5
+def test_ctrl_c_reaches_the_solver_and_no_other_one():
+    """Over and over: where it arrives is a matter of chance, and a lock was left behind by some."""
+    for trial in range(4):
+        programme = _hard()
+        threading.Timer(0.2 + 0.06 * trial, _thread.interrupt_main).start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            programme.solve()
+        assert time.monotonic() - began < 2.5
+        assert 0 < _hard(20, 40).solve(time.monotonic() + 20)[0] <= master.MOST
 
 
 def test_where_one_way_fails_there_are_others(monkeypatch):
