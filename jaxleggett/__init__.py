@@ -17,8 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ._checks import InputError
     from .correlation import correlation_bounds, probabilities
-    from .experiment import simulate_counts
-    from .inequality import LeggettInequality
+    from .inequalities import LeggettInequality
     from .models import (
         CRITICAL_VISIBILITY,
         GreatCircleModel,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         SeparableModel,
         WernerModel,
         WhiteNoiseModel,
+        simulate_counts,
     )
     from .searches import Search, search
     from .settings import SettingPairs
@@ -39,7 +39,7 @@ _HOMES = {
     "CRITICAL_VISIBILITY": "models",
     "GreatCircleModel": "models",
     "InputError": "_checks",
-    "LeggettInequality": "inequality",
+    "LeggettInequality": "inequalities",
     "LeggettModel": "models",
     "PRBoxModel": "models",
     "SeparableModel": "models",
@@ -56,7 +56,7 @@ _HOMES = {
     "pure": "states",
     "sample_sphere": "sphere",
     "search": "searches",
-    "simulate_counts": "experiment",
+    "simulate_counts": "models",
     "threshold": "thresholds",
     "verify": "verification",
     "werner": "states",

@@ -19,6 +19,9 @@ from ._files import names_a_file
 from ._numerics import ByValue, as_float, dot, in_double
 from ._state_files import SHAPES, read_state_array
 
+pass
+
+
 STATE_TOLERANCE = 1e-9
 """How far from Hermitian, from trace 1 and from positive a density matrix may be."""
 
@@ -26,7 +29,6 @@ PAULI = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 
 """1, sigma_x, sigma_y, sigma_z."""
 
 _PRODUCTS = np.einsum("iab,jcd->ijacbd", PAULI, PAULI).reshape(4, 4, 4, 4)
-
 
 _REMEDY = "; nearest=True (--project) takes the nearest state"
 
@@ -211,3 +213,9 @@ def _named(text: str) -> np.ndarray:
     if not names_a_file(text):
         raise InputError(f"state must be {NAMED_STATES}, but {quoted(text)} is none of them")
     return read_state_array(text)
+
+
+def correlation(state: TwoQubitState, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) at settings a, b (N, 3), in NumPy: proofs are not left to a compiler."""
+    r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
+    return a @ r_A, b @ r_B, ((a @ T) * b).sum(1)

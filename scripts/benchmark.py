@@ -42,8 +42,10 @@ import performance_page
 from yardsticks import FEW_PAIRS, PAIRS, SAMPLES, agree, alternating, gpu_roofs, package, roofs, seconds, yardsticks
 
 import jaxleggett as jl
-from jaxleggett import annealing, kernels, results
 from jaxleggett._numerics import double_precision
+from jaxleggett.kernels import plan
+from jaxleggett.output import provenance
+from jaxleggett.searches import gradient_descent
 from jaxleggett.settings import SettingPairs
 from jaxleggett.sphere import fibonacci_directions
 
@@ -57,7 +59,7 @@ OPERATIONS = 10 + 4 + 2 + 2 * 8
 
 # Numbers that an evaluation loads and stores outside registers. Package: hidden vectors, and once in UNROLL of them
 # settings, weights, sums and minima. C: hidden vectors. NumPy: every array of its inner loop, written and read.
-NUMBERS = {"package": 6 + (6 + 4 + 2 + 8) / kernels.UNROLL, "C": 3, "NumPy": 2 * (2 + 3 + 3 + 2 * (3 + 2 + 1))}
+NUMBERS = {"package": 6 + (6 + 4 + 2 + 8) / plan.UNROLL, "C": 3, "NumPy": 2 * (2 + 3 + 3 + 2 * (3 + 2 + 1))}
 
 
 def kernel(repeats: int) -> dict[str, Any]:
@@ -66,9 +68,9 @@ def kernel(repeats: int) -> dict[str, Any]:
     gpu = jax.default_backend() == "gpu"
     samples = 2**22 if gpu else 2**16
     plans = {
-        "package": (pairs, kernels.Plan("mc", samples // kernels.CHUNK, 1, kernels.CHUNK)),
-        "package, rqmc": (pairs, kernels.Plan.of(samples, "rqmc", half=True)),
-        "package, as verify runs it": (few, kernels.Plan.of(10**6, "rqmc", half=True)),
+        "package": (pairs, plan.Plan("mc", samples // plan.CHUNK, 1, plan.CHUNK)),
+        "package, rqmc": (pairs, plan.Plan.of(samples, "rqmc", half=True)),
+        "package, as verify runs it": (few, plan.Plan.of(10**6, "rqmc", half=True)),
     }
     u = np.asarray(jl.sample_sphere(jax.random.key(0), SAMPLES["CUDA" if gpu else "C"]), np.float64)
     found: dict[str, Any] = {}
@@ -222,7 +224,7 @@ def search(repeats: int) -> dict[str, Any]:
     with double_precision():
         keys = jax.random.split(jax.random.key(0), restarts)
         starts = jl.sample_sphere(jax.random.key(1), (2, restarts, size))
-        begin = jax.jit(jax.vmap(annealing.begin))
+        begin = jax.jit(jax.vmap(gradient_descent.begin))
 
     def steps(batch: int) -> None:
         with double_precision():
@@ -230,10 +232,14 @@ def search(repeats: int) -> dict[str, Any]:
                 some = slice(first, first + batch)
                 a, b = starts[0, some], starts[1, some]
                 states = begin(keys[some], jax.numpy.zeros((batch, size)), a, b, jax.numpy.zeros((batch, size, 3)))
-                jax.block_until_ready(annealing.advance(keys[some], np.eye(3)[None], states, 0))
+                jax.block_until_ready(gradient_descent.advance(keys[some], np.eye(3)[None], states, 0))
 
     times = alternating({"batch": lambda: steps(restarts), "loop": lambda: steps(1)}, repeats)
-    found: dict[str, Any] = {"steps": annealing.SEGMENT, **times, "batch_over_loop": times["batch"] / times["loop"]}
+    found: dict[str, Any] = {
+        "steps": gradient_descent.SEGMENT,
+        **times,
+        "batch_over_loop": times["batch"] / times["loop"],
+    }
     for number in (restarts, 1):
         jl.search(size, restarts=number, seed=9)
         every = (seconds(lambda n=number, seed=seed: jl.search(size, restarts=n, seed=seed)) for seed in range(repeats))
@@ -305,10 +311,10 @@ def main() -> None:
     if arguments.only:
         return
     arguments.out.mkdir(parents=True, exist_ok=True)
-    results.write_json(arguments.out / "benchmark.json", content)
+    provenance.write_json(arguments.out / "benchmark.json", content)
     command = ["python", "scripts/benchmark.py", *sys.argv[1:]]
     facts = {"device": jax.devices()[0].device_kind, "repeats": arguments.repeats, "seconds": time.time() - started}
-    results.write_json(arguments.out / results.META, results.provenance(command, **facts))
+    provenance.write_json(arguments.out / provenance.META, provenance.provenance(command, **facts))
     if arguments.out.resolve() == usual:
         performance_page.main()
 

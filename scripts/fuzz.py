@@ -31,7 +31,8 @@ from unittest import mock
 
 import numpy as np
 
-from jaxleggett import cli, results
+from jaxleggett import cli
+from jaxleggett.output import provenance
 
 FOLDER = Path(__file__).parent.parent / "results" / "fuzz"
 
@@ -315,9 +316,9 @@ def main() -> None:
     }
     print(json.dumps({name: x for name, x in content.items() if name != "broken"}, indent=1))
     FOLDER.mkdir(parents=True, exist_ok=True)
-    results.write_json(FOLDER / "fuzz.json", content)
+    provenance.write_json(FOLDER / "fuzz.json", content)
     command = ["python", "scripts/fuzz.py", *sys.argv[1:]]
-    results.write_json(FOLDER / results.META, results.provenance(command, seconds=time.time() - started))
+    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
     sys.exit(bool(content["broken"]))
 
 

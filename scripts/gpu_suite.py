@@ -26,9 +26,11 @@ import oracles  # noqa: E402
 import tolerances  # noqa: E402
 
 import jaxleggett as jl  # noqa: E402
-from jaxleggett import kernels, results  # noqa: E402
-from jaxleggett.kernels import Plan  # noqa: E402
-from jaxleggett.montecarlo import average  # noqa: E402
+from jaxleggett.kernels import Plan, Sums, advance, hidden_vectors  # noqa: E402
+from jaxleggett.kernels.plan import CHUNK  # noqa: E402
+from jaxleggett.models.arguments import as_pytree  # noqa: E402
+from jaxleggett.output import provenance  # noqa: E402
+from jaxleggett.verification.montecarlo import average  # noqa: E402
 
 KEY = jax.random.key(5)
 PRECISIONS = {"double": np.float64, "single": np.float32}
@@ -71,7 +73,7 @@ def sums(device: Any, precision: str) -> Iterator[Check]:
 
 def hidden(device: Any, plan: Plan) -> list[np.ndarray]:
     """The hidden vectors u, v and the weights of all chunks of a plan, made on a device."""
-    make = jax.jit(lambda chunk: kernels.hidden_vectors(KEY, jl.WernerModel(0.5), plan, chunk))
+    make = jax.jit(lambda chunk: hidden_vectors(KEY, jl.WernerModel(0.5), plan, chunk))
     with jax.enable_x64(True), jax.default_device(device):
         chunks = [make(np.uint32(chunk)) for chunk in range(plan.num_chunks)]
     return [np.concatenate([np.asarray(chunk[i]) for chunk in chunks]) for i in range(3)]
@@ -92,12 +94,12 @@ def memory(device: Any, precision: str, models: Sequence[Any] = MODELS) -> Itera
     In double precision XLA may write one such array for each end.
     """
     allowed = {"double": 1.1, "single": 0.1}[precision]
-    pairs, plan, dtype = 2**13, Plan("mc", 2, 1, kernels.CHUNK), PRECISIONS[precision]
+    pairs, plan, dtype = 2**13, Plan("mc", 2, 1, CHUNK), PRECISIONS[precision]
     for model in models:
         with jax.enable_x64(True), jax.default_device(device):
             settings = jax.numpy.zeros((3, pairs), dtype)
-            arguments = KEY, [kernels.as_pytree(model)], plan, settings, settings, np.uint32(0), np.uint32(2)
-            compiled = kernels.advance.lower(*arguments, kernels.Sums.zeros(1, pairs)).compile()
+            arguments = KEY, [as_pytree(model)], plan, settings, settings, np.uint32(0), np.uint32(2)
+            compiled = advance.lower(*arguments, Sums.zeros(1, pairs)).compile()
         share = compiled.memory_analysis().temp_size_in_bytes / (  # type: ignore[union-attr]
             pairs * plan.chunk * np.dtype(dtype).itemsize
         )
@@ -175,10 +177,10 @@ def main() -> None:
     print(f"{len(rows)} checks, {failed} failed")
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        results.write_json(arguments.out / "suite.json", {"device": device.device_kind, "checks": rows})
+        provenance.write_json(arguments.out / "suite.json", {"device": device.device_kind, "checks": rows})
         command = ["python", "scripts/gpu_suite.py", *sys.argv[1:]]
         facts = {"device": device.device_kind, "seconds": time.time() - started}
-        results.write_json(arguments.out / results.META, results.provenance(command, **facts))
+        provenance.write_json(arguments.out / provenance.META, provenance.provenance(command, **facts))
     sys.exit(bool(failed))
 
 

@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
-from jaxleggett import results
+from jaxleggett.output import provenance
 
 ROOT = Path(__file__).parent.parent
 
@@ -149,7 +149,7 @@ def main() -> None:
 
     started = time.time()
     # The commit that is copied and tested, whatever happens to the tree meanwhile.
-    origin = results.provenance(["python", "scripts/mutate.py", *sys.argv[1:]])
+    origin = provenance.provenance(["python", "scripts/mutate.py", *sys.argv[1:]])
     copies: SimpleQueue[Path] = SimpleQueue()
     with tempfile.TemporaryDirectory() as scratch:
         for worker in range(arguments.workers):
@@ -204,8 +204,8 @@ def main() -> None:
         survived += sum(miss["equivalent"] is None for miss in missed)
         folder = ROOT / "results" / "mutation" / module
         folder.mkdir(parents=True, exist_ok=True)
-        results.write_json(folder / "report.json", {"mutants": total[module], "not_noticed": missed})
-        results.write_json(folder / results.META, {**origin, "seconds": time.time() - started})
+        provenance.write_json(folder / "report.json", {"mutants": total[module], "not_noticed": missed})
+        provenance.write_json(folder / provenance.META, {**origin, "seconds": time.time() - started})
     print(f"\n{len(jobs)} mutants, {survived} survived that make a difference")
     sys.exit(bool(survived))
 

@@ -139,7 +139,7 @@ def tables(content: dict[str, Any]) -> str:
 
 def main() -> None:
     """Draw and write."""
-    from jaxleggett.plots import plot_benchmark
+    from jaxleggett.output.plots import plot_benchmark
 
     content = json.loads((FOLDER / "benchmark.json").read_text())
     plot_benchmark(content, FOLDER / "benchmark.png")

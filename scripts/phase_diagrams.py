@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 import jaxleggett as jl
-from jaxleggett import results
-from jaxleggett.plots import plot_phase_diagrams
-from jaxleggett.pure_states import certify_pure
+from jaxleggett.output import provenance
+from jaxleggett.output.plots import plot_phase_diagrams
+from jaxleggett.proofs.pure_states import certify_pure
 
 FOLDER = Path(__file__).parent.parent / "results" / "phase_diagrams"
 
@@ -64,7 +64,7 @@ def main() -> None:
             "certified": found.certified,
             "seconds": found.seconds,
         }
-        results.write_json(file, content)
+        provenance.write_json(file, content)
         print(
             f"{number}/{len(wanted)}  {name}  {found.lower:.6f} <= V <= {found.upper:.6f}  {found.status}", flush=True
         )
@@ -72,11 +72,11 @@ def main() -> None:
     content["certified_pure"] = [
         {"theta": float(theta), "upper": certify_pure(float(theta))} for theta in np.geomspace(5e-8, np.pi / 4, 60)
     ]
-    results.write_json(file, content)
+    provenance.write_json(file, content)
     plot_phase_diagrams(content, FOLDER / "phase_diagrams.png")
     seconds = sum(point["seconds"] for point in content["points"].values())
     command = ["python", "scripts/phase_diagrams.py", *sys.argv[1:]]
-    results.write_json(FOLDER / results.META, results.provenance(command, seconds=seconds))
+    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=seconds))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import jaxleggett as jl
-from jaxleggett import results
+from jaxleggett.output import provenance
 
 FOLDER = Path(__file__).parent.parent / "results" / "random_states"
 
@@ -109,10 +109,10 @@ def main():
     faults = sum(bool(row["wrong"] or row["late"]) for row in rows)
     print(f"{sum(row['status'] == 'converged' for row in rows)} of {len(rows)} converged, {faults} wrong or late")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    results.write_json(FOLDER / "states.json", rows)
+    provenance.write_json(FOLDER / "states.json", rows)
     command = ["python", "scripts/random_states.py", *sys.argv[1:]]
     facts = {"tolerance": TOLERANCE, "time_limit": TIME_LIMIT, "seconds": time.time() - started}
-    results.write_json(FOLDER / results.META, results.provenance(command, **facts))
+    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, **facts))
     sys.exit(1 if faults else 0)
 
 

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 import jaxleggett as jl
-from jaxleggett import results
-from jaxleggett.bounds import count_symmetries
-from jaxleggett.plots import plot_records
-from jaxleggett.searches import count_settings, rounded_up
-from jaxleggett.thresholds import prove
+from jaxleggett.inequalities import files
+from jaxleggett.output import provenance
+from jaxleggett.output.plots import plot_records
+from jaxleggett.proofs.branch_and_bound import count_symmetries
+from jaxleggett.searches.result import count_settings, rounded_up
+from jaxleggett.thresholds.run import prove
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "records"
@@ -36,8 +37,8 @@ def rows(tolerance: float, published: list[tuple[int, float]]) -> list[dict[str,
     """One row per record, proved here, beside the best that is published with at most as many pairs."""
     found = []
     for folder in sorted((f for f in FOLDER.iterdir() if f.name.isdigit()), key=lambda f: int(f.name)):
-        cut = results.read_inequality(str(folder / "inequality.json"))
-        meta = json.loads((folder / results.META).read_text())
+        cut = files.read_inequality(str(folder / "inequality.json"))
+        meta = json.loads((folder / provenance.META).read_text())
         proof = prove(cut, jl.werner(), tolerance=tolerance, certify=True)
         alice, bob = count_settings(cut)
         earlier = [threshold for pairs, threshold in published if pairs <= int(folder.name)]
@@ -98,12 +99,12 @@ def main() -> None:
     found = rows(arguments.tolerance, published)
     law = fit(found)
     content = {"records": found, "fit": law}
-    results.write_json(FOLDER / "records.json", content)
+    provenance.write_json(FOLDER / "records.json", content)
     plot_records(found, law, published, FOLDER / "records.png")
     head, _, rest = PAGE.read_text().partition(BEGIN)
     PAGE.write_text(f"{head}{BEGIN}\n\n{table(found, law)}\n\n{END}{rest.partition(END)[2]}")
     command = ["python", "scripts/reproduce_records.py", *sys.argv[1:]]
-    results.write_json(FOLDER / results.META, results.provenance(command, seconds=time.time() - started))
+    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 import jaxleggett as jl
-from jaxleggett import results
+from jaxleggett.inequalities import files
+from jaxleggett.output import provenance
 
 FOLDER = Path(__file__).parent.parent / "results" / "records"
 
@@ -34,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = FOLDER / str(arguments.pairs)
     file = folder / "inequality.json"
-    record = results.read_inequality(str(file)) if file.exists() else None
+    record = files.read_inequality(str(file)) if file.exists() else None
     if arguments.from_record and record is None:
         parser.error(f"--from-record: there is no record of {arguments.pairs} pairs yet")
     found = jl.search(
@@ -56,11 +57,11 @@ def main() -> None:
     facts = {name: value for name, value in found.to_json().items() if name != "inequality"}
     if arguments.from_record:
         # The record that this one grew from, so that its history is not lost.
-        facts["previous"] = json.loads((folder / results.META).read_text())
-    meta = results.provenance(["python", "scripts/search_records.py", *sys.argv[1:]], **facts, seed=arguments.seed)
+        facts["previous"] = json.loads((folder / provenance.META).read_text())
+    meta = provenance.provenance(["python", "scripts/search_records.py", *sys.argv[1:]], **facts, seed=arguments.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    results.write_json(file, found.inequality.to_json())
-    results.write_json(folder / results.META, meta)
+    provenance.write_json(file, found.inequality.to_json())
+    provenance.write_json(folder / provenance.META, meta)
 
 
 if __name__ == "__main__":

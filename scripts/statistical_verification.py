@@ -24,9 +24,12 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 import jaxleggett as jl
-from jaxleggett import kernels, models, results, verification
 from jaxleggett._numerics import double_precision, random_key
+from jaxleggett.kernels import Plan, Sums, advance
+from jaxleggett.models import arguments, interface, white_noise
+from jaxleggett.output import provenance
 from jaxleggett.sphere import GOLDEN, cylinder_to_sphere
+from jaxleggett.verification.verdicts import ROUNDING, _Judge
 
 FOLDER = Path(__file__).parent.parent / "results" / "statistical_verification"
 
@@ -47,7 +50,7 @@ def _mean_square(height: Any, a: np.ndarray) -> Any:
 
 @register_dataclass
 @dataclass(frozen=True)
-class Lifted(models.WhiteNoiseModel):
+class Lifted(white_noise.WhiteNoiseModel):
     """White noise whose correlator is lifted to its upper bound where u is near the pole, as far as `lift` says.
 
     C = X Y + lift (1 - |X - Y| - X Y) with X = u.a, Y = v.b. Since E_v |X - Y| = (1 + X^2)/2 and E_v Y = 0,
@@ -64,7 +67,7 @@ class Lifted(models.WhiteNoiseModel):
 
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
         """C, between X Y and the upper bound."""
-        X, Y = models.marginals(u, v, a, b)
+        X, Y = interface.marginals(u, v, a, b)
         return X * Y + self.lift(u) * (1 - jnp.abs(X - Y) - X * Y)
 
     def correlation(self, a: Any, b: Any) -> tuple[Any, Any, Any]:
@@ -143,7 +146,7 @@ class Leaning:
 
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
         """C = (u.a)(v.b): the product of the marginals."""
-        X, Y = models.marginals(u, v, a, b)
+        X, Y = interface.marginals(u, v, a, b)
         return X * Y
 
     @property
@@ -203,12 +206,12 @@ def right_models() -> list[tuple[str, Any, jl.SettingPairs]]:
 
 
 @functools.partial(jax.jit, static_argnames="plan")
-def _runs(keys: jax.Array, model: Any, plan: kernels.Plan, a: Any, b: Any) -> tuple[Any, Any]:
+def _runs(keys: jax.Array, model: Any, plan: Plan, a: Any, b: Any) -> tuple[Any, Any]:
     """Averages (K, 4, P) and their standard errors, for K keys."""
 
     def one(key: Any) -> tuple[Any, Any]:
-        zeros = kernels.Sums.zeros(1, a.shape[1])
-        sums = kernels.advance(key, (model,), plan, a, b, jnp.uint32(0), jnp.uint32(plan.num_chunks), zeros)
+        zeros = Sums.zeros(1, a.shape[1])
+        sums = advance(key, (model,), plan, a, b, jnp.uint32(0), jnp.uint32(plan.num_chunks), zeros)
         return sums.mean[0], jnp.sqrt(sums.second[0, 0] / (plan.batches * (plan.batches - 1)))
 
     return jax.vmap(one)(keys)
@@ -218,16 +221,16 @@ def verdicts(
     model: Any, pairs: jl.SettingPairs, goal: np.ndarray, method: Any, samples: int, num: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Whether each of `num` runs is rejected, the largest error in tolerances of each, and the largest tolerance."""
-    half = method == "rqmc" and verification.offers(model, "half_lattice")
-    plan = kernels.Plan.of(samples, method, half)
-    judge = verification._Judge(plan, 4 * len(pairs), [model], verification.ROUNDING["double"])
+    half = method == "rqmc" and interface.offers(model, "half_lattice")
+    plan = Plan.of(samples, method, half)
+    judge = _Judge(plan, 4 * len(pairs), [model], ROUNDING["double"])
     share, allowed = [], 0.0
     with double_precision():
         keys = jax.random.split(random_key(seed), num)
         for first in range(0, num, TOGETHER):
             size = min(TOGETHER, num)  # the last keys a second time, where they do not fill a call
             some = keys[min(first, num - size) :][:size]
-            mean, spread = (np.asarray(x) for x in _runs(some, kernels.as_pytree(model), plan, pairs.a.T, pairs.b.T))
+            mean, spread = (np.asarray(x) for x in _runs(some, arguments.as_pytree(model), plan, pairs.a.T, pairs.b.T))
             tolerance = judge.tolerance(np.maximum(spread, judge.rounding))
             new = slice(size - (min(first + size, num) - first), None)
             share.append((np.abs(mean - goal) / tolerance).max((1, 2))[new])
@@ -276,11 +279,11 @@ def main() -> None:
         f"{total['wrong']:,} on wrong ones, {total['wrong_rejected']:,} rejected."
     )
     FOLDER.mkdir(parents=True, exist_ok=True)
-    results.write_json(FOLDER / "verdicts.json", found)
+    provenance.write_json(FOLDER / "verdicts.json", found)
     command = ["python", "scripts/statistical_verification.py", *sys.argv[1:]]
     facts = {**total, "seed": arguments.seed, "dtype": "float64", "device": jax.default_backend()}
     facts["seconds"] = time.perf_counter() - started
-    results.write_json(FOLDER / results.META, results.provenance(command, **facts))
+    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, **facts))
     if total["rejected"] or total["wrong_rejected"] < total["wrong"]:
         sys.exit("a right model was rejected, or a wrong one was not")
 

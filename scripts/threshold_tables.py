@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 import jaxleggett as jl
-from jaxleggett import results
-from jaxleggett.bounds import enclose
-from jaxleggett.certify import certify_werner
-from jaxleggett.inequality import published, smallest_mean_projection
+from jaxleggett.inequalities.published import published, smallest_mean_projection
+from jaxleggett.output import provenance
+from jaxleggett.proofs.branch_and_bound import enclose
+from jaxleggett.proofs.werner import certify_werner
 from jaxleggett.sphere import icosahedron_axes
 
 FOLDER = Path(__file__).parent.parent / "results" / "threshold_tables"
@@ -103,9 +103,9 @@ def main() -> None:
     for rung in content["werner_ladder"]:
         print(rung["visibility"], rung["what"], f"[{rung['source']}]")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    results.write_json(FOLDER / "tables.json", content)
+    provenance.write_json(FOLDER / "tables.json", content)
     command = ["python", "scripts/threshold_tables.py", *sys.argv[1:]]
-    results.write_json(FOLDER / results.META, results.provenance(command, seconds=time.time() - started))
+    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
 
 
 if __name__ == "__main__":

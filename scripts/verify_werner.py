@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import jaxleggett as jl
-from jaxleggett import results
+from jaxleggett.output import saved
 
 FOLDER = Path(__file__).parent.parent / "results" / "verify_werner"
 
@@ -40,7 +40,7 @@ def main() -> None:
     last = max(row.visibility for row in exact.rows if row.verdict == "reproduces" and row.visibility is not None)
     print(f"\nSampling and quadrature agree at all {len(V)} visibilities; the largest reproduced is {last:.9f}.")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    results.save_verification(sampled, FOLDER, ["python", "scripts/verify_werner.py", *sys.argv[1:]])
+    saved.save_verification(sampled, FOLDER, ["python", "scripts/verify_werner.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

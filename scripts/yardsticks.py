@@ -17,9 +17,10 @@ import jax
 import numpy as np
 
 import jaxleggett as jl
-from jaxleggett import kernels
 from jaxleggett._numerics import double_precision
-from jaxleggett.models import werner_weights
+from jaxleggett.kernels import chunks, plan
+from jaxleggett.models import arguments
+from jaxleggett.models.werner import werner_weights
 from jaxleggett.settings import SettingPairs
 
 SOURCE = Path(__file__).parent / "kernel.c"
@@ -57,16 +58,16 @@ def best(run: Callable[[], Any], repeats: int) -> float:
     return alternating({"": run}, repeats, typical=min)[""]
 
 
-def package(pairs: SettingPairs, real: Any, plan: kernels.Plan) -> Callable[[], Any]:
+def package(pairs: SettingPairs, real: Any, plan: plan.Plan) -> Callable[[], Any]:
     """The package's own kernel, hidden vectors included, on the default device."""
     with double_precision():
-        models = tuple(kernels.as_pytree(jl.WernerModel(V)) for V in ENDS)
+        models = tuple(arguments.as_pytree(jl.WernerModel(V)) for V in ENDS)
         a, b = (jax.numpy.asarray(x.T, dtype=real) for x in (pairs.a, pairs.b))
-        zeros = kernels.Sums.zeros(len(ENDS), len(pairs.a))
+        zeros = chunks.Sums.zeros(len(ENDS), len(pairs.a))
 
     def run() -> None:
         with double_precision():
-            jax.block_until_ready(kernels.advance(jax.random.key(0), models, plan, a, b, 0, plan.num_chunks, zeros))
+            jax.block_until_ready(chunks.advance(jax.random.key(0), models, plan, a, b, 0, plan.num_chunks, zeros))
 
     return run
 
@@ -75,8 +76,8 @@ def agree(pairs: SettingPairs, u: np.ndarray, real: Any) -> None:
     """All do the same work: sums and smallest probabilities over the same hidden vectors."""
     with double_precision():
         a, b = (jax.numpy.asarray(x.T, dtype=real) for x in (pairs.a, pairs.b))
-        models = kernels.opened([jl.WernerModel(V) for V in ENDS], a.dtype)
-        expected = [np.asarray(x) for x in jax.jit(kernels.chunk_sums)(models, u, -u, np.ones(len(u)), a, b)]
+        models = arguments.opened([jl.WernerModel(V) for V in ENDS], a.dtype)
+        expected = [np.asarray(x) for x in jax.jit(chunks.chunk_sums)(models, u, -u, np.ones(len(u)), a, b)]
     few = len(u) * np.finfo(real).eps
     for run in yardsticks(pairs, u, real).values():
         total, least = run()

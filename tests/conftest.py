@@ -8,7 +8,7 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_p
 import jax
 import pytest
 
-from jaxleggett import searches
+from jaxleggett.searches import restarts
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,8 +36,8 @@ def _subnormal_numbers_kept():
 @pytest.fixture
 def briefly(monkeypatch):
     """Searches that hardly polish, where something else than the threshold they reach is tested."""
-    monkeypatch.setattr(searches, "POLISH_STEPS", 5)
-    monkeypatch.setattr(searches, "FINISHES", 1)
+    monkeypatch.setattr(restarts, "POLISH_STEPS", 5)
+    monkeypatch.setattr(restarts, "FINISHES", 1)
 
 
 @pytest.fixture

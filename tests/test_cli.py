@@ -12,8 +12,9 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import cli, montecarlo
+from jaxleggett import cli
 from jaxleggett.cli._verify import MODELS
+from jaxleggett.verification import montecarlo
 
 SETTINGS = "ax,ay,az,bx,by,bz\n1,0,0,0,0.6,0.8\n1,0,0,0.8284271247461900976,0.5600969,0\n"
 

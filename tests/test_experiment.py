@@ -4,7 +4,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.experiment import simulate_counts
+from jaxleggett.models.events import simulate_counts
 
 KEY = jax.random.key(5)
 

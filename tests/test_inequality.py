@@ -3,7 +3,8 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.inequality import LeggettInequality, published, smallest_mean_projection
+from jaxleggett.inequalities.inequality import LeggettInequality
+from jaxleggett.inequalities.published import published, smallest_mean_projection
 
 AXES = np.eye(3)
 DIRECTIONS = np.eye(3)[[1, 2, 0]]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import master
 from jaxleggett._clock import OutOfTime
-from jaxleggett.master import Master, SolverError
+from jaxleggett.lp import restricted_programme
+from jaxleggett.lp.restricted_programme import Master, SolverError
 
 
 def _hard(rows=500, columns=1000):
@@ -38,7 +38,7 @@ def test_the_solver_keeps_to_its_time():
     with pytest.raises(OutOfTime):
         programme.solve(began)
     # The next run has its own time, though the solver's clock runs on.
-    assert 0 < programme.solve(time.monotonic() + 60)[0] < master.MOST
+    assert 0 < programme.solve(time.monotonic() + 60)[0] < restricted_programme.MOST
 
 
 def test_ctrl_c_reaches_the_solver_and_no_other_one():
@@ -50,7 +50,7 @@ def test_ctrl_c_reaches_the_solver_and_no_other_one():
         with pytest.raises(KeyboardInterrupt):
             programme.solve()
         assert time.monotonic() - began < 2.5
-        assert 0 < _hard(20, 40).solve(time.monotonic() + 20)[0] <= master.MOST
+        assert 0 < _hard(20, 40).solve(time.monotonic() + 20)[0] <= restricted_programme.MOST
 
 
 def test_where_one_way_fails_there_are_others(monkeypatch):
@@ -71,7 +71,7 @@ def test_where_one_way_fails_there_are_others(monkeypatch):
     assert V == pytest.approx(expected, abs=1e-7)
     assert weights.sum() == pytest.approx(1)
     assert prices.min() >= 0
-    monkeypatch.setattr(master, "WAYS", master.WAYS[:2])
+    monkeypatch.setattr(restricted_programme, "WAYS", restricted_programme.WAYS[:2])
     programme.solver.clearSolver()
     with pytest.raises(SolverError, match="Iteration limit"):
         programme.solve()

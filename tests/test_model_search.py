@@ -5,8 +5,9 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import model_search
-from jaxleggett.model_search import break_model, improve_model
+from jaxleggett.searches import ensembles
+from jaxleggett.searches.ensembles import improve_model
+from jaxleggett.searches.explicit_model import break_model
 
 RNG = np.random.default_rng(4)
 
@@ -60,11 +61,11 @@ def test_free_ensembles_meet_the_linear_programme(state):
 
 def test_the_ascent_itself_comes_close(monkeypatch):
     """With the best weights for what gradients found, and nothing else; random hidden vectors miss by 0.04."""
-    monkeypatch.setattr(model_search, "CORNERS", 1)
+    monkeypatch.setattr(ensembles, "CORNERS", 1)
     pairs = jl.SettingPairs.random(25, 1)
     best = jl.threshold(jl.werner(), pairs, tolerance=1e-6).upper
     assert best - 1e-4 < improve_model(pairs, hidden=200).visibility <= best + 1e-9
-    monkeypatch.setattr(model_search, "FREE_STEPS", 1)
+    monkeypatch.setattr(ensembles, "FREE_STEPS", 1)
     assert improve_model(pairs, hidden=200).visibility < best - 0.01
 
 

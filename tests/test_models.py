@@ -7,8 +7,8 @@ from scipy import stats
 from tolerances import ALGEBRA
 
 import jaxleggett as jl
-from jaxleggett import models
-from jaxleggett.kernels import one_point
+from jaxleggett.kernels.points import one_point
+from jaxleggett.models import events, interface, mixtures, werner
 
 KEY = jax.random.key(11)
 RNG = np.random.default_rng(11)
@@ -36,7 +36,7 @@ def test_werner_probabilities_against_plain_python(V, angle):
 def test_marginals_are_those_of_pure_qubits():
     u, v, a, b = oracles.unit(RNG, 4)
     with jax.enable_x64(True):
-        M_A, M_B = models.marginals(u, v, a, b)
+        M_A, M_B = interface.marginals(u, v, a, b)
     assert M_A == pytest.approx(float(np.dot(u, a)))
     assert M_B == pytest.approx(float(np.dot(v, b)))
     for model in (jl.WernerModel(0.5), jl.WhiteNoiseModel(), jl.SeparableModel(), jl.GreatCircleModel()):
@@ -52,7 +52,7 @@ def test_averaged_bounds_are_averages(angle):
     z, f = np.meshgrid((np.arange(400) + 0.5) / 200 - 1, (np.arange(401) + 0.5) * 2 * np.pi / 401, indexing="ij")
     r = np.sqrt(1 - z * z)
     u = np.stack([r * np.cos(f), r * np.sin(f), z], -1).reshape(-1, 3)
-    lower, upper = models.averaged_bounds(a, b)
+    lower, upper = werner.averaged_bounds(a, b)
     assert lower == pytest.approx((-1 + abs(u @ (a - b))).mean(), abs=2e-5)
     assert upper == pytest.approx((1 - abs(u @ (a + b))).mean(), abs=2e-5)
 
@@ -62,7 +62,7 @@ def test_weights_average_to_the_werner_correlator(angle):
     """p^- lower + p^+ upper = -V a.b [B13 (6)], and the weights sum to 1."""
     a, b = _pair(angle, np.random.default_rng(2))
     for V in (-0.2, 0.3, 0.9):
-        minus, plus = models.werner_weights(V, a, b)
+        minus, plus = werner.werner_weights(V, a, b)
         lower, upper = -1 + np.sin(angle / 2), 1 - np.cos(angle / 2)
         assert minus + plus == pytest.approx(1, abs=ALGEBRA)
         assert minus * lower + plus * upper == pytest.approx(-V * np.cos(angle), abs=ALGEBRA)
@@ -73,10 +73,10 @@ def test_critical_visibility_is_where_the_weights_touch_zero():
     phi = np.linspace(0, np.pi, 200001)
     a = np.tile([1.0, 0, 0], (len(phi), 1))
     b = np.stack([np.cos(phi), np.sin(phi), 0 * phi], -1)
-    assert models.CRITICAL_VISIBILITY == pytest.approx(oracles.V_C, abs=1e-16)
-    at = min(float(w.min()) for w in models.werner_weights(models.CRITICAL_VISIBILITY, a, b))
-    above = min(float(w.min()) for w in models.werner_weights(models.CRITICAL_VISIBILITY + 1e-6, a, b))
-    below_zero = min(float(w.min()) for w in models.werner_weights(-1e-6, a, b))
+    assert werner.CRITICAL_VISIBILITY == pytest.approx(oracles.V_C, abs=1e-16)
+    at = min(float(w.min()) for w in werner.werner_weights(werner.CRITICAL_VISIBILITY, a, b))
+    above = min(float(w.min()) for w in werner.werner_weights(werner.CRITICAL_VISIBILITY + 1e-6, a, b))
+    below_zero = min(float(w.min()) for w in werner.werner_weights(-1e-6, a, b))
     assert -1e-14 < at < 1e-9
     assert above == pytest.approx(-1.1e-6, rel=0.05)
     assert below_zero == pytest.approx(-1e-6, rel=1e-3)
@@ -191,10 +191,10 @@ def _rotated_box():
     R = oracles.random_rotation(np.random.default_rng(4))
     alice = np.array([R @ [1, 0, 0], R @ [0.6, 0.8, 0]])
     bob = oracles.unit(np.random.default_rng(5), 2)
-    return models.PRBoxModel(alice, bob)
+    return mixtures.PRBoxModel(alice, bob)
 
 
-@pytest.mark.parametrize("box", [models.PRBoxModel(), _rotated_box()], ids=["orthogonal", "any"])
+@pytest.mark.parametrize("box", [mixtures.PRBoxModel(), _rotated_box()], ids=["orthogonal", "any"])
 def test_pr_box_reaches_the_algebraic_maximum(box):
     weights, u, v = (np.asarray(x) for x in box.atoms())
     assert weights.sum() == pytest.approx(1)
@@ -211,13 +211,13 @@ def test_pr_box_reaches_the_algebraic_maximum(box):
 
 def test_pr_box_from_settings():
     box = _rotated_box()
-    again = models.PRBoxModel.at(box.pairs)
+    again = mixtures.PRBoxModel.at(box.pairs)
     np.testing.assert_allclose(again.alice, box.alice, atol=1e-15)
     np.testing.assert_allclose(again.bob, box.bob, atol=1e-15)
     with pytest.raises(jl.InputError, match="must be two for Alice, but are more"):
-        models.PRBoxModel.at(jl.SettingPairs.random(3))
+        mixtures.PRBoxModel.at(jl.SettingPairs.random(3))
     with pytest.raises(jl.InputError, match="must be two for Bob, but are one"):
-        models.PRBoxModel.at(jl.SettingPairs.product(box.alice, box.bob[:1]))
+        mixtures.PRBoxModel.at(jl.SettingPairs.product(box.alice, box.bob[:1]))
 
 
 def test_separable_mixture_reproduces_its_density_matrix():
@@ -309,12 +309,12 @@ def test_systematic_draws_are_unbiased():
 def test_lambda_splits_the_unit_interval():
     P = np.array([0.1, 0.2, 0.3, 0.4])
     lam = np.array([0.0, 0.0999, 0.1001, 0.2999, 0.3001, 0.5999, 0.6001, 0.9999])
-    alpha, beta = models.outcomes(lam, np.tile(P, (8, 1)))
+    alpha, beta = events.outcomes(lam, np.tile(P, (8, 1)))
     assert alpha.tolist() == [1, 1, 1, 1, -1, -1, -1, -1]
     assert beta.tolist() == [1, 1, -1, -1, 1, 1, -1, -1]
-    assert [int(x) for x in models.outcomes(0.2, P)] == [1, -1]
+    assert [int(x) for x in events.outcomes(0.2, P)] == [1, -1]
     # probabilities that rounding left a little short of 1 still hold every lambda
-    short = models.outcomes(np.nextafter(1, 0), P * (1 - 1e-12))
+    short = events.outcomes(np.nextafter(1, 0), P * (1 - 1e-12))
     assert [int(x) for x in short] == [-1, -1]
 
 
@@ -326,7 +326,7 @@ def test_for_a_single_lambda_the_outcomes_are_signalling():
     seen, rates = [], []
     for a in (np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])):
         P = np.tile(_one(model, u, -u, a, b), (1000, 1))
-        beta = models.outcomes(lam, P)[1]
+        beta = events.outcomes(lam, P)[1]
         seen.append(np.asarray(beta))
         rates.append(beta.mean())
     assert (seen[0] != seen[1]).any()
@@ -336,7 +336,7 @@ def test_for_a_single_lambda_the_outcomes_are_signalling():
 
 def test_gradients_are_finite_at_equal_settings():
     z = jnp.array([0.0, 0.0, 1.0])
-    for function in (models.averaged_bounds, lambda a, b: models.werner_weights(0.5, a, b)):
+    for function in (werner.averaged_bounds, lambda a, b: werner.werner_weights(0.5, a, b)):
         for i in (0, 1):
             assert np.isfinite(jax.grad(lambda a: function(a, z)[i])(z)).all()  # noqa: B023
 

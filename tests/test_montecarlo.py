@@ -9,9 +9,11 @@ import pytest
 from tolerances import EXACT, SAME_ARITHMETIC, SINGLE
 
 import jaxleggett as jl
-from jaxleggett import kernels, montecarlo
-from jaxleggett.kernels import Plan
-from jaxleggett.montecarlo import average
+from jaxleggett.kernels import chunks
+from jaxleggett.kernels.plan import CHUNK, Plan
+from jaxleggett.models import arguments
+from jaxleggett.verification import montecarlo
+from jaxleggett.verification.montecarlo import average
 
 KEY = jax.random.key(5)
 
@@ -19,7 +21,7 @@ KEY = jax.random.key(5)
 def _all_hidden(model, plan):
     """Every hidden vector of a run and its weight, batch by batch, made chunk by chunk."""
     with jax.enable_x64(True):
-        make = jax.jit(lambda c: kernels.hidden_vectors(KEY, model, plan, c))
+        make = jax.jit(lambda c: chunks.hidden_vectors(KEY, model, plan, c))
         chunks = [make(np.uint32(c)) for c in range(plan.num_chunks)]
     u, v, w = (np.concatenate([np.asarray(c[i]) for c in chunks]) for i in range(3))
     return u.reshape(plan.batches, -1, 3), v.reshape(plan.batches, -1, 3), w.reshape(plan.batches, -1)
@@ -121,7 +123,7 @@ def test_plans_keep_their_word(method, samples):
     plan = Plan.of(samples, method)
     assert plan.num_samples == plan.batches * plan.chunks_per_batch * plan.chunk
     assert samples <= plan.num_samples <= max(16, 1.04 * samples + 16)
-    assert plan.chunk <= kernels.CHUNK
+    assert plan.chunk <= CHUNK
     assert plan.batches == 16 if method == "rqmc" else plan.batches >= 2
     if method == "mc" and samples >= 1000:
         assert plan.batches >= 100
@@ -219,7 +221,7 @@ def test_single_precision_with_few_values_of_the_correlator():
 
 @pytest.mark.parametrize("form", ["stream", "at_once"])
 def test_a_correlator_that_is_no_number_hides_no_other(monkeypatch, form):
-    monkeypatch.setattr(kernels, "stream", getattr(kernels, form))
+    monkeypatch.setattr(chunks, "stream", getattr(chunks, form))
 
     class Partly(jl.WernerModel):
         def correlator(self, u, v, a, b):
@@ -240,7 +242,7 @@ def test_each_platform_has_its_form():
     for platform, loops in (("cpu", True), ("cuda", False), ("rocm", False)):
         u = jax.numpy.zeros((61, 3))
         lowered = (
-            jax.jit(functools.partial(kernels.chunk_sums, [jl.WernerModel(0.5)]))
+            jax.jit(functools.partial(chunks.chunk_sums, [jl.WernerModel(0.5)]))
             .trace(u, u, u[:, 0], u[:13].T, u[:13].T)
             .lower(lowering_platforms=(platform,))
         )
@@ -260,10 +262,10 @@ def test_the_form_for_every_platform_against_numpy(monkeypatch, num, num_pairs, 
     sums = np.einsum("enpo,o,n->ep", P, [1, -1, -1, 1], weights)
     with jax.enable_x64(True):
         a, b = (jax.numpy.asarray(x.T, dtype) for x in (pairs.a, pairs.b))
-        models = kernels.opened([jl.WernerModel(V) for V in ends], dtype)
-        for form in (kernels.stream, kernels.at_once):
-            monkeypatch.setattr(kernels, "stream", form)
-            found = jax.jit(functools.partial(kernels.chunk_sums, models))(u, -u, weights, a, b)
+        models = arguments.opened([jl.WernerModel(V) for V in ends], dtype)
+        for form in (chunks.stream, chunks.at_once):
+            monkeypatch.setattr(chunks, "stream", form)
+            found = jax.jit(functools.partial(chunks.chunk_sums, models))(u, -u, weights, a, b)
             np.testing.assert_allclose(found[0] / num, sums / num, rtol=0, atol=tolerance)
             np.testing.assert_allclose(found[1], P.min((1, 3)), rtol=0, atol=tolerance)
 

@@ -6,7 +6,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.orbits import layouts, rotation_group, two_fold_axes, written_out
+from jaxleggett.searches.orbits import layouts, rotation_group, two_fold_axes, written_out
 
 SIZES = {"none": 1, "T": 12, "O": 24, "I": 60, "D2": 4, "D5": 10, "D8": 16}
 HALF_TURNS = {"none": 0, "T": 3, "O": 9, "I": 15, "D2": 3, "D5": 5, "D8": 9}

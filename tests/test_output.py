@@ -8,8 +8,8 @@ import sys
 import pytest
 from filelock import FileLock
 
-from jaxleggett import results
 from jaxleggett._checks import InputError
+from jaxleggett.output import folders, provenance, saved
 
 RUN = [sys.executable, "-m", "jaxleggett", "verify", "--samples", "1000", "--settings", "random:4"]
 
@@ -20,7 +20,7 @@ def _process(*arguments, **options):
 
 
 def _write(folder, text):
-    for name in ("report.json", results.META):
+    for name in ("report.json", provenance.META):
         (folder / name).write_text(text)
 
 
@@ -28,52 +28,52 @@ def _fail_with(error, _):
     raise error
 
 
-NAMES = ("report.json", "inequality.json", results.META)
+NAMES = ("report.json", "inequality.json", provenance.META)
 
 
 def test_of_two_runs_one_has_the_folder(tmp_path):
     out = str(tmp_path / "deep" / "out")
-    with results.claimed(out, NAMES, False) as first:
+    with folders.claimed(out, NAMES, False) as first:
         for force in (False, True):
-            with pytest.raises(InputError, match="is being written by another run"), results.claimed(out, NAMES, force):
+            with pytest.raises(InputError, match="is being written by another run"), folders.claimed(out, NAMES, force):
                 pass
         _write(first, "first")
     assert (tmp_path / "deep" / "out" / "report.json").read_text() == "first"
-    with pytest.raises(InputError, match=r"already holds report\.json"), results.claimed(out, NAMES, False):
+    with pytest.raises(InputError, match=r"already holds report\.json"), folders.claimed(out, NAMES, False):
         pass
     assert sorted(os.listdir(out)) == ["meta.json", "report.json"]
 
 
 def test_a_run_that_ended_without_a_word_blocks_nothing(tmp_path):
     """A lock belongs to a process, not to its file; what it had written is no result."""
-    (tmp_path / results.LOCK).touch()
-    (tmp_path / results.UNFINISHED).mkdir()
-    (tmp_path / results.UNFINISHED / "inequality.json").touch()
-    with results.claimed(str(tmp_path), NAMES, False) as folder:
+    (tmp_path / folders.LOCK).touch()
+    (tmp_path / folders.UNFINISHED).mkdir()
+    (tmp_path / folders.UNFINISHED / "inequality.json").touch()
+    with folders.claimed(str(tmp_path), NAMES, False) as folder:
         _write(folder, "new")
     assert sorted(os.listdir(tmp_path)) == ["meta.json", "report.json"]
 
 
 def test_what_fails_leaves_what_was_there(tmp_path):
     out = tmp_path / "out"
-    with results.claimed(str(out), NAMES, False) as folder:
+    with folders.claimed(str(out), NAMES, False) as folder:
         _write(folder, "old")
         (folder / "inequality.json").write_text("old")
-    with pytest.raises(OSError, match="disk full"), results.claimed(str(out), NAMES, True) as folder:
+    with pytest.raises(OSError, match="disk full"), folders.claimed(str(out), NAMES, True) as folder:
         _fail_with(OSError("disk full"), (folder / "report.json").write_text("half"))
     assert (out / "report.json").read_text() == "old"
     # Files that a second run does not have do not stay behind; a complete one stays whatever fails after it.
-    with pytest.raises(OSError, match="stdout"), results.claimed(str(out), NAMES, True) as folder:
+    with pytest.raises(OSError, match="stdout"), folders.claimed(str(out), NAMES, True) as folder:
         _fail_with(OSError("stdout"), _write(folder, "new"))
     assert sorted(os.listdir(out)) == ["meta.json", "report.json"]
     assert (out / "report.json").read_text() == "new"
-    with pytest.raises(KeyboardInterrupt), results.claimed(str(tmp_path / "a" / "b"), NAMES, False):
+    with pytest.raises(KeyboardInterrupt), folders.claimed(str(tmp_path / "a" / "b"), NAMES, False):
         raise KeyboardInterrupt
     assert not (tmp_path / "a").exists()
 
 
 def test_locked_by_another_process(tmp_path):
-    with FileLock(tmp_path / results.LOCK):
+    with FileLock(tmp_path / folders.LOCK):
         done = _process("--out", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: --out")
@@ -86,7 +86,7 @@ def test_a_save_that_fails_still_prints_the_answer(monkeypatch, capsys, tmp_path
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results, "save_verification", full)
+    monkeypatch.setattr(saved, "save_verification", full)
     out = tmp_path / "out"
     monkeypatch.setattr(sys, "argv", ["jaxleggett", *RUN[3:], "--json", "--out", str(out)])
     with pytest.raises(SystemExit) as stop:

@@ -6,7 +6,7 @@ import oracles
 import pytest
 from scipy.optimize import minimize
 
-from jaxleggett.pricing import THOROUGH, Prices, search
+from jaxleggett.inequalities.worst_vectors import THOROUGH, Prices, search
 
 
 def _prices(number, marginals, seed):

@@ -6,11 +6,11 @@ import pytest
 from scipy.optimize import minimize
 
 import jaxleggett as jl
-from jaxleggett import pure_states
 from jaxleggett._checks import InputError
-from jaxleggett.certify import CertificationError
-from jaxleggett.inequality import LeggettInequality
-from jaxleggett.pure_states import certify_pure, pure_state_inequality
+from jaxleggett.inequalities.inequality import LeggettInequality
+from jaxleggett.proofs import pure_states
+from jaxleggett.proofs.ball_arithmetic import CertificationError
+from jaxleggett.proofs.pure_states import certify_pure, pure_state_inequality
 
 THETAS = [math.pi / 4, 0.6, 0.3, 0.1, 0.03, 0.01]
 VIOLATION = 1e-13  # left side beyond the bound, relative to the bound; worst seen 3e-16

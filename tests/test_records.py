@@ -8,9 +8,9 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import results
-from jaxleggett.searches import rounded_up
-from jaxleggett.thresholds import prove
+from jaxleggett.inequalities import files
+from jaxleggett.searches.result import rounded_up
+from jaxleggett.thresholds.run import prove
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "records"
@@ -18,7 +18,7 @@ RECORDS = sorted((f.name for f in FOLDER.iterdir() if f.name.isdigit()), key=int
 
 
 def _record(name):
-    return results.read_inequality(str(FOLDER / name / "inequality.json"))
+    return files.read_inequality(str(FOLDER / name / "inequality.json"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import kernels
+from jaxleggett.kernels import chunks
 
 ROOT = Path(__file__).parent.parent
 
@@ -126,13 +126,13 @@ def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypat
 
 def test_the_suite_for_gpus_sees_what_is_written_to_memory(suite, monkeypatch):
     def writes_all(*arguments):
-        values = jax.numpy.stack(kernels._all_pairs(*arguments[:3], *arguments[4:6])[0])
+        values = jax.numpy.stack(chunks._all_pairs(*arguments[:3], *arguments[4:6])[0])
         return jax.numpy.sort(values, axis=-1).sum(-1), values.min(-1)
 
     for fits in (True, False):
         ((_, worst, allowed),) = suite.memory(jax.devices("cpu")[0], "double", suite.MODELS[:1])
         assert (worst <= allowed) == fits
-        monkeypatch.setattr(kernels, "stream", writes_all)
+        monkeypatch.setattr(chunks, "stream", writes_all)
         jax.clear_caches()  # of what was compiled before the change, then with it
 
 
@@ -205,7 +205,7 @@ def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
     assert (rejected.shape, ratio.shape, rejected.sum()) == ((200,), (200,), 0)
     wrong = goal + 5 * allowed * np.array([1, -1, -1, 1])[:, None]
     assert survey.verdicts(model, pairs, wrong, method, 128, 200, 1)[0].all()
-    monkeypatch.setattr(survey.verification._Judge, "tolerance", lambda self, spread: 2 * spread)
+    monkeypatch.setattr(survey._Judge, "tolerance", lambda self, spread: 2 * spread)
     assert survey.verdicts(model, pairs, goal, method, 128, 200, 1)[0].sum() > 20
 
 

@@ -7,12 +7,12 @@ import pytest
 from scipy.optimize import linprog
 
 import jaxleggett as jl
-from jaxleggett import annealing, polishing, searches
 from jaxleggett._numerics import double_precision
-from jaxleggett.inequality import published
-from jaxleggett.orbits import rotation_group, written_out
-from jaxleggett.polishing import Generators
-from jaxleggett.pricing import THOROUGH
+from jaxleggett.inequalities.published import published
+from jaxleggett.inequalities.worst_vectors import THOROUGH
+from jaxleggett.searches import gradient_descent, orbits, restarts, result, run, sequential_lp
+from jaxleggett.searches.orbits import rotation_group, written_out
+from jaxleggett.searches.sequential_lp import Generators
 from jaxleggett.thresholds import prove
 
 RNG = np.random.default_rng(12)
@@ -42,7 +42,7 @@ def test_the_orbits_of_generators_are_all_their_pairs(number, group):
     with double_precision():
         parameters = {"raw": logits, "a": 2 * at.a, "b": at.b}
         for eps in (0.0, 0.2):
-            found = annealing._price(annealing._terms(at.rotations, parameters), eps, u, v)
+            found = gradient_descent._price(gradient_descent._terms(at.rotations, parameters), eps, u, v)
             assert found == pytest.approx([_price(terms, x, y, eps) for x, y in zip(u, v, strict=True)])
 
 
@@ -51,7 +51,7 @@ def test_the_crowd_goes_down_to_minima():
     terms = (at.p, at.a, at.b)
     with double_precision():
         u, v = oracles.unit(RNG, 30), oracles.unit(RNG, 30)
-        step = jax.jit(jax.vmap(lambda u, v: annealing._towards_minimum(terms, 0.05, u, v)))
+        step = jax.jit(jax.vmap(lambda u, v: gradient_descent._towards_minimum(terms, 0.05, u, v)))
         before = [_price(terms, x, y, 0.05) for x, y in zip(u, v, strict=True)]
         for _ in range(60):
             u, v = step(u, v)
@@ -69,17 +69,17 @@ def test_the_crowd_goes_down_to_minima():
 
 def test_annealing_lowers_the_threshold_that_a_search_finds():
     at = _generators(8, seed=4)
-    V, _ = polishing.threshold_of(jax.random.key(0), at)
+    V, _ = sequential_lp.threshold_of(jax.random.key(0), at)
     with double_precision():
         parameters = np.log(np.expm1(at.p / at.p.mean())), at.a, at.b, at.axes
-        state = annealing.begin(jax.random.key(1), *parameters)
+        state = gradient_descent.begin(jax.random.key(1), *parameters)
         states = jax.tree.map(lambda x: np.asarray(x)[None], {k: v for k, v in state.items()})
         keys = jax.random.split(jax.random.key(2), 1)
-        for done in (0, annealing.SEGMENT):
-            states = annealing.advance(keys, at.rotations, states, done)
-        p = np.asarray(annealing.weights_of(jax.tree.map(lambda x: x[0], states["parameters"])))
+        for done in (0, gradient_descent.SEGMENT):
+            states = gradient_descent.advance(keys, at.rotations, states, done)
+        p = np.asarray(gradient_descent.weights_of(jax.tree.map(lambda x: x[0], states["parameters"])))
         a, b = (np.asarray(states["parameters"][name])[0] for name in "ab")
-    after, _ = polishing.threshold_of(jax.random.key(0), Generators(at.rotations, p, a, b, at.axes).scaled())
+    after, _ = sequential_lp.threshold_of(jax.random.key(0), Generators(at.rotations, p, a, b, at.axes).scaled())
     assert after < V - 0.02
 
 
@@ -87,8 +87,8 @@ def test_annealing_lowers_the_threshold_that_a_search_finds():
 def test_derivatives_of_the_polish_by_differences(number, group):
     """Of minima that are held in corners: how they move when p, a, b move, followed from where they were."""
     at = _generators(number, group, seed=3)
-    _, minima = polishing.threshold_of(jax.random.key(0), at)
-    by_p, by_a, by_b = polishing._derivatives(at, minima)
+    _, minima = sequential_lp.threshold_of(jax.random.key(0), at)
+    by_p, by_a, by_b = sequential_lp._derivatives(at, minima)
     rng, h = np.random.default_rng(0), 1e-6
     dp, x, y = rng.normal(size=number), rng.normal(size=(number, 2)), rng.normal(size=(number, 2))
     expected = by_p @ dp + by_a @ x.ravel() + by_b @ y.ravel()
@@ -129,17 +129,17 @@ def _nearest_minimum(prices, u, v):
 @pytest.mark.parametrize(("number", "group"), [(8, "none"), (2, "T")])
 def test_small_steps_of_a_polish_keep_their_promise(number, group):
     at = _generators(number, group, seed=3)
-    V, minima = polishing.threshold_of(jax.random.key(0), at, steps=THOROUGH)
-    promise, there = polishing._step(at, minima, V, 1e-5)
+    V, minima = sequential_lp.threshold_of(jax.random.key(0), at, steps=THOROUGH)
+    promise, there = sequential_lp._step(at, minima, V, 1e-5)
     assert promise > 1e-6
-    assert V - polishing.threshold_of(jax.random.key(0), there, minima, steps=THOROUGH)[0] > 0.9 * promise
+    assert V - sequential_lp.threshold_of(jax.random.key(0), there, minima, steps=THOROUGH)[0] > 0.9 * promise
 
 
 def test_a_polish_ends_no_higher_than_it_began():
     at = _generators(6, seed=5)
-    V, _ = polishing.threshold_of(jax.random.key(0), at)
-    *before, found = polishing.polish(jax.random.key(0), at, 15)
-    polished, _ = polishing.threshold_of(jax.random.key(1), found)
+    V, _ = sequential_lp.threshold_of(jax.random.key(0), at)
+    *before, found = sequential_lp.polish(jax.random.key(0), at, 15)
+    polished, _ = sequential_lp.threshold_of(jax.random.key(1), found)
     assert len(before) <= 15
     assert polished < V - 0.01
     cut = jl.LeggettInequality.of(-found.p, found.a, found.b)
@@ -163,7 +163,7 @@ def test_the_same_seed_gives_the_same_inequality():
     for name in ("coefficients", "a", "b"):
         assert (getattr(first.inequality, name) == getattr(second.inequality, name)).all()
     assert first.visibility_threshold == second.visibility_threshold < 0.9428
-    assert searches.count_settings(first.inequality) == (6, 6)
+    assert result.count_settings(first.inequality) == (6, 6)
     assert first.restarts == 2
     assert "threshold   0.9" in str(first)
     assert jl.search(6, restarts=2, seed=4).visibility_threshold != first.visibility_threshold
@@ -193,7 +193,7 @@ def test_coefficients_of_either_sign_begin_the_same_search():
     flipped = jl.LeggettInequality(
         sign * THREE_AXES.coefficients, THREE_AXES.a, sign[:, None] * THREE_AXES.b, *np.zeros((2, 6)), 1.0
     )
-    first, second = (searches._given(x, 6, "none") for x in (THREE_AXES, flipped))
+    first, second = (run._given(x, 6, "none") for x in (THREE_AXES, flipped))
     assert (first.p == second.p).all()
     assert first.b == pytest.approx(second.b)
 
@@ -215,14 +215,14 @@ def test_ctrl_c_keeps_the_best(share):
 
 
 def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch):
-    real = searches.prove
+    real = run.prove
 
     def stop(*arguments, certify, **options):
         if certify:
             raise KeyboardInterrupt
         return real(*arguments, certify=certify, **options)
 
-    monkeypatch.setattr(searches, "prove", stop)
+    monkeypatch.setattr(run, "prove", stop)
     found = jl.search(start=THREE_AXES, restarts=1, time_limit=1, certify=True)
     assert (found.status, found.certified) == ("interrupted", False)
     assert found.visibility_threshold < 0.9429
@@ -237,14 +237,14 @@ def test_a_time_limit_ends_the_search_with_what_there_is():
 
 
 def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
-    real = searches.prove
+    real = run.prove
 
     def wrong(*arguments, **options):
         proof = real(*arguments, **options)
         object.__setattr__(proof, "upper", 0.85)
         return proof
 
-    monkeypatch.setattr(searches, "prove", wrong)
+    monkeypatch.setattr(run, "prove", wrong)
     with pytest.raises(ArithmeticError, match="below what a Leggett model reaches"):
         jl.search(6, restarts=2, seed=3)
 
@@ -275,26 +275,26 @@ def test_a_start_that_says_nothing_about_the_singlet_is_refused(g, b):
 
 
 def test_thresholds_are_rounded_up():
-    assert searches.rounded_up(0.9246781, 4) == "0.9247"
-    assert searches.rounded_up(0.9, 9) == "0.900000001"  # the double 0.9 is 0.90000000000000002...
-    assert searches.rounded_up(0.5, 3) == "0.500"
+    assert result.rounded_up(0.9246781, 4) == "0.9247"
+    assert result.rounded_up(0.9, 9) == "0.900000001"  # the double 0.9 is 0.90000000000000002...
+    assert result.rounded_up(0.5, 3) == "0.500"
 
 
 def test_many_ways_to_make_pairs_of_orbits_share_the_restarts():
-    ways = searches.layouts(48, "D2")
+    ways = orbits.layouts(48, "D2")
     assert len(ways) == 13
-    work = searches._Work(ways, None, 64, 0, None)
+    work = restarts._Work(ways, None, 64, 0, None)
     assert len(work.ways) == 4
     assert {(way.free, way.bound) for way in (work.ways[0], work.ways[-1])} == {(12, 0), (0, 24)}
     assert sorted(n for _, numbers in work._batches() for n in numbers) == list(range(64))
-    assert len(searches._Work(ways, None, 3, 0, None).ways) == 1
+    assert len(restarts._Work(ways, None, 3, 0, None).ways) == 1
 
 
 @pytest.mark.slow
 def test_no_search_ends_below_what_models_reach(monkeypatch):
     """200 tiny searches, no two alike; `search` itself raises below V_c, the bound is proved here."""
-    monkeypatch.setattr(searches, "POLISH_STEPS", 6)
-    monkeypatch.setattr(searches, "FINISHES", 1)
+    monkeypatch.setattr(restarts, "POLISH_STEPS", 6)
+    monkeypatch.setattr(restarts, "FINISHES", 1)
     for seed in range(200):
         pairs = 3 + seed % 4
         found = jl.search(pairs, restarts=1, seed=seed)

@@ -5,8 +5,8 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.separable import decomposition, proved_separable, separable_visibility
 from jaxleggett.states import TwoQubitState
+from jaxleggett.thresholds.separable import decomposition, proved_separable, separable_visibility
 
 RNG = np.random.default_rng(12)
 

@@ -6,8 +6,8 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.finite_model import Axis, mean_modulus
-from jaxleggett.symmetry import CanonicalForm, averaged_kernel, axial_mean
+from jaxleggett.joint_rotations import Axis, axial_mean, mean_modulus
+from jaxleggett.thresholds.canonical_form import CanonicalForm, averaged_kernel
 
 RNG = np.random.default_rng(3)
 
@@ -100,7 +100,7 @@ def test_noise_is_as_weak_as_claimed():
     """E|u.a + v.b| for u, v independent on the vertices of an icosahedron stays below NOISE_MEAN."""
     from scipy.optimize import minimize
 
-    from jaxleggett.continuum import NOISE_MEAN
+    from jaxleggett.models.finite import NOISE_MEAN
 
     axes = jl.SettingPairs.parse("icosahedron").a[::6]
 

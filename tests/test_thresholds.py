@@ -8,12 +8,15 @@ import pytest
 from scipy.optimize import linprog
 
 import jaxleggett as jl
-from jaxleggett import game, master, thresholds
-from jaxleggett.finite_model import Model
-from jaxleggett.inequality import LeggettInequality, published
-from jaxleggett.pricing import Prices, search
+from jaxleggett.inequalities.inequality import LeggettInequality
+from jaxleggett.inequalities.published import published
+from jaxleggett.inequalities.worst_vectors import Prices, search
+from jaxleggett.lp import restricted_programme
+from jaxleggett.models.finite import Model
 from jaxleggett.states import parse_state
-from jaxleggett.thresholds import Threshold, prove, threshold
+from jaxleggett.thresholds import certificates, finite_settings, run
+from jaxleggett.thresholds.result import Threshold
+from jaxleggett.thresholds.run import prove, threshold
 
 THREE_AXES = published(np.eye(3), np.eye(3)[[1, 2, 0]])
 
@@ -261,12 +264,12 @@ def test_a_programme_that_fails_where_it_was_is_solved_from_nothing():
             return HighsModelStatus.kNotset if self.times >= 0 else self.solver.getModelStatus()
 
     for times in range(4):
-        programme = master.Master(np.zeros(0))
+        programme = restricted_programme.Master(np.zeros(0))
         programme.add_pairs(np.zeros((1, 0)), np.array([-1.0]))
         programme.add_hidden(np.array([[0.5, 0.25]]), np.zeros((0, 2)))
         programme.solver = Failing(programme.solver, times)
-        if times == len(master.WAYS):
-            with pytest.raises(master.SolverError, match="Not Set"):
+        if times == len(restricted_programme.WAYS):
+            with pytest.raises(restricted_programme.SolverError, match="Not Set"):
                 programme.solve()
         else:
             assert programme.solve()[0] == pytest.approx(0.75, abs=1e-7)
@@ -274,9 +277,11 @@ def test_a_programme_that_fails_where_it_was_is_solved_from_nothing():
 
 def test_a_failing_solver_is_an_error(monkeypatch):
     monkeypatch.setattr(
-        game.Master, "solve", lambda self, deadline: (_ for _ in ()).throw(master.SolverError("no optimum"))
+        restricted_programme.Master,
+        "solve",
+        lambda self, deadline: (_ for _ in ()).throw(restricted_programme.SolverError("no optimum")),
     )
-    with pytest.raises(master.SolverError):
+    with pytest.raises(restricted_programme.SolverError):
         threshold(jl.werner(), "random:5")
 
 
@@ -378,7 +383,7 @@ def test_a_turned_great_circle_gets_a_model_that_is_right_in_all_directions():
     R = oracles.random_rotation(np.random.default_rng(1))
     circle = _circle(5, 0.0)
     flat, turned = (jl.SettingPairs.product(x, x) for x in (circle, circle @ R.T))
-    assert [len(game.exact_span(pairs.a)) for pairs in (flat, turned)] == [2, 3]
+    assert [len(finite_settings.exact_span(pairs.a)) for pairs in (flat, turned)] == [2, 3]
     for pairs, state in ((flat, jl.pure(0.6)), (turned, _turned(jl.pure(0.6), R, R)), (turned, jl.werner())):
         found = threshold(state, pairs, tolerance=1e-3, certify=True)
         assert (found.certified, found.status, found.lower > 1 - 1e-3) == (True, "converged", True)
@@ -398,7 +403,7 @@ def test_the_exact_span_of_doubles():
         ([0.1 * x + 0.3 * y, 0.3 * x + 0.9 * y], 2),  # three times 0.1 is not 0.3
     ]
     for rows, rank in cases:
-        found = game.exact_span(np.array(rows))
+        found = finite_settings.exact_span(np.array(rows))
         assert len(found) == rank
         np.testing.assert_allclose(found @ found.T, np.eye(rank), atol=1e-15)
         lengths = np.linalg.norm(np.array(rows) @ found.T, axis=1)
@@ -407,7 +412,7 @@ def test_the_exact_span_of_doubles():
 
 def test_the_normal_of_nearly_parallel_rows_is_right_to_rounding():
     """The span of (1, 0, 0) and (1, 1e-12, 1e-12) holds no part of (0, 1, -1)."""
-    found = game.exact_span(np.array([[1, 0, 0], [1, 1e-12, 1e-12]]))
+    found = finite_settings.exact_span(np.array([[1, 0, 0], [1, 1e-12, 1e-12]]))
     assert np.abs(found @ np.array([0, 1, -1])).max() < 1e-15
     assert np.linalg.norm(found @ np.array([0, 1, 1])) == pytest.approx(np.sqrt(2), abs=1e-15)
 
@@ -415,10 +420,10 @@ def test_the_normal_of_nearly_parallel_rows_is_right_to_rounding():
 @pytest.mark.parametrize(("limit", "status"), [(None, "stalled"), (1e-9, "time_limit")])
 def test_converged_is_said_only_of_a_bracket_as_narrow_as_asked(limit, status, monkeypatch):
     pairs = jl.SettingPairs.random(8)
-    done = game.solve(jl.werner(), pairs, 1e-3)
+    done = finite_settings.solve(jl.werner(), pairs, 1e-3)
     assert done.status == "converged"
-    monkeypatch.setattr(thresholds, "solve", lambda *arguments, **more: done)
-    monkeypatch.setattr(thresholds, "_repaired", lambda *arguments: 0.8)
+    monkeypatch.setattr(run, "solve", lambda *arguments, **more: done)
+    monkeypatch.setattr(certificates, "_repaired", lambda *arguments: 0.8)
     found = threshold(jl.werner(), pairs, tolerance=1e-3, certify=True, time_limit=limit)
     assert (found.lower, found.status) == (0.8, status)
 
@@ -427,7 +432,7 @@ def test_an_interrupted_certification_keeps_the_bracket(monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(thresholds, "_repaired", stop)
+    monkeypatch.setattr(certificates, "_repaired", stop)
     found = threshold(jl.werner(), "random:8", tolerance=1e-3, certify=True)
     assert (found.status, found.certified) == ("interrupted", False)
     assert found.upper - found.lower <= 1e-3
@@ -436,6 +441,6 @@ def test_an_interrupted_certification_keeps_the_bracket(monkeypatch):
 def test_the_bound_covers_what_settings_do_not_give_of_the_prices():
     p = Prices(np.array([0.5]), np.zeros(1), np.array([0.2, 0.3, 0.0]), np.array([0.0, 0.0, 0.4]), *np.eye(3)[:2, None])
     least = search(jax.random.key(0), p)[2][0]
-    cut = game._inequality(p, least)
+    cut = finite_settings._inequality(p, least)
     np.testing.assert_allclose((cut.alice, cut.bob), ([0.2], [0.0]), atol=1e-12)
     assert cut.bound == pytest.approx(0.5 - least + 0.3 + 0.4, abs=1e-8)

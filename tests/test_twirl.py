@@ -3,8 +3,9 @@ import oracles
 import pytest
 from scipy.stats import special_ortho_group
 
-from jaxleggett.certify import CertificationError, certify_werner, require
-from jaxleggett.twirl import CRITICAL_ANGLE, twirled_bound
+from jaxleggett.joint_rotations import CRITICAL_ANGLE, twirled_bound
+from jaxleggett.proofs.ball_arithmetic import CertificationError, require
+from jaxleggett.proofs.werner import certify_werner
 
 GRID = np.linspace(0, np.pi, 61)
 

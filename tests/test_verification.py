@@ -13,11 +13,13 @@ from scipy import stats
 from tolerances import EXACT, EXACT_SINGLE, RQMC_4E6, SMALLEST
 
 import jaxleggett as jl
-from jaxleggett import inspection, kernels, models, verification
 from jaxleggett._numerics import random_key
-from jaxleggett.kernels import Plan
-from jaxleggett.results import save_verification
+from jaxleggett.kernels import points
+from jaxleggett.kernels.plan import Plan
+from jaxleggett.models import arguments, interface, werner
+from jaxleggett.output.saved import save_verification
 from jaxleggett.sphere import cylinder_to_sphere, rotated_fibonacci
+from jaxleggett.verification import admission, run, verdicts
 
 REPRODUCED = [0.0, 0.2, 0.5, 0.8, 0.853553]
 BROKEN = [-1 / 3, -0.01, 0.8536, 0.86, 0.9, 1.0]
@@ -119,7 +121,7 @@ class _Wrong(jl.WernerModel):
     """The explicit model with one thing wrong."""
 
     def correlator(self, u, v, a, b):
-        minus, plus = models.werner_weights(self.visibility, a, b)
+        minus, plus = werner.werner_weights(self.visibility, a, b)
         lower = -1 + jnp.abs(jnp.dot(u, a - b))
         upper = 1 - jnp.abs(jnp.dot(u, a + b))
         faulty = (
@@ -246,14 +248,14 @@ def test_rounding_has_a_floor():
     rounding = 8 * np.finfo(float).eps
     row = jl.verify(jl.SeparableModel(np.ones(1), z, z), jl.SettingPairs(z, z), method="mc", samples=100).rows[0]
     assert (row.max_standard_error, row.max_z) == (rounding, 0)
-    judge = verification._Judge(None, 1, [], rounding)
+    judge = verdicts._Judge(None, 1, [], rounding)
     assert judge.negative(-16.1 * rounding)
     assert not judge.negative(-15.9 * rounding)
 
 
 def test_blocks_of_pairs_are_judged_as_one(monkeypatch):
     whole = jl.verify(jl.WernerModel, "random:50", [0.5, 0.9], samples=2000)
-    monkeypatch.setattr(verification, "PAIRS_AT_ONCE", 7)
+    monkeypatch.setattr(verdicts, "PAIRS_AT_ONCE", 7)
     parts = jl.verify(jl.WernerModel, "random:50", [0.5, 0.9], samples=2000)
     for x, y in zip(whole.rows, parts.rows, strict=True):
         assert x.to_json() == pytest.approx(y.to_json()) if x.witness is None else x.witness == y.witness
@@ -430,14 +432,14 @@ def test_many_atoms_hide_no_fault():
 
 def test_the_allowance_of_a_run():
     """7 ln(2/level) / (3 (n - 1)) with n all samples, lowered by a `lattice_error` that counts, by none below."""
-    level = verification.FALSE_REJECTIONS / 80
+    level = verdicts.FALSE_REJECTIONS / 80
     plan, rounding = Plan.of(1600, "rqmc"), 1e-15
     for n, way in ((1600, plan), (1600, Plan.of(1600, "mc"))):
-        judge = verification._Judge(way, 40, [jl.WhiteNoiseModel()], rounding)
+        judge = verdicts._Judge(way, 40, [jl.WhiteNoiseModel()], rounding)
         assert judge.allowance == pytest.approx(7 * np.log(2 / level) / (3 * (n - 1)))
         t = stats.t.isf(level, way.batches - 1)
         assert judge.critical == pytest.approx(max(t, np.sqrt(2 * np.log(2 / level))))
-    many = verification._Judge(Plan("mc", 10**6, 1, 1), 40, [jl.WhiteNoiseModel()], rounding)
+    many = verdicts._Judge(Plan("mc", 10**6, 1, 1), 40, [jl.WhiteNoiseModel()], rounding)
     assert many.critical == pytest.approx(np.sqrt(2 * np.log(2 / level)))  # Student's t is below that
 
     class Own(jl.WhiteNoiseModel):
@@ -446,13 +448,13 @@ def test_the_allowance_of_a_run():
         def lattice_error(self, num):
             return self.ERROR
 
-    assert verification._Judge(plan, 40, [Own()], rounding).allowance == 1e-3
-    assert verification._Judge(Plan.of(1600, "mc"), 40, [Own()], rounding).allowance > 0.03
+    assert verdicts._Judge(plan, 40, [Own()], rounding).allowance == 1e-3
+    assert verdicts._Judge(Plan.of(1600, "mc"), 40, [Own()], rounding).allowance > 0.03
     Own.ERROR = 5.0
-    assert verification._Judge(plan, 40, [Own()], rounding).allowance < 0.05
+    assert verdicts._Judge(plan, 40, [Own()], rounding).allowance < 0.05
     Own.ERROR = float("nan")
     with pytest.raises(jl.InputError, match="lattice_error of the model white-noise must be at least 0, but is nan"):
-        verification._Judge(plan, 40, [Own()], rounding)
+        verdicts._Judge(plan, 40, [Own()], rounding)
 
 
 class _Capped(jl.WernerModel):
@@ -510,8 +512,8 @@ def _with_attributes(**attributes):
     ],
 )
 def test_a_shortcut_counts_only_where_it_belongs_to_the_rest(model, offered):
-    assert [name for name in inspection.BELONGS_TO if inspection.offers(model, name)] == [
-        name for name in inspection.BELONGS_TO if name in offered.split()
+    assert [name for name in interface.BELONGS_TO if interface.offers(model, name)] == [
+        name for name in interface.BELONGS_TO if name in offered.split()
     ]
 
 
@@ -588,7 +590,7 @@ def test_ctrl_c_leaves_an_answer(monkeypatch, where):
     def interrupted(*arguments, **_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(verification, where, interrupted)
+    monkeypatch.setattr(run, where, interrupted)
     found = jl.verify(jl.WernerModel, "random:4", [0.1, 0.2], samples=100)
     answer = found.to_json()
     done = 4 if where == "_rows" else 0
@@ -598,7 +600,7 @@ def test_ctrl_c_leaves_an_answer(monkeypatch, where):
 
 
 def test_ctrl_c_keeps_the_visibilities_that_were_judged(monkeypatch):
-    monkeypatch.setattr(verification, "AVERAGES_AT_ONCE", 8)
+    monkeypatch.setattr(verdicts, "AVERAGES_AT_ONCE", 8)
     V = np.linspace(0, 0.8, 7)
     whole = jl.verify(jl.WernerModel, "random:4", V, samples=100)
 
@@ -708,13 +710,13 @@ def test_no_class_is_taken_for_another():
     inner = [jl.SeparableModel(model, 0.0, 0.0) for model in many]  # within another pytree
     seen = []
     for i, C in enumerate(np.linspace(0, 0.5, 60)):
-        assert kernels.one_point(many[i], u, u, u, u)[:, 0] == pytest.approx((1 + 2 * (u * u).sum(1) + C) / 4)
+        assert points.one_point(many[i], u, u, u, u)[:, 0] == pytest.approx((1 + 2 * (u * u).sum(1) + C) / 4)
         for model in (many[i], inner[i]):
-            wrapped = kernels.as_pytree(model)
+            wrapped = arguments.as_pytree(model)
             assert not any(jax.tree.structure(wrapped) == s for s in seen)
             seen.append(jax.tree.structure(wrapped))
     few = many[:3]
-    P = inspection.of_each(verification._of_target, few, 4, u, u)
+    P = admission.of_each(verdicts._of_target, few, 4, u, u)
     np.testing.assert_allclose(4 * P[:, :, 0] - 1, np.repeat([[0.0], [0.5 / 59], [1 / 59]], 4, axis=1), atol=1e-15)
     with pytest.raises(jl.InputError, match=r"must be affine in the visibility, but is not at 0\.4"):
         jl.verify(lambda V: few[int(V == 0.4)], "random:4", [0.1, 0.4, 0.7], target=jl.werner(0.0))

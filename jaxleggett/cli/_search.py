@@ -71,8 +71,11 @@ def search(
     best are polished. Ctrl-C returns the best found so far.
     """
     devices(platform)
-    from .. import results, searches
     from .._checks import InputError
+    from ..inequalities.files import read_inequality
+    from ..output import folders, saved
+    from ..searches import search as search_for
+    from ..searches.restarts import BATCH
 
     refuse_single(precision, "search")
     if target == "model":
@@ -80,17 +83,17 @@ def search(
         if given := [name for name, value in other.items() if value is not None] + ["--certify"] * certify:
             raise InputError(f"{given[0]} must be left out with --target model")
         return _break(restarts, seed, as_json, out, force)
-    first = None if start is None else results.read_inequality(start)
-    with results.claimed(out, results.SEARCH_FILES, force) as folder:
+    first = None if start is None else read_inequality(start)
+    with folders.claimed(out, saved.SEARCH_FILES, force) as folder:
         with progress_bar("searching") as progress:
 
             def tell(share: float, best: float) -> None:
                 if progress:
                     progress(share, "no violation yet" if best >= 1 else f"best so far {best:.6f}")
 
-            found = searches.search(
+            found = search_for(
                 pairs,
-                restarts=restarts or searches.BATCH,
+                restarts=restarts or BATCH,
                 seed=seed,
                 symmetry="none" if symmetry is None else symmetry,
                 start=first,
@@ -106,19 +109,20 @@ def search(
                 print(f"\n{found.inequality}")
 
         def save(folder: Path) -> None:
-            results.save_search(found, answer, folder, command_line())
+            saved.save_search(found, answer, folder, command_line())
 
         answered(answer, as_json, report, folder, save)
-    say_written(out, results.SEARCH_FILES, as_json)
+    say_written(out, saved.SEARCH_FILES, as_json)
     return INTERRUPTED if found.status == "interrupted" else 0
 
 
 def _break(restarts: int | None, seed: int, as_json: bool, out: str | None, force: bool) -> int:
     """`--target model`."""
-    from .. import model_search, results
+    from ..output import folders, saved
+    from ..searches.explicit_model import STARTS, break_model
 
-    with results.claimed(out, results.SEARCH_FILES, force) as folder:
-        found = model_search.break_model(restarts or model_search.STARTS, seed)
+    with folders.claimed(out, saved.SEARCH_FILES, force) as folder:
+        found = break_model(restarts or STARTS, seed)
         answer = {"target": "model", **found.to_json(), "seed": seed}
 
         def report() -> None:
@@ -126,6 +130,6 @@ def _break(restarts: int | None, seed: int, as_json: bool, out: str | None, forc
             print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
             print(found.witness)
 
-        answered(answer, as_json, report, folder, lambda folder: results.save_break(answer, folder, command_line()))
-    say_written(out, results.SEARCH_FILES, as_json)
+        answered(answer, as_json, report, folder, lambda folder: saved.save_break(answer, folder, command_line()))
+    say_written(out, saved.SEARCH_FILES, as_json)
     return 0

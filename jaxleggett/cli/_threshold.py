@@ -67,16 +67,18 @@ def threshold(
     A model proves the lower bound, a Leggett inequality the upper one; both are part of the answer.
     """
     devices(platform)
-    from .. import results, states, thresholds
+    from .. import states, thresholds
     from .._checks import InputError
+    from ..inequalities.files import read_inequality
+    from ..output import folders, saved
 
     refuse_single(precision, "threshold")
     if inequality is not None and settings is not None:
         raise InputError("--settings must be left out with --inequality, which has its own")
     target, distance = states.parse_nearest_state(state) if project else (states.parse_state(state), None)
-    given = None if inequality is None else results.read_inequality(inequality)
+    given = None if inequality is None else read_inequality(inequality)
     history: list[tuple[float, float]] = []
-    with results.claimed(out, results.THRESHOLD_FILES, force) as folder:
+    with folders.claimed(out, saved.THRESHOLD_FILES, force) as folder:
         with progress_bar("closing the bracket") as progress:
 
             def closing(lower: float, upper: float) -> None:
@@ -97,9 +99,9 @@ def threshold(
             as_json,
             lambda: _report_threshold(state, distance, result),
             folder,
-            lambda folder: results.save_threshold(result, answer, history, folder, command_line()),
+            lambda folder: saved.save_threshold(result, answer, history, folder, command_line()),
         )
-    say_written(out, results.THRESHOLD_FILES, as_json)
+    say_written(out, saved.THRESHOLD_FILES, as_json)
     return INTERRUPTED if result.status == "interrupted" else 0
 
 

@@ -89,13 +89,14 @@ def verify(
     visibility V. For the Werner model the answer changes at V_c = (1 + 1/sqrt 2)/2 = 0.853553...
     """
     chosen = devices(platform)
-    from .. import results, verification
+    from .. import verification
     from .._checks import InputError
+    from ..output import folders, saved
 
     if visibility is not None and model != "werner":
         raise InputError(f"--visibility must be left out for --model {model}, which has none")
     family, pairs, V = _model_and_settings(model, settings, visibility, seed)
-    with results.claimed(out, results.VERIFY_FILES, force) as folder:
+    with folders.claimed(out, saved.VERIFY_FILES, force) as folder:
         with progress_bar("sampling" if method != "exact" else "integrating") as progress:
             result = verification.verify(
                 family,
@@ -113,10 +114,10 @@ def verify(
             as_json,
             lambda: _report(result),
             folder if result.rows else None,
-            lambda folder: results.save_verification(result, folder, command_line()),
+            lambda folder: saved.save_verification(result, folder, command_line()),
         )
     if result.rows:
-        say_written(out, results.VERIFY_FILES, as_json)
+        say_written(out, saved.VERIFY_FILES, as_json)
     return 0 if result.status == "complete" else INTERRUPTED
 
 

@@ -1,0 +1,158 @@
+"""Leggett inequalities: what every Leggett model obeys, and where a state breaks it.
+
+For coefficients g, f, h on setting pairs (a_i, b_i), every Leggett model has
+
+    sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i)  <=  beta,
+    beta = max over unit u, v of  sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i,
+
+because g C <= |g| (1 - |M^A - sgn(g) M^B|) for each pair of hidden vectors, by [B13 (5)].
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from .._checks import InputError, quoted
+from .._numerics import exponent, random_key, scaled_up
+from ..joint_rotations import Axis, mean_modulus
+from ..settings import SettingPairs
+from .worst_vectors import THOROUGH, Prices, search
+
+
+@dataclass(frozen=True, eq=False)
+class LeggettInequality:
+    """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every Leggett model.
+
+    `coefficients` g, `alice` f and `bob` h have shape (N,), the settings `a`, `b` shape (N, 3).
+    `LeggettInequality.of` computes the bound; a bound that is given is taken on trust.
+    """
+
+    coefficients: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+    alice: np.ndarray
+    bob: np.ndarray
+    bound: float
+
+    def __post_init__(self) -> None:
+        pairs = SettingPairs(self.a, self.b)
+        object.__setattr__(self, "a", pairs.a)
+        object.__setattr__(self, "b", pairs.b)
+        for name in ("coefficients", "alice", "bob"):
+            try:
+                given = np.asarray(getattr(self, name))
+                column = given.astype(np.float64) if given.dtype.kind in "iuf" else np.empty(0)
+            except (TypeError, ValueError):
+                column = np.empty(0)
+            if column.shape != (len(pairs),) or not np.isfinite(column).all():
+                raise InputError(f"{name} of an inequality must be {len(pairs)} finite numbers, one a setting pair")
+            object.__setattr__(self, name, column)
+        with np.errstate(over="ignore"):
+            total = np.abs([self.coefficients, self.alice, self.bob]).sum()
+        if not np.isfinite(total):
+            raise InputError("coefficients, alice and bob of an inequality must have a finite sum of moduli")
+        number = isinstance(self.bound, int | float) and not isinstance(self.bound, bool)
+        # An integer beyond all doubles compares, but does not convert.
+        if not (number and abs(self.bound) <= sys.float_info.max):
+            raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
+
+    @classmethod
+    def of(
+        cls,
+        coefficients: Any,
+        a: Any,
+        b: Any,
+        alice: Any = None,
+        bob: Any = None,
+        seed: int = 0,
+        deadline: float | None = None,
+    ) -> LeggettInequality:
+        """The inequality with these coefficients and the least bound that a search from many starts finds.
+
+        The search is not exhaustive, so the bound is numerical and no proof. Past `deadline` (seconds of
+        `time.monotonic`) the search of an inequality with thousands of pairs raises `_clock.OutOfTime`.
+        """
+        f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
+        inequality = cls(coefficients, a, b, f, h, bound=0.0)
+        u, v = inequality.worst(seed, deadline)
+        scaled, k = inequality.normalised()
+        return replace(inequality, bound=scaled_up(float(scaled.at(u[None], v[None])[0]), k))
+
+    def normalised(self) -> tuple[LeggettInequality, int]:
+        """The inequality divided by 2^k, its bound left out, and k: then 1 <= sum |g_i| + |f_i| + |h_i| < 2.
+
+        Exact for all coefficients above 2^-1000 of the sum; k = 0 for an inequality of zeros.
+        """
+        columns = (self.coefficients, self.alice, self.bob)
+        k = exponent(*columns)
+        g, f, h = (np.ldexp(x, -k) for x in columns)
+        return replace(self, coefficients=g, alice=f, bob=h, bound=0.0), k
+
+    def at(self, u: Any, v: Any, axis: Axis | None = None) -> np.ndarray:
+        """The left side at its largest for hidden vectors u, v of shape (K, 3): (K,).
+
+        sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, averaged over turns about `axis`.
+        """
+        u, v, g = np.asarray(u), np.asarray(v), self.coefficients
+        modulus = mean_modulus(u, v, self.a, -np.sign(g)[:, None] * self.b, axis)
+        F, H = self.alice @ self.a, self.bob @ self.b
+        if axis is not None:
+            F, H = (F @ axis.alice) * axis.alice, (H @ axis.bob) * axis.bob
+        return np.abs(g).sum() - modulus @ np.abs(g) + u @ F + v @ H
+
+    @property
+    def prices(self) -> Prices:
+        """What it charges hidden vectors for: its left side is sum_i |g_i| less the function of these prices."""
+        g = self.coefficients
+        plus, minus = np.maximum(-g, 0), np.maximum(g, 0)
+        return Prices(plus, minus, self.alice @ self.a, self.bob @ self.b, self.a, self.b)
+
+    def worst(self, seed: int = 0, deadline: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors u, v (3,) at which the left side is largest, as far as a search from many starts sees."""
+        u, v, _ = search(random_key(seed), self.prices, steps=THOROUGH, deadline=deadline)
+        return u[0], v[0]
+
+    def value(self, state: Any) -> float:
+        """The left side for a state (visibility 1), or any object with `correlation(a, b)`."""
+        M_A, M_B, C = (np.asarray(x) for x in state.correlation(self.a, self.b))
+        return float(self.coefficients @ C + self.alice @ M_A + self.bob @ M_B)
+
+    def threshold(self, state: Any) -> float:
+        """The white-noise visibility above which the state breaks the inequality: bound / value.
+
+        Infinite where the value is not positive: no visibility of this state breaks it.
+        """
+        scaled, k = self.normalised()
+        value = scaled.value(state)
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(self.bound, -k)) / value if value > 0 else float("inf")
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain lists, with the names of the command line's JSON."""
+        return {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, content: Any) -> LeggettInequality:
+        """The inequality of `to_json`; InputError names the field that is missing or wrong."""
+        if not isinstance(content, dict):
+            raise InputError(f"an inequality must be a JSON object, but is {quoted(content)}")
+        names = [f.name for f in fields(cls)]
+        if missing := [name for name in names if name not in content]:
+            raise InputError(f"an inequality must have the field {missing[0]}")
+        return cls(**{name: content[name] for name in names})
+
+    def __str__(self) -> str:
+        def vector(x: np.ndarray) -> str:
+            return f"({x[0]:+.6f}, {x[1]:+.6f}, {x[2]:+.6f})"
+
+        columns = zip(self.coefficients, self.alice, self.bob, self.a, self.b, strict=True)
+        rows = [
+            f"{g:+.6f}  {f:+.6f}  {h:+.6f}  {vector(a)}  {vector(b)}" for g, f, h, a, b in columns if any((g, f, h))
+        ]
+        head = f"sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= {self.bound:.9f}"
+        names = f"{'g_i':9}  {'f_i':9}  {'h_i':9}  {'a_i':33}  b_i"
+        return "\n".join([head, names, *rows])

@@ -1,0 +1,263 @@
+"""Sampling kernels: jitted, vectorised, pure; they stream hidden vectors past setting pairs and keep only sums.
+
+The parts, from small to large:
+
+    chunk     up to 4096 hidden vectors, made from one key, against all pairs of a block
+    batch     what standard errors are estimated from: a chunk (mc), or all chunks of one
+              independent rotation (rqmc)
+    block     the pairs that are worked through together, on one device
+
+Chunk i is always the same and chunks are merged in order, so the number of chunks in a call changes
+no bit of the result.
+
+A model with a visibility is run at the two ends of a scan at once: its correlator is affine in V,
+so all visibilities between come from the two for nothing. `E` below is the number of such ends.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.tree_util import register_dataclass
+
+from ..correlation import margin, probabilities
+from ..models.arguments import off_unit, opened
+from ..models.interface import marginals
+from .plan import UNROLL, Plan
+
+CENTRE = 32
+"""Most hidden vectors whose mean C is taken off the sums of a chunk."""
+
+
+@register_dataclass
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What is kept of the samples seen so far, for E ends and the P pairs of a block, in float64."""
+
+    partial_C: Any
+    """(E, P): sum of C over the chunks of the unfinished batch."""
+    partial_uv: Any
+    """(2, 3): sums of u and of v over those chunks."""
+    partial_weight: Any
+    """(): sum of the weights over those chunks."""
+    mean: Any
+    """(E, 4, P): mean of P(alpha, beta) over the finished batches."""
+    second: Any
+    """(E, E, 4, P): sum over batches of the products of deviations from the mean."""
+    smallest: Any
+    """(E, P): smallest probability of any sample and outcome."""
+    where: Any
+    """(E, P): the chunk it was found in."""
+    off_unit: Any
+    """(): largest | |u| - 1 | or | |v| - 1 | of any sample, NaN where one is NaN."""
+
+    @classmethod
+    def zeros(cls, ends: int, pairs: int) -> Sums:
+        """The sums of no samples."""
+        return cls(
+            partial_C=jnp.zeros((ends, pairs), float),
+            partial_uv=jnp.zeros((2, 3), float),
+            partial_weight=jnp.zeros((), float),
+            mean=jnp.zeros((ends, 4, pairs), float),
+            second=jnp.zeros((ends, ends, 4, pairs), float),
+            smallest=jnp.full((ends, pairs), jnp.inf, float),
+            where=jnp.zeros((ends, pairs), jnp.uint32),
+            off_unit=jnp.zeros((), float),
+        )
+
+
+def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The hidden vectors u, v (n, 3) of chunk number `chunk`, n = plan.chunk, and their weights (n,); float64.
+
+    mc: independent draws with fold_in(key, chunk). rqmc: points of the rule that belongs to
+    fold_in(key, rotation).
+    """
+    if plan.method == "mc":
+        made = *model.sample(jax.random.fold_in(key, chunk), plan.chunk), jnp.ones(plan.chunk, float)
+    else:
+        rotation, part = chunk // plan.chunks_per_batch, chunk % plan.chunks_per_batch
+        index = part.astype(jnp.int64) * plan.chunk + jnp.arange(plan.chunk)
+        arguments = jax.random.fold_in(key, rotation), index, plan.batch_size
+        made = (
+            model.half_lattice(*arguments) if plan.half else (*model.lattice(*arguments), jnp.ones(plan.chunk, float))
+        )
+    # Behind a barrier, or XLA would make them anew wherever they are used, for every pair whose witness is searched.
+    return lax.optimization_barrier(made)
+
+
+def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+    """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
+
+    Both (E, P), float64; the arithmetic is done in the dtype of the settings. Within a chunk
+    w (C - centre) is summed, centre the mean C over a few hidden vectors spread over all, so that in
+    single precision the later terms are not worn away. A probability that is not a number is passed
+    over, and hides no other.
+    """
+    few = slice(None, None, -(-len(u) // CENTRE))
+    C, _ = _all_pairs(models, u[few], v[few], a, b)
+    centre = [jnp.mean(values, axis=1) for values in C]
+    operands = u, v, weights, a, b, centre
+    sums, smallest = lax.platform_dependent(
+        *operands, cpu=functools.partial(stream, models), default=functools.partial(at_once, models)
+    )
+    total = weights.astype(a.dtype).astype(float).sum()
+    return sums + total * jnp.stack(centre).astype(float), smallest
+
+
+def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
+    """Sums of w (C - centre) and smallest probabilities, for CPUs: a few hidden vectors a step past all pairs.
+
+    XLA on a CPU makes a pass over the pairs for every output of a loop, and evaluates the model anew
+    in each. So there is one output: sum and smallest probability are the parts of a complex number,
+    and the ends stand side by side in its last axis, which the compiler unrolls.
+    """
+    steps = -(-len(u) // UNROLL)
+    unroll = -(-len(u) // steps)
+    # What the last step lacks are copies without weight, so that every number of hidden vectors goes in even steps.
+    rows = np.minimum(np.arange(steps * unroll), len(u) - 1)
+    u, v, weights = u[rows], v[rows], jnp.where(np.arange(len(rows)) < len(u), weights[rows], 0.0)
+    # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
+    settings, middle = (tuple(a), tuple(b)), interleaved(centre)
+    # In a jit of its own the model is traced once, not once for every hidden vector of a step.
+    at_pairs = jax.jit(jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0)))
+    hidden = [x.astype(a.dtype) for x in (u, v, weights)]
+    # What all are compared with first, so that what is not a number is the second of two and not chosen.
+    inf = jnp.full(a.shape[1], jnp.inf, a.dtype)
+
+    def step(i: Any, found: Any) -> Any:
+        u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
+        C, margins = zip(*(at_pairs(u[k], v[k], *settings) for k in range(unroll)), strict=True)
+        sums = interleaved([sum(w[k] * C[k][end] for k in range(unroll)) for end in range(len(models))])
+        smallest = interleaved([functools.reduce(_smaller, values, inf) for values in zip(*margins, strict=True)])
+        return lax.complex(found.real + (sums - w.sum() * middle), _smaller(found.imag, smallest))
+
+    start = lax.complex(jnp.zeros_like(middle), jnp.full_like(middle, jnp.inf))
+    found = lax.fori_loop(0, steps, step, start)
+    return found.real.T.astype(float), found.imag.T.astype(float) / 4
+
+
+def at_once(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
+    """Sums of w (C - centre) and smallest probabilities, elsewhere: one reduction of all hidden vectors at all pairs.
+
+    For a GPU, where every step of a loop would be a kernel of its own, started anew. The hidden
+    vectors are the last axis, along which XLA can fuse the evaluation into the reduction.
+    """
+    C, margins = _all_pairs(models, u, v, a, b)
+    w, zero, inf = weights.astype(a.dtype), jnp.zeros((), a.dtype), jnp.full((), jnp.inf, a.dtype)
+    terms = [w * (values - middle[:, None]) for values, middle in zip(C, centre, strict=True)]
+    # A reduction promises no order, so what is not a number must not enter it.
+    margins = [jnp.where(values < inf, values, inf) for values in margins]
+    ends = len(models)
+
+    def join(x: Any, y: Any) -> tuple[Any, ...]:
+        return *(x[i] + y[i] for i in range(ends)), *(_smaller(x[ends + i], y[ends + i]) for i in range(ends))
+
+    found = lax.reduce((*terms, *margins), (*[zero] * ends, *[inf] * ends), join, (1,))
+    return jnp.stack(found[:ends]).astype(float), jnp.stack(found[ends:]).astype(float) / 4
+
+
+def _at_point(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
+    """C and margin of each model at one hidden pair u, v and one setting pair; vectors are given by components."""
+    u, v, a, b = (jnp.stack(x) if isinstance(x, tuple) else x for x in (u, v, a, b))
+    M_A, M_B = marginals(u, v, a, b)
+    C = [jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) for model in models]
+    return C, [margin(M_A, M_B, c) for c in C]
+
+
+def _all_pairs(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
+    """C and margin of each model, (P, n)."""
+    hidden = tuple(u.T.astype(a.dtype)), tuple(v.T.astype(a.dtype))
+    along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None))
+    return jax.vmap(along_hidden, in_axes=(None, None, 0, 0))(*hidden, tuple(a), tuple(b))
+
+
+def interleaved(rows: Sequence[Any]) -> Any:
+    """(P, E) from E arrays (P,), by selection: XLA compiles a concatenation to one pass for each of its parts."""
+    joined = rows[0][:, None]
+    for i, row in enumerate(rows[1:], 1):
+        joined = jnp.where(jnp.arange(len(rows)) == i, row[:, None], joined)
+    return joined
+
+
+def _smaller(x: Any, y: Any) -> Any:
+    return jnp.where(y < x, y, x)
+
+
+def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunk: Any, sums: Sums) -> Sums:
+    """`sums` with chunk number `chunk` added; a batch that it completes enters mean and second moments."""
+    u, v, weights = hidden_vectors(key, models[0], plan, chunk)
+    C, smallest = chunk_sums(models, u, v, weights, a, b)
+    found = smallest < sums.smallest
+    C = sums.partial_C + C
+    weight = sums.partial_weight + weights.sum()
+    # The marginals are linear in u and v, so their averages need no sum per pair; opposite points cancel.
+    uv = sums.partial_uv + (0.0 if plan.half else jnp.stack([u.sum(0), v.sum(0)]))
+    done = (chunk + 1) % plan.chunks_per_batch == 0
+
+    u_mean, v_mean = uv / weight
+    M_A, M_B = marginals(u_mean, v_mean, a.T.astype(float), b.T.astype(float))
+    P = jnp.moveaxis(probabilities(M_A, M_B, C / weight), -1, 1)
+    # Welford's update by one batch
+    delta = P - sums.mean
+    mean = sums.mean + delta / ((chunk + 1) // plan.chunks_per_batch)
+    second = sums.second + delta[:, None] * (P - mean)[None]
+    return Sums(
+        partial_C=jnp.where(done, 0.0, C),
+        partial_uv=jnp.where(done, 0.0, uv),
+        partial_weight=jnp.where(done, 0.0, weight),
+        mean=jnp.where(done, mean, sums.mean),
+        second=jnp.where(done, second, sums.second),
+        smallest=jnp.where(found, smallest, sums.smallest),
+        where=jnp.where(found, chunk.astype(jnp.uint32), sums.where),
+        off_unit=jnp.maximum(sums.off_unit, off_unit(u, v)),
+    )
+
+
+@functools.partial(jax.jit, static_argnames="plan")
+def advance(
+    key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, start: Any, stop: Any, sums: Sums
+) -> Sums:
+    """`sums` with the chunks `start` to `stop` (excluded) added in order.
+
+    The loop's bounds are arguments, not constants: however the chunks are divided among calls, the
+    same compiled code adds them.
+    """
+    models = opened(models, a.dtype)
+
+    def one(chunk: Any, sums: Sums) -> Sums:
+        # A plain integer where the user disabled jit.
+        return add_chunk(key, models, plan, a, b, jnp.asarray(chunk, jnp.uint32), sums)
+
+    return lax.fori_loop(start, stop, one, sums)
+
+
+@functools.partial(jax.jit, static_argnames="plan")
+def witnesses(
+    key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunks: Any, items: Any, num: Any
+) -> jax.Array:
+    """The hidden vectors at which the smallest probabilities were found, shape (N, 2, 3), item = end * P + pair.
+
+    `num` jobs: chunk number chunks[j] is made again and searched in float64 for the items of row j of
+    `items` (N, G); settings a, b of shape (3, P). Items of no job are left zero.
+    """
+    models, (a, b) = opened(models, float), (x.T.astype(float) for x in (a, b))
+
+    def job(i: Any, found: Any) -> Any:
+        u, v, _ = hidden_vectors(key, models[0], plan, chunks[i])
+
+        def one(item: Any) -> jax.Array:
+            settings = a[item % len(a)], b[item % len(a)]
+            C = [jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, *settings) for model in models]
+            best = jnp.nanargmin(margin(*marginals(u, v, *settings), jnp.stack(C)[item // len(a)]))
+            return jnp.stack([u[best], v[best]])
+
+        return found.at[items[i]].set(jax.vmap(one)(items[i]))
+
+    return lax.fori_loop(0, num, job, jnp.zeros((len(items), 2, 3), float))

@@ -1,0 +1,60 @@
+"""Averages by quadrature, and probabilities at single points."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .._numerics import double_precision
+from ..correlation import probabilities, smallest_probability
+from ..models.arguments import as_pytree, off_unit, opened
+from ..models.interface import LeggettModel, marginals
+
+
+@functools.partial(jax.jit, static_argnames="batch_size")
+def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int = 64) -> tuple[jax.Array, ...]:
+    """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
+
+    Returns the mean (E, 4, P), the smallest probability at a node (E, P), the hidden vectors of
+    that node (E, P, 2, 3), and by how much the worst hidden vector misses the norm 1, ().
+    """
+    models = opened(models, a.dtype)
+
+    def one(pair: Any) -> tuple[Any, ...]:
+        a, b = pair
+        means, least, hidden, off = [], [], [], []
+        for model in models:
+            u, v, weights = model.quadrature(a, b)
+            off.append(off_unit(u, v))
+            u, v = u.astype(a.dtype), v.astype(a.dtype)
+            M_A, M_B = marginals(u, v, a, b)
+            C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
+            P = probabilities(M_A, M_B, C)
+            smallest = smallest_probability(M_A, M_B, C)
+            best = jnp.nanargmin(smallest)
+            means.append(weights.astype(float) @ P.astype(float))
+            least.append(smallest[best])
+            hidden.append(jnp.stack([u[best], v[best]]))
+        return jnp.stack(means), jnp.stack(least), jnp.stack(hidden), jnp.stack(off)
+
+    mean, smallest, hidden, off = lax.map(one, (a.T, b.T), batch_size=batch_size)
+    smallest, hidden = smallest.astype(float), hidden.astype(float)
+    return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1), off.max()
+
+
+def one_point(model: LeggettModel, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
+    """P(alpha, beta) of a model at hidden vectors and settings of shape (N, 3): (N, 4), float64."""
+    with double_precision():
+        return np.asarray(_one_point((as_pytree(model),), u, v, a, b))
+
+
+@jax.jit
+def _one_point(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+    (model,) = opened(models, float)
+    return probabilities(*marginals(u, v, a, b), jax.vmap(model.correlator)(u, v, a, b))

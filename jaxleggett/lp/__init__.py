@@ -1,0 +1,1 @@
+"""Linear programmes over hidden vectors, and the loop that makes their columns and rows."""

@@ -1,0 +1,166 @@
+"""The linear programme of both games: weights of hidden vectors, and the largest visibility, by HiGHS.
+
+    max V   over weights w_k >= 0, sum_k w_k = 1, and 0 <= V <= 2, with
+    sum_k K_ik w_k - V C_i <= 1         for every setting pair i,                                          (P)
+    sum_k L_rk w_k - V m_r  = 0         for every component r of the marginals,
+
+where K_ik = |u_k.a_i + v_k.b_i|, perhaps averaged over a symmetry group (the other half of (P) is the
+pair (a, -b)), and C_i the state's correlator at visibility 1. Pairs and hidden vectors can be added
+between solutions; the simplex method then goes on from where it was.
+
+V = 1 is the state itself, but the programme goes on beyond: if it ended there, every model of a compatible
+state would be an optimum without prices, and the dual simplex method was seen to wander among them for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .._clock import OutOfTime
+
+TOLERANCE = 1e-10
+"""Feasibility tolerance of the solver, primal and dual."""
+
+MOST = 2.0
+"""Largest V of the programme, so that states compatible at every visibility leave it bounded."""
+
+ITERATIONS = 10
+"""Simplex iterations, times rows and columns, after which a solution is begun in another way."""
+
+WAYS = ({"solver": "simplex"}, {"solver": "simplex", "presolve": "on"}, {"solver": "ipm", "presolve": "on"})
+"""How a solution is sought: the simplex method from where it was, from nothing, and the interior-point method."""
+
+
+class SolverError(RuntimeError):
+    """The linear programming solver gave no optimum."""
+
+
+class Master:
+    """The programme above; `linear` (R,) holds m, the state's marginals at visibility 1."""
+
+    def __init__(self, linear: np.ndarray) -> None:
+        from highspy import Highs, kHighsInf
+
+        self.infinity, self.fixed = kHighsInf, 1 + len(linear)
+        with _no_banner():
+            self.solver = Highs()
+        for option, value in (
+            ("output_flag", False),
+            ("primal_feasibility_tolerance", TOLERANCE),
+            ("dual_feasibility_tolerance", TOLERANCE),
+        ):
+            self.solver.setOptionValue(option, value)
+        # Its own threads share a lock between all solvers, which an interruption can leave locked.
+        self.unwanted = False
+        self.solver.cbSimplexInterrupt += self._look_up
+        self.solver.cbIpmInterrupt += self._look_up
+        for bound in (1.0, *np.zeros(len(linear))):
+            self.solver.addRow(bound, bound, 0, np.empty(0, np.int32), np.empty(0))
+        column = np.concatenate([[0.0], -np.asarray(linear)])
+        self.solver.addCol(-1.0, 0.0, MOST, self.fixed, np.arange(self.fixed, dtype=np.int32), column)
+
+    def add_pairs(self, kernel: np.ndarray, C: np.ndarray) -> None:
+        """Rows for setting pairs: `kernel` (M, K) at the hidden vectors known so far, `C` (M,)."""
+        rows = np.concatenate([-np.asarray(C)[:, None], kernel], axis=1)
+        num, columns = rows.shape
+        index = np.tile(np.arange(columns, dtype=np.int32), num)
+        starts = np.arange(0, rows.size, columns, dtype=np.int32)
+        low, high = np.full(num, -self.infinity), np.ones(num)
+        self.solver.addRows(num, low, high, rows.size, starts, index, rows.ravel())
+
+    def add_hidden(self, kernel: np.ndarray, linear: np.ndarray) -> None:
+        """Columns for hidden vectors: `kernel` (M, K) at the setting pairs known so far, `linear` (R, K)."""
+        columns = np.concatenate([np.ones((1, kernel.shape[1])), linear, kernel]).T
+        num, rows = columns.shape
+        index = np.tile(np.arange(rows, dtype=np.int32), num)
+        starts = np.arange(0, columns.size, rows, dtype=np.int32)
+        zero, high = np.zeros(num), np.full(num, self.infinity)
+        self.solver.addCols(num, zero, zero, high, columns.size, starts, index, columns.ravel())
+
+    def solve(self, deadline: float | None = None) -> tuple[float, np.ndarray, np.ndarray, float, np.ndarray]:
+        """V; the weights (K,); the prices (M,) >= 0 of the pairs; those of normalisation and of the marginals (R,).
+
+        In these signs a hidden vector outside the programme improves it iff its price,
+        sum_i price_i K_i + sum_r linear_r L_r, is below minus the price of normalisation. Raises OutOfTime past
+        `deadline` (seconds of `time.monotonic`), and SolverError where the solver fails in every way.
+        """
+        self._optimise(deadline)
+        solution = self.solver.getSolution()
+        values, prices = np.array(solution.col_value), -np.array(solution.row_dual)
+        weights = np.maximum(values[1:], 0)
+        pairs = np.maximum(prices[self.fixed :], 0)
+        return float(values[0]), weights / weights.sum(), pairs, float(prices[0]), prices[1 : self.fixed]
+
+    def _optimise(self, deadline: float | None) -> None:
+        """Run the solver until it has an optimum, in one way after the other."""
+        from highspy import HighsModelStatus
+
+        size = self.solver.getNumRow() + self.solver.getNumCol()
+        self.solver.setOptionValue("simplex_iteration_limit", ITERATIONS * size)
+        status = HighsModelStatus.kNotset
+        for number, way in enumerate(WAYS):
+            if number > 0:
+                self.solver.clearSolver()
+            for option, value in way.items():
+                self.solver.setOptionValue(option, value)
+            left = self.infinity if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise OutOfTime
+            # The solver's clock runs on from one run to the next.
+            self.solver.setOptionValue("time_limit", self.solver.getRunTime() + left)
+            self._run()
+            status = self.solver.getModelStatus()
+            if status == HighsModelStatus.kOptimal:
+                return
+            if status == HighsModelStatus.kTimeLimit:
+                raise OutOfTime
+        raise SolverError(f"the linear programme ended as {self.solver.modelStatusToString(status)}")
+
+    def _run(self) -> None:
+        """One run, in a thread of its own, so that Ctrl-C reaches this one and stops it, for good."""
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                self.solver.run()
+            finally:
+                done.set()
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            while not done.wait(1.0):
+                pass
+        except KeyboardInterrupt:
+            self.unwanted = True
+            done.wait()
+            raise
+
+    def _look_up(self, event: Any) -> None:
+        """Called by the solver between iterations."""
+        if self.unwanted:
+            event.interrupt()
+
+
+@contextlib.contextmanager
+def _no_banner() -> Iterator[None]:
+    """Nothing reaches the process's stdout: HiGHS prints a banner before it can be told not to."""
+    try:
+        stdout = os.dup(1)
+    except OSError:  # closed: nothing can reach it
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 1)
+        yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
+        os.close(null)

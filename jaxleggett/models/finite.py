@@ -1,0 +1,121 @@
+"""Leggett models with finitely many hidden vectors, as the linear programmes find them, and their symmetry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._numerics import in_double
+from ..joint_rotations import Axis, Symmetry, mean_modulus
+from ..settings import SettingPairs
+from ..sphere import (
+    icosahedron_axes,
+)
+from ..states import TwoQubitState, correlation
+from .interface import for_any_correlator
+
+
+class AtomicModel:
+    """Sampling and exact averages of a model with finitely many pairs of hidden vectors (atoms)."""
+
+    def atoms(self) -> tuple[Any, Any, Any]:
+        """Weights (K,), u (K, 3) and v (K, 3)."""
+        raise NotImplementedError
+
+    @in_double
+    def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+        """`num` independent draws of an atom."""
+        return self._at(jax.random.uniform(key, (num,), float))
+
+    @in_double
+    def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+        """Systematic sampling: equally spaced levels of the cumulative weights, shifted at random.
+
+        The atoms stand in an order of their own in every rotation, or those that are rare and equally
+        spaced would be met or missed together.
+        """
+        shift_key, order_key = jax.random.split(key)
+        shift = jax.random.uniform(shift_key, (), float)
+        order = jax.random.permutation(order_key, len(self.atoms()[0]))
+        return self._at((jnp.asarray(index).astype(float) + shift) / num, order)
+
+    @for_any_correlator
+    def lattice_error(self, num: int) -> float:
+        """(1/2 num) sum_k max(phi_k, 1 - phi_k), phi_k the fraction of num w_k, over the atoms where it is not 0.
+
+        Systematic sampling draws an atom of weight w either floor(num w) or ceil(num w) times; these
+        errors add up to 0, and P is in [0, 1].
+        """
+        weights = np.asarray(self.atoms()[0], dtype=np.float64)
+        expected = num * weights
+        short = np.abs(expected - np.round(expected))
+        # A whole number of draws may be reached but for the rounding of the cumulative weights.
+        uneven = short > 4 * np.finfo(float).eps * num * len(weights)
+        return float((1 - short)[uneven].sum()) / (2 * num)
+
+    @for_any_correlator
+    def quadrature(self, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """The atoms themselves."""
+        weights, u, v = self.atoms()
+        return jnp.asarray(u), jnp.asarray(v), jnp.asarray(weights)
+
+    def _at(self, level: jax.Array, order: Any = slice(None)) -> tuple[jax.Array, jax.Array]:
+        weights, u, v = (jnp.asarray(x)[order] for x in self.atoms())
+        # The last bound is left out, so that rounding cannot point beyond the last atom.
+        atom = jnp.searchsorted(jnp.cumsum(weights.astype(float))[:-1], level, side="right")
+        return u[atom], v[atom]
+
+
+NOISE_MEAN = 0.72
+"""More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (at most 0.685)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A finite Leggett model: weights (K,), hidden vectors u, v (K, 3), averaged over a `symmetry`.
+
+    The correlator at settings (a, b) interpolates between the two bounds of [B13 (5)].
+    """
+
+    weights: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+    symmetry: Symmetry = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain lists."""
+        symmetry = None if self.symmetry is None else str(self.symmetry)
+        return {"weights": self.weights.tolist(), "u": self.u.tolist(), "v": self.v.tolist(), "symmetry": symmetry}
+
+    def with_noise(self, share: float) -> Model:
+        """The same mixed with a share of independent u and v on the vertices of an icosahedron.
+
+        For them E|u.a + v.b| < NOISE_MEAN at any a, b: the mixture serves the state at 1 - share times the visibility.
+        """
+        vertices = np.concatenate([icosahedron_axes(), -icosahedron_axes()])
+        i, j = (k.ravel() for k in np.indices((12, 12)))
+        weights = np.concatenate([(1 - share) * self.weights, np.full(144, share / 144)])
+        u, v = np.concatenate([self.u, vertices[i]]), np.concatenate([self.v, vertices[j]])
+        return Model(weights, u, v, self.symmetry)
+
+    def excess(self, state: TwoQubitState, V: float, pairs: SettingPairs) -> float:
+        """By how much the model misses the state at visibility V: the largest breach of (P).
+
+        Zero or rounding where it reproduces all correlations at `pairs` with non-negative probabilities.
+        """
+        M_A, M_B, C = (V * x for x in correlation(state, pairs.a, pairs.b))
+        axis = self.symmetry if isinstance(self.symmetry, Axis) else None
+        bloch = [self.weights @ self.u, self.weights @ self.v]
+        if axis is not None:
+            bloch = [(r @ n) * n for r, n in zip(bloch, (axis.alice, axis.bob), strict=True)]
+        breaches = (
+            np.abs(pairs.a @ bloch[0] - M_A),
+            np.abs(pairs.b @ bloch[1] - M_B),
+            self.weights @ mean_modulus(self.u, self.v, pairs.a, pairs.b, axis) - 1 - C,
+            self.weights @ mean_modulus(self.u, self.v, pairs.a, -pairs.b, axis) - 1 + C,
+        )
+        return float(max(np.max(breach) for breach in breaches))

@@ -1,0 +1,119 @@
+"""The explicit model of [B13 (9)] for Werner states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import register_dataclass
+
+from .._numerics import ByValue, dot, in_double
+from ..correlation import correlation_bounds
+from ..sphere import (
+    octant_rule,
+    orthogonal_axes,
+    rotated_fibonacci,
+    rotated_half_fibonacci,
+    sample_sphere,
+)
+from ..states import TwoQubitState, werner
+from .interface import marginals
+
+CRITICAL_VISIBILITY = (1 + 1 / np.sqrt(2)) / 2
+"""V_c: the model of [B13 (9)] is non-negative for 0 <= V <= V_c."""
+
+
+@in_double
+def averaged_bounds(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+    """-1 + sqrt((1 - a.b)/2) <= C(a, b) <= 1 - sqrt((1 + a.b)/2).   [B13 (8)]
+
+    The bounds of [B13 (7)] averaged over uniform u: what a model with v = -u can reach. Settings of
+    shape (..., 3), results (...). The roots are computed as |a - b|/2 and |a + b|/2, which equals
+    them for unit vectors and keeps its digits where a = +-b.
+    """
+    a, b = jnp.asarray(a), jnp.asarray(b)
+    return -1 + _norm(a - b) / 2, 1 - _norm(a + b) / 2
+
+
+def _norm(x: jax.Array) -> jax.Array:
+    """|x|, with gradient 0 where x = 0."""
+    square = dot(x, x)
+    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+
+
+@in_double
+def werner_weights(V: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+    """(p^-, p^+) of [B13 (9)]: p^+- = (1 - sqrt((1 -+ a.b)/2) -+ V a.b) / (2 - sqrt(..) - sqrt(..)).
+
+    They sum to 1 and weigh the two bounds of [B13 (7)] so that C averages to -V a.b [B13 (6)]. For
+    0 <= V <= V_c both are non-negative for all settings; outside, negative values are returned.
+    """
+    a, b = jnp.asarray(a), jnp.asarray(b)
+    lower, upper = averaged_bounds(a, b)
+    target = -V * dot(a, b)
+    return (upper - target) / (upper - lower), (target - lower) / (upper - lower)
+
+
+@register_dataclass
+@dataclass(frozen=True, eq=False)
+class WernerModel(ByValue):
+    """The explicit model of [B13 (9)] for a Werner state of visibility V: v = -u, u uniform on S^2.
+
+    Non-negative for 0 <= V <= (1 + 1/sqrt 2)/2 and all settings. For other V it still averages to
+    the Werner correlations, with negative probabilities at some settings.
+    """
+
+    visibility: Any
+
+    name: ClassVar[str] = "werner"
+
+    @in_double
+    def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+        """`num` uniform u, and v = -u."""
+        u = sample_sphere(key, num)
+        return u, -u
+
+    @in_double
+    def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+        """Points of a randomly rotated Fibonacci lattice, and v = -u."""
+        u = rotated_fibonacci(key, index, num)
+        return u, -u
+
+    @in_double
+    def half_lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Points of a randomly rotated lattice on half the sphere, v = -u, and weights."""
+        u, weights = rotated_half_fibonacci(key, index, num)
+        return u, -u, weights
+
+    def lattice_error(self, num: int) -> float:
+        """1/num^2: P vanishes on half the sphere at some settings, so very few points may all miss it."""
+        return 1 / num**2
+
+    def quadrature(self, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Octants between a - b, a + b and a x b, where the model is smooth: exact to rounding.
+
+        Five nodes of weight 0 stand where probabilities are extreme: a, b, -b and +-(a x b).
+        """
+        nodes, weights = octant_rule()
+        axes = orthogonal_axes(a, b)
+        u = jnp.stack([dot(axes.T[i], nodes) for i in range(3)], axis=-1)
+        u = jnp.concatenate([u, jnp.stack([a, b, -b, axes[2], -axes[2]])])
+        return u, -u, jnp.concatenate([weights, np.zeros(5)])
+
+    @in_double
+    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+        """C_{u,-u}(a, b) = p^- [-1 + |u.(a - b)|] + p^+ [1 - |u.(a + b)|].   [B13 (9)]
+
+        The brackets are the bounds of [B13 (7)], computed as those of [B13 (5)] from u and v = -u.
+        """
+        p_minus, p_plus = werner_weights(self.visibility, a, b)
+        lower, upper = correlation_bounds(*marginals(jnp.asarray(u), jnp.asarray(v), jnp.asarray(a), jnp.asarray(b)))
+        return p_minus * lower + p_plus * upper
+
+    @property
+    def target(self) -> TwoQubitState:
+        """The Werner state of this visibility."""
+        return werner(self.visibility)

@@ -1,0 +1,164 @@
+"""Gradient ascent on Leggett models: how far an ensemble of hidden vectors can be taken."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from .._checks import MAX_SEED, InputError, integer
+from .._numerics import double_precision, normalised, random_key
+from ..inequalities.worst_vectors import Prices, descend
+from ..joint_rotations import CRITICAL_ANGLE, twirled_bound
+from ..lp.restricted_programme import Master
+from ..models.finite import Model
+from ..settings import SettingPairs
+from ..sphere import sample_sphere
+from ..states import TwoQubitState, werner
+from .explicit_model import RATE, STEPS
+
+FREE_STEPS, FREE_RATE = 6000, 0.01
+"""The same where many hidden vectors share the work."""
+
+CORNERS = 6
+"""Linear programmes for the weights in the end, with hidden vectors in the corners of their prices in between."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ascent:
+    """A Leggett model that gradients made, and the visibility up to which it reproduces the state.
+
+    At `settings`, or at all of them for Werner states (None): then its hidden vectors are turned together.
+    """
+
+    visibility: float
+    model: Model
+    state: TwoQubitState
+    settings: SettingPairs | None
+    seconds: float
+
+    def __str__(self) -> str:
+        where = "all settings" if self.settings is None else f"{len(self.settings)} setting pairs"
+        return (
+            f"a Leggett model by gradient ascent, at {where}\n"
+            f"  reaches     V = {self.visibility:.12f}\n"
+            f"  made of     {len(self.model.weights)} pairs of hidden vectors\n"
+            f"  time        {self.seconds:.1f} s"
+        )
+
+
+def improve_model(
+    settings: SettingPairs | str = "all",
+    state: TwoQubitState | None = None,
+    *,
+    hidden: int = 1000,
+    seed: int = 0,
+) -> Ascent:
+    """Gradient ascent on Leggett models: the largest V that an ensemble of hidden vectors can be brought to.
+
+    settings  `all`, for Werner states: joint rotations of pairs u, -v at angles theta, with a weight each on a
+              grid of `hidden` angles; what is raised is min over phi of (1 - sum_j mu_j F(theta_j, phi)) / cos phi
+              (docs/WERNER.md). Or setting pairs: `hidden` free u, v of S^2 x S^2 with a weight each
+    state     a state without marginals [the singlet]
+
+    Free hidden vectors end in corners of a linear programme's prices, which also gives their weights. Raises
+    InputError for bad arguments.
+    """
+    began = time.monotonic()
+    hidden = integer("hidden", hidden, 2, 10**5)
+    key = random_key(integer("seed", seed, 0, MAX_SEED))
+    state = werner() if state is None else state
+    pairs = SettingPairs.parse(settings, seed) if isinstance(settings, str) and settings != "all" else settings
+    T = np.asarray(state.T)
+    if pairs == "all" and not (T == -np.eye(3)).all():
+        raise InputError("state must be the singlet with all settings")
+    if max(np.abs(np.asarray(r)).max() for r in (state.r_A, state.r_B)) > 1e-12:
+        raise InputError("state must have vanishing marginals: gradient steps would not keep those of a model")
+    with double_precision():
+        V, model = _rotated(hidden) if isinstance(pairs, str) else _free(key, pairs, state, hidden)
+    where = None if isinstance(pairs, str) else pairs
+    return Ascent(min(V, 1.0), model, state, where, time.monotonic() - began)
+
+
+def _rotated(number: int) -> tuple[float, Model]:
+    """Weights on angles theta between u and -v, from equal ones."""
+    theta = np.linspace(0, np.pi, number)
+    phi = np.append(np.linspace(0, 1.5, 301), CRITICAL_ANGLE)
+    F = twirled_bound(theta[:, None], phi[None])
+
+    def visibility(mu: Any) -> Any:
+        return ((1 - mu @ F) / np.cos(phi)).min()
+
+    def climb(_: Any, carried: Any) -> Any:
+        # The natural gradient of a probability, in steps of equal length by its own metric: they
+        # do not tire where what is left to tell apart are neighbouring angles.
+        logits, best = carried
+        mu = jax.nn.softmax(logits)
+        uphill = jax.grad(visibility)(mu)
+        uphill -= mu @ uphill
+        spread = jnp.sqrt(mu @ uphill**2)
+        logits = jnp.maximum(jax.nn.log_softmax(logits + RATE * uphill / jnp.maximum(spread, 1e-30)), -700.0)
+        return logits, jnp.where(visibility(mu) > visibility(best), mu, best)
+
+    flat = jnp.zeros(number)
+    mu = jax.lax.fori_loop(0, 2 * STEPS, climb, (flat, jax.nn.softmax(flat)))[1]
+    used = np.flatnonzero(np.asarray(mu) > 1e-300)
+    z = np.broadcast_to([0.0, 0.0, 1.0], (len(used), 3))
+    w = np.stack([np.sin(theta[used]), np.zeros(len(used)), np.cos(theta[used])], axis=1)
+    weights = np.asarray(mu)[used]
+    return float(visibility(mu)), Model(weights / weights.sum(), z, -w, "SO(3)")
+
+
+def _free(key: jax.Array, pairs: SettingPairs, state: TwoQubitState, number: int) -> tuple[float, Model]:
+    """Free hidden vectors, from random ones; at the end the best weights for them, by a linear programme."""
+    correlator = np.asarray(state.correlation(pairs.a, pairs.b)[2])
+    # (P) where V C counts: E|u.a + v.b| <= 1 + V C where C < 0, and with (a, -b) where C > 0.
+    counts = np.abs(correlator) > 1e-9
+    a, b, C = pairs.a[counts], pairs.b[counts], correlator[counts]
+    b, C = -np.sign(C)[:, None] * b, np.abs(C)
+    if not len(C):
+        raise InputError("settings must hold a pair with a correlator that is not 0")
+    u, v = sample_sphere(key, (2, number))
+    parameters = {"logits": jnp.zeros(number), "u": u, "v": jnp.where(jnp.arange(number)[:, None] % 2, v, -u)}
+
+    def visibilities(x: Any, eps: Any) -> Any:
+        z = normalised(x["u"]) @ a.T + normalised(x["v"]) @ b.T
+        return (1 - jax.nn.softmax(x["logits"]) @ jnp.sqrt(z * z + eps * eps)) / C
+
+    adam = optax.adam(optax.cosine_decay_schedule(FREE_RATE, FREE_STEPS))
+
+    def climb(i: Any, carried: Any) -> Any:
+        x, memory = carried
+        # Corners, of |x| and of the least of the visibilities, are rounded less and less.
+        eps, softness = 0.1 * 1e-4 ** (i / FREE_STEPS), 0.03 * 1e-3 ** (i / FREE_STEPS)
+        gradient = jax.grad(lambda x: softness * jax.nn.logsumexp(-visibilities(x, eps) / softness))(x)
+        updates, memory = adam.update(gradient, memory)
+        x: Any = optax.apply_updates(x, updates)
+        return {**x, "u": normalised(x["u"]), "v": normalised(x["v"])}, memory
+
+    found, _ = jax.jit(lambda x: jax.lax.fori_loop(0, FREE_STEPS, climb, (x, adam.init(x))))(parameters)
+    return _weighed(pairs, correlator, np.asarray(found["u"]), np.asarray(found["v"]))
+
+
+def _weighed(pairs: SettingPairs, C: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[float, Model]:
+    """The best weights for hidden vectors u, v and for the corners of the programme's prices nearest to them."""
+    master = Master(np.zeros(0))
+    master.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([C, -C]))
+    all_u, all_v = new_u, new_v = u, v
+    V, weights = 0.0, np.zeros(0)
+    for _ in range(CORNERS):
+        x, y = pairs.a @ new_u.T, pairs.b @ new_v.T
+        master.add_hidden(np.abs(np.concatenate([x + y, x - y])), np.zeros((0, len(new_u))))
+        V, weights, paid, *_ = master.solve()
+        plus, minus = np.split(paid, 2)
+        prices = Prices(plus, minus, np.zeros(3), np.zeros(3), pairs.a, pairs.b)
+        new_u, new_v = (np.asarray(x) for x in descend(prices.padded(), u, v)[:2])
+        all_u, all_v = np.concatenate([all_u, new_u]), np.concatenate([all_v, new_v])
+    used = np.flatnonzero(weights)
+    u, v, weights = all_u[used], all_v[used], np.tile(weights[used], 2) / 2
+    return V, Model(weights, np.concatenate([u, -u]), np.concatenate([v, -v]))

@@ -1,0 +1,72 @@
+"""The answer of `search`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+import numpy as np
+
+from ..inequalities.inequality import LeggettInequality
+from ..models.werner import CRITICAL_VISIBILITY
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The best inequality found, scaled to the value 1 at the singlet, and its threshold for Werner states.
+
+    `inequality` is None, and `visibility_threshold` 1, where none was found that excludes the singlet.
+    `certified` says whether its bound is proved (docs/CERTIFICATES.md) or numerical. `status` is `complete`,
+    `time_limit` or `interrupted`; `restarts` counts those that were finished. `history` has the thresholds of
+    all that were weighed against each other, most of them polished, in that order, as far as a search saw.
+    """
+
+    num_pairs: int
+    visibility_threshold: float
+    certified: bool
+    inequality: LeggettInequality | None
+    restarts: int
+    status: str
+    seconds: float
+    history: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of the command line's JSON answer."""
+        return {
+            "num_pairs": self.num_pairs,
+            "visibility_threshold": self.visibility_threshold,
+            "certified": self.certified,
+            "inequality": self.inequality and self.inequality.to_json(),
+            "num_settings": None if self.inequality is None else list(count_settings(self.inequality)),
+            "restarts": self.restarts,
+            "status": self.status,
+            "seconds": self.seconds,
+        }
+
+    def __str__(self) -> str:
+        head = f"Leggett inequalities with {self.num_pairs} setting pairs, {self.restarts} restarts ({self.status})"
+        if self.inequality is None:
+            return f"{head}\n  none was found that excludes any Werner state: threshold 1"
+        alice, bob = count_settings(self.inequality)
+        proved = "proved, rounding included" if self.certified else "numerical"
+        return (
+            f"{head}\n"
+            f"  threshold   {rounded_up(self.visibility_threshold, 9)} for Werner states, {proved}"
+            f" (all settings: {CRITICAL_VISIBILITY:.9f})\n"
+            f"  settings    {alice} of Alice, {bob} of Bob\n"
+            f"  time        {self.seconds:.1f} s"
+        )
+
+
+def count_settings(inequality: LeggettInequality) -> tuple[int, int]:
+    """How many different settings Alice and Bob have, to 1e-6 (a and -a are one measurement)."""
+    used = inequality.coefficients != 0
+    same = (np.abs(x[used] @ x[used].T) > 1 - 1e-12 for x in (inequality.a, inequality.b))
+    alice, bob = (int((np.triu(x).sum(0) == 1).sum()) for x in same)
+    return alice, bob
+
+
+def rounded_up(threshold: float, digits: int) -> str:
+    """A threshold in decimals that is none too low: what is proved of it is proved of these, too."""
+    return str(Decimal(threshold).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_CEILING))

@@ -1,0 +1,118 @@
+"""Leggett inequalities found by search: settings and coefficients with the lowest threshold for Werner states."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _checks
+from .._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, integer, quoted
+from .._numerics import double_precision
+from ..inequalities.inequality import LeggettInequality
+from ..models.werner import CRITICAL_VISIBILITY
+from ..states import werner
+from ..thresholds.run import prove
+from .orbits import layouts, rotation_group, written_out
+from .restarts import BATCH, _Work
+from .result import Search
+from .sequential_lp import Generators
+
+PROOF_SHARE = 0.2
+"""Of the time limit, kept for the proof where one is asked for."""
+
+CERTIFIED_TO = 1e-6
+"""Distance of a certified threshold from the search's."""
+
+
+def search(
+    pairs: int | None = None,
+    *,
+    restarts: int = BATCH,
+    seed: int = 0,
+    symmetry: str = "none",
+    start: LeggettInequality | None = None,
+    time_limit: float | None = None,
+    certify: bool = False,
+    progress: Callable[[float, float], None] | None = None,
+) -> Search:
+    """Look for the Leggett inequality of `pairs` setting pairs that excludes Werner states from the lowest V on.
+
+    pairs       number of pairs (a_i, b_i): 6, or that of `start`, or that of one orbit
+    restarts    random beginnings; they run in batches of 64, and the best of each batch are polished
+    symmetry    none, or T, O, I, Dn: the pairs are orbits of that rotation group
+    start       an inequality to begin with: it is polished as it is, and restarts begin near it (its marginal
+                terms are left out: they are of no use for Werner states)
+    time_limit  seconds after which the best so far is returned; the same seed then need not give the same
+    certify     prove the bound, to 1e-6
+    progress    is called with the share that is done and the best threshold so far
+
+    Ctrl-C returns the best so far. Raises InputError for bad arguments, ArithmeticError if a bound
+    comes out below what a model reaches at all settings, (1 + 1/sqrt 2)/2.
+    """
+    started = time.monotonic()
+    restarts = integer("restarts", restarts, 1, MAX_RESTARTS)
+    seed = integer("seed", seed, 0, MAX_SEED)
+    _checks.time_limit(time_limit)
+    deadline = None if time_limit is None else started + time_limit
+    order = len(rotation_group(symmetry))
+    default = len(start.coefficients) if isinstance(start, LeggettInequality) else 6 if order == 1 else order
+    pairs = integer("pairs", default if pairs is None else pairs, 1, MAX_SEARCHED_PAIRS)
+    given = None if start is None else _given(start, pairs, symmetry)
+    with double_precision():
+        ends = deadline if deadline is None or not certify else deadline - PROOF_SHARE * (deadline - started)
+        work = _Work(layouts(pairs, symmetry), given, restarts, seed, ends)
+        status = work.run(progress)
+        proof = None
+        if work.best is not None:
+            found = _inequality(work.best, pairs)
+            try:
+                # After Ctrl-C the answer is wanted, not a proof; a limit has to be above 0.
+                proved = certify and status != "interrupted"
+                left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
+                proof = prove(found, werner(), tolerance=CERTIFIED_TO, time_limit=left, certify=proved, seed=seed)
+                if proof.status == "interrupted":
+                    raise KeyboardInterrupt
+                status = status if proof.status == "converged" else "time_limit"
+            except KeyboardInterrupt:
+                status, proof = "interrupted", prove(found, werner(), certify=False, seed=seed)
+    threshold = 1.0 if proof is None else proof.upper
+    if threshold < CRITICAL_VISIBILITY:
+        raise ArithmeticError(f"the threshold {threshold!r} is below what a Leggett model reaches at all settings")
+    return Search(
+        num_pairs=pairs,
+        visibility_threshold=threshold,
+        certified=proof is not None and proof.certified and proof.inequality is not None,
+        inequality=None if proof is None else proof.inequality,
+        restarts=work.finished,
+        status=status,
+        seconds=time.monotonic() - started,
+        history=tuple(work.history),
+    )
+
+
+def _inequality(best: Generators, pairs: int) -> LeggettInequality:
+    """The inequality of generators, written out; its bound is still to be found."""
+    p, a, b = written_out(best.rotations, best.p, best.a, best.b)
+    if len(p) > pairs:
+        raise ArithmeticError(f"{pairs} pairs were asked for, but the best orbits have {len(p)}")
+    return LeggettInequality(-p, a, b, np.zeros(len(p)), np.zeros(len(p)), bound=0.0)
+
+
+def _given(start: Any, pairs: int, symmetry: str) -> Generators:
+    """The inequality to begin with: coefficients below 0, b turned around where they were above."""
+    if not isinstance(start, LeggettInequality):
+        raise InputError(f"start must be a LeggettInequality, but is {quoted(start)}")
+    if symmetry != "none":
+        raise InputError(f"symmetry must be none with a start, but is {quoted(symmetry)}")
+    if pairs != len(start.a):
+        raise InputError(f"start must have {pairs} pairs, but has {len(start.a)}")
+    p = np.abs(start.coefficients)
+    p = p / max(p.max(), np.finfo(float).tiny)
+    b = np.where(start.coefficients[:, None] > 0, -start.b, start.b)
+    found = Generators(np.eye(3)[None], p, start.a, b, np.zeros((len(p), 3)))
+    if found.empty:
+        raise InputError(f"start must have a positive value at the singlet, but has {found.value:.6g}")
+    return found

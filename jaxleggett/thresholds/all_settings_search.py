@@ -1,0 +1,335 @@
+"""Searches over all settings and all hidden vectors, by the symmetry of a state.
+
+Two questions, for x = (u, v) and y = (a, b) in the frames of `CanonicalForm` and its averaged kernel K:
+
+    breaches    pairs y at which sum_k w_k K(x_k, y) - V C(y) - 1 is largest
+    cheapest    hidden vectors x at which sum_i p_i K(x, y_i) - F.x is least
+
+Both classes answer both, from many starts; that nothing better exists is no proof. Past their deadline (seconds
+of `time.monotonic`) hard searches end with what they have found.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._clock import late
+from .._numerics import shape_for, unit
+from ..inequalities.worst_vectors import Prices, search
+from ..sphere import fibonacci_directions, sample_sphere
+from .canonical_form import CanonicalForm, averaged_kernel
+
+NEAR = 0.02
+"""Points closer than this in every component are one point to the pools."""
+
+AT_ONCE = 64
+"""Most pairs, and most hidden vectors, that join in one round."""
+
+QUICK = 128
+"""Starts of a search with an axis of symmetry; a hard one has four times as many."""
+
+BLOCK = 32
+"""Starts that Newton's method takes together."""
+
+AGAIN = 6
+"""Searches from other starts that a hard one without an axis of symmetry is made of."""
+
+HIDDEN, PAIRS = 200, 200
+"""Hidden vectors and pairs of each kind to begin with, without an axis of symmetry."""
+
+
+def filled(points: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Points filled up to `shape_for` them, and weights that are 0 where points were added."""
+    weights = np.zeros(len(points)) if weights is None else weights
+    more = shape_for(len(points)) - len(points)
+    return (
+        np.concatenate([points, np.broadcast_to(points[:1], (more, points.shape[1]))]),
+        np.concatenate([weights, np.zeros(more)]),
+    )
+
+
+def _distinct(form: CanonicalForm, points: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first of the points, sorted by value, of which none is near another or an image of it."""
+    order = np.argsort(values)
+    points, values = form.gauged(points[order]), values[order]
+    chosen: list[int] = []
+    images = np.zeros((0, 6))
+    for i, point in enumerate(points):
+        if len(images) == 0 or np.abs(images - point).max(1).min() > NEAR:
+            chosen.append(i)
+            mine = form.gauged(form.images(point[None]))
+            images = np.concatenate([images, mine, form.gauged(-mine)])
+        if len(chosen) == AT_ONCE:
+            break
+    return points[chosen], values[chosen]
+
+
+class AxialSearch:
+    """Searches where turns about an axis are averaged over: three angles a point, by Newton's method."""
+
+    def __init__(self, form: CanonicalForm, deadline: float | None) -> None:
+        self.form, self.deadline = form, deadline
+
+    def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        """A coarse grid of all angles, for both pools."""
+        polar, between = ((np.arange(num) + 0.5) / num * np.pi for num in (8, 5))
+        angles = np.stack(np.meshgrid(polar, polar, between, indexing="ij"), -1)
+        points = np.asarray(_vectors(angles.reshape(-1, 3)))
+        return points, points
+
+    def breaches(
+        self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
+        y, value = self._least(key, x, weights, -1.0, V * self.form.s, np.zeros(6), known, hard)
+        return y, -value - 1
+
+    def cheapest(
+        self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
+        return self._least(key, y, prices, 1.0, np.zeros(3), F, known, hard)
+
+    def _least(
+        self,
+        key: jax.Array,
+        points: np.ndarray,
+        weights: np.ndarray,
+        sign: float,
+        s: np.ndarray,
+        F: np.ndarray,
+        known: np.ndarray,
+        hard: bool,
+    ) -> Any:
+        points, weights = filled(points, weights)
+        arguments = (self.form.group, points, weights, sign, s, F)
+        # Other grids in every round, so that what one passes over joins the pools in another.
+        shift = np.asarray(jax.random.uniform(key, (6,)))
+        polar, azimuth, planar = (40, 17, 152) if hard else (20, 11, 52)
+        between = (np.arange(azimuth) + shift[0]) / azimuth * np.pi
+        # Much happens where both vectors lie in one plane with the axis, on ridges that the first grid passes over.
+        grids = [_angles(polar, shift[0], shift[1], between)]
+        grids += [
+            _angles(planar, shift[2], shift[3], np.zeros(1)),
+            _angles(planar, shift[4], shift[5], np.full(1, np.pi)),
+        ]
+        grid = np.concatenate([g.reshape(-1, 3) for g in grids])
+        (value,) = _in_blocks(functools.partial(_axial_values, arguments), grid, 4096)
+        # A start in every basin that a grid shows, then the best others.
+        parts = np.split(value, np.cumsum([g.size // 3 for g in grids])[:-1])
+        local = np.concatenate(
+            [_local_minima(v.reshape(g.shape[:-1])).ravel() for v, g in zip(parts, grids, strict=True)]
+        )
+        starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
+        if not hard:
+            found, value = _descend(starts[:QUICK], arguments, 12)
+        else:
+            # Most starts show soon what they lead to; where the kernel has corners the last digits come slowly.
+            found, value = _descend(starts[: 4 * QUICK], arguments, 6, self.deadline)
+            found, value = _descend(found[np.argsort(value)[:QUICK]], arguments, 14, self.deadline)
+            last = _descend(found[np.argsort(value)[:BLOCK]], arguments, 100)
+            found, value = (np.concatenate(parts) for parts in zip((found, value), last, strict=True))
+        return _distinct(self.form, np.asarray(_vectors(found)), value)
+
+
+def _polar(num: int, shift: float) -> np.ndarray:
+    """Polar angles: `num` evenly spread ones, and four more that close in on either pole.
+
+    For states that are nearly products what matters happens near the poles, on all scales.
+    """
+    even = (np.arange(num) + shift) / num * np.pi
+    near = np.pi / num * 0.5 ** (np.arange(1, 5) + shift)
+    return np.sort(np.concatenate([near, even, np.pi - near]))
+
+
+def _angles(polar: int, first: float, second: float, between: np.ndarray) -> np.ndarray:
+    """A grid of polar angles of two vectors, shifted by `first` and `second`, and of angles (Q,) between azimuths.
+
+    Shape (P, P, Q, 3).
+    """
+    return np.stack(np.meshgrid(_polar(polar, first), _polar(polar, second), between, indexing="ij"), -1)
+
+
+def _local_minima(values: np.ndarray) -> np.ndarray:
+    """Where a point of a grid is no higher than its neighbours."""
+    from scipy.ndimage import minimum_filter
+
+    return values == minimum_filter(values, [min(3, n) for n in values.shape])
+
+
+def _vectors(angles: Any) -> jax.Array:
+    """Two unit vectors, stacked (..., 6), at polar angles and an azimuth between them (..., 3)."""
+    p, q, azimuth = jnp.moveaxis(jnp.asarray(angles), -1, 0)
+    zero = jnp.zeros_like(p)
+    parts = (jnp.sin(p), zero, jnp.cos(p), jnp.sin(q) * jnp.cos(azimuth), jnp.sin(q) * jnp.sin(azimuth), jnp.cos(q))
+    return jnp.stack(parts, axis=-1)
+
+
+def _three_angles(points: np.ndarray) -> np.ndarray:
+    """The angles of points (N, 6)."""
+    first, second = points[:, :3], points[:, 3:]
+    azimuth = np.arctan2(second[:, 1], second[:, 0]) - np.arctan2(first[:, 1], first[:, 0])
+    polar = (np.arctan2(np.hypot(z[:, 0], z[:, 1]), z[:, 2]) for z in (first, second))
+    return np.stack([*polar, azimuth], axis=1)
+
+
+def _axial_objective(angles: Any, group: Any, points: Any, weights: Any, sign: Any, s: Any, F: Any) -> Any:
+    z = _vectors(angles)
+    kernel = averaged_kernel("O(2)", group, points, z)
+    return sign * (weights @ kernel) + jnp.sum(z[:3] * s * z[3:]) - F @ z
+
+
+@jax.jit
+def _axial_values(arguments: Any, angles: Any) -> tuple[jax.Array]:
+    return (jax.lax.map(lambda one: _axial_objective(one, *arguments), angles, batch_size=64),)
+
+
+def _descend(starts: np.ndarray, arguments: Any, steps: int, deadline: float | None = None) -> tuple[np.ndarray, ...]:
+    """Where `steps` of Newton's method lead from angles (S, 3), and the values there (S,); fewer past a deadline."""
+    return _in_blocks(functools.partial(_axial_newton, arguments, steps), starts, BLOCK, deadline)
+
+
+def _in_blocks(function: Any, rows: np.ndarray, block: int, deadline: float | None = None) -> tuple[np.ndarray, ...]:
+    """The arrays that a function of `block` rows returns for all rows: one program, however many there are.
+
+    Past a deadline the rows of the blocks that are finished, at least one.
+    """
+    found: list[list[np.ndarray]] = []
+    for first in range(0, len(rows), block):
+        if found and late(deadline):
+            rows = rows[:first]
+            break
+        part = rows[np.minimum(np.arange(first, first + block), len(rows) - 1)]
+        found.append([np.asarray(x) for x in function(part)])
+    return tuple(np.concatenate(column)[: len(rows)] for column in zip(*found, strict=True))
+
+
+@jax.jit
+def _axial_newton(arguments: Any, steps: Any, angles: Any) -> tuple[jax.Array, jax.Array]:
+    """Local minima from every start: the better of a Newton step on |curvature| and a step down the gradient.
+
+    Both grow and shrink as they succeed. The kernel is once differentiable only: where the curvature is
+    infinite Newton's step is none, and the gradient goes on.
+    """
+
+    def function(z: Any) -> Any:
+        return _axial_objective(z, *arguments)
+
+    def one(z: Any) -> tuple[Any, Any]:
+        def step(_: Any, state: Any) -> Any:
+            z, value, damping, rate = state
+            gradient = jax.grad(function)(z)
+            curvature, axes = jnp.linalg.eigh(jax.hessian(function)(z))
+            newton = -axes @ ((axes.T @ gradient) / (jnp.abs(curvature) + damping))
+            newton = newton * jnp.minimum(1, 0.3 / jnp.maximum(jnp.linalg.norm(newton), 1e-300))
+            down = -rate * gradient
+            by_newton, by_gradient = function(z + newton), function(z + down)
+            move = jnp.where(by_newton < by_gradient, newton, down)
+            there = jnp.minimum(by_newton, by_gradient)
+            return (
+                jnp.where(there < value, z + move, z),
+                jnp.minimum(there, value),
+                damping * jnp.where(by_newton < value, 0.25, 8),
+                rate * jnp.where(by_gradient < value, 2, 0.25),
+            )
+
+        return jax.lax.fori_loop(0, steps, step, (z, function(z), jnp.array(1e-2), jnp.array(0.3)))[:2]
+
+    return jax.vmap(one)(angles)
+
+
+class FullSearch:
+    """Searches over S^2 x S^2, with the discrete symmetries written out."""
+
+    def __init__(self, form: CanonicalForm, deadline: float | None) -> None:
+        self.form, self.deadline = form, deadline
+
+    def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors u = v and others near and far; pairs b = -a turned by about a radian, and random ones.
+
+        In the canonical frames C(a, -a) < 0, so that the strongest pairs lie near b = -a, and u near v serves them.
+        """
+        u = fibonacci_directions(HIDDEN)
+        near, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 1), (2, HIDDEN)))
+        x = np.concatenate([np.hstack([u, u]), np.hstack([u, unit(u + near)]), np.hstack([u, far])])
+        a, turn, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 2), (3, PAIRS)))
+        y = np.concatenate([np.hstack([a, -unit(a + 0.7 * turn)]), np.hstack([a, far])])
+        return x, y
+
+    def breaches(
+        self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
+        number = len(self.form.group)
+        x, weights = filled(self.form.images(x), np.tile(weights, number) / number)
+        steps = 200 if hard else 60
+        y, value = self._repeated(hard, key, lambda key: _climb(key, known, x, weights, V * self.form.s, steps))
+        y, value = _distinct(self.form, y, -value)
+        return y, -value - 1
+
+    def cheapest(
+        self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
+        number = len(self.form.group)
+        y, prices = self.form.images(y), np.tile(prices, number) / number
+        asked = Prices(prices, np.zeros_like(prices), F[:3], F[3:], y[:, :3], y[:, 3:])
+        steps = 48 if hard else 24
+
+        def once(key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+            u, v, least = search(key, asked, known[:, :3], known[:, 3:], lattice=400, starts=2 * AT_ONCE, steps=steps)
+            return np.hstack([u, v]), least
+
+        return _distinct(self.form, *self._repeated(hard, key, once))
+
+    def _repeated(
+        self, hard: bool, key: jax.Array, once: Callable[[jax.Array], tuple[Any, Any]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The points and values that a search finds, or that a hard one finds again and again while there is time."""
+        found = [once(key)]
+        for i in range(1, AGAIN if hard else 1):
+            if late(self.deadline):
+                break
+            found.append(once(jax.random.fold_in(key, i)))
+        points, values = (np.concatenate([np.asarray(x) for x in column]) for column in zip(*found, strict=True))
+        return points, values
+
+
+@functools.partial(jax.jit, static_argnames=("starts", "tries"))
+def _climb(
+    key: Any, known: Any, x: Any, weights: Any, s: Any, steps: Any, starts: int = 256, tries: int = 8192
+) -> tuple[jax.Array, jax.Array]:
+    """Local maxima over pairs y = (a, b) of sum weights |x.y| - sum s a b, from `known`, and from the best of many.
+
+    For one party's setting alone the function is convex, so going to the unit vector along its gradient,
+    party by party, never lowers it; the steps end where both have arrived.
+    """
+    a, b = sample_sphere(key, (2, tries))
+    U, W = x[:, :3], x[:, 3:]
+
+    def value(y: Any) -> Any:
+        return weights @ jnp.abs(x @ y) - jnp.sum(y[:3] * s * y[3:])
+
+    def one(y: Any) -> tuple[Any, Any]:
+        def step(_: Any, y: Any) -> Any:
+            a = _along(U.T @ (weights * jnp.sign(x @ y)) - s * y[3:])
+            y = jnp.concatenate([a, y[3:]])
+            b = _along(W.T @ (weights * jnp.sign(x @ y)) - s * a)
+            return jnp.concatenate([a, b])
+
+        y = jax.lax.fori_loop(0, steps, step, y)
+        return y, value(y)
+
+    random = jnp.concatenate([a, b], axis=1)
+    best = jnp.argsort(-jax.lax.map(value, random, batch_size=256))[: starts - len(known)]
+    return jax.lax.map(one, jnp.concatenate([known, random[best]]), batch_size=64)
+
+
+def _along(z: Any) -> Any:
+    return z / jnp.sqrt(jnp.sum(z * z))

@@ -1,0 +1,191 @@
+"""The largest compatible visibility of a state, from both sides: a model below, an inequality above."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from .. import _checks
+from .._checks import MAX_SEED, InputError, integer, quoted
+from .._clock import OutOfTime, late
+from ..inequalities.inequality import LeggettInequality
+from ..joint_rotations import CRITICAL_ANGLE, Symmetry
+from ..lp.column_generation import Bracket
+from ..models.finite import Model
+from ..settings import SettingPairs
+from ..states import TwoQubitState
+from .all_settings import solve_everywhere
+from .canonical_form import CanonicalForm
+from .certificates import _certified, _proved
+from .finite_settings import solve
+from .result import ROUNDING, Threshold
+from .separable import decomposition, proved_separable, separable_visibility
+
+
+def threshold(
+    state: TwoQubitState,
+    settings: SettingPairs | str = "all",
+    *,
+    tolerance: float = 1e-4,
+    time_limit: float | None = None,
+    seed: int = 0,
+    certify: bool = False,
+    progress: Callable[[float, float], None] | None = None,
+) -> Threshold:
+    """The largest V for which V (r_A, r_B, T) has a Leggett model at `settings`, bracketed.
+
+    settings    setting pairs, a name that `SettingPairs.parse` knows, or `all` projective
+                measurements (proved for Werner states, docs/WERNER.md; else numerical)
+    tolerance   upper - lower to reach, above 0
+    time_limit  seconds after which the bracket is returned as it is
+    certify     prove both bounds at finitely many settings (docs/CERTIFICATES.md); they move apart by a
+                fraction of the tolerance
+    progress    is called with (lower, upper)
+
+    V = 1 is the state itself: both bounds are at most 1. A separable state reaches it, with its decomposition as the
+    model, which is proved where its partial transpose is positive in exact arithmetic. Raises InputError for bad
+    arguments, and `lp.restricted_programme.SolverError` if the linear programme fails.
+    """
+    started = time.monotonic()
+    seed = integer("seed", seed, 0, MAX_SEED)
+    _check_effort(tolerance, time_limit)
+    deadline = None if time_limit is None else started + time_limit
+    everywhere = isinstance(settings, str) and settings == "all"
+    pairs = None if everywhere else SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
+    found, certified = _separable(state, tolerance)
+    symmetry: Symmetry = None
+    if certify and everywhere and not certified and CanonicalForm.of(state).kind != "SO(3)":
+        raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
+    try:
+        if pairs is None and found is None:
+            found, certified, symmetry = _all_settings(state, tolerance, deadline, seed, progress)
+        elif pairs is not None and found is None:
+            # Half the tolerance is left to the proof.
+            found = solve(state, pairs, tolerance / 2 if certify else tolerance, deadline, seed, progress)
+        if found and pairs is not None and certify and not certified and found.status != "interrupted":
+            found, certified = _certified(state, pairs, found, tolerance, deadline, seed), True
+    except KeyboardInterrupt:
+        found = Bracket(0.0, 1.0, None, None, "interrupted") if found is None else replace(found, status="interrupted")
+    assert found is not None
+    return Threshold(
+        state=state,
+        settings=pairs,
+        lower=found.lower,
+        upper=found.upper,
+        model=found.model,
+        inequality=found.inequality,
+        status=_ending(found, tolerance, deadline),
+        certified=certified,
+        seconds=time.monotonic() - started,
+        symmetry=symmetry,
+    )
+
+
+def _ending(found: Bracket, tolerance: float, deadline: float | None) -> str:
+    """How it ended: `converged` is what the bracket itself says, after all that was done to it."""
+    if found.status == "interrupted":
+        return "interrupted"
+    if found.upper - found.lower <= tolerance:
+        return "converged"
+    return "time_limit" if late(deadline) or found.status == "time_limit" else "stalled"
+
+
+def _check_effort(tolerance: float, time_limit: float | None) -> None:
+    if not (np.isfinite(tolerance) and tolerance > 0):
+        raise InputError(f"tolerance must be a number above 0, but is {quoted(tolerance)}")
+    _checks.time_limit(time_limit)
+
+
+def prove(
+    inequality: LeggettInequality,
+    state: TwoQubitState,
+    *,
+    tolerance: float = 1e-5,
+    time_limit: float | None = None,
+    certify: bool = True,
+    seed: int = 0,
+) -> Threshold:
+    """What an inequality shows about a state: the visibility above which it is broken, its bound computed anew.
+
+    With `certify` the bound is proved, otherwise it is what a search from many starts finds. The
+    `lower` bound of the result is 0: an inequality alone gives none; `converged` says that the bound is
+    within `tolerance` of the best.
+    """
+    started = time.monotonic()
+    _check_effort(tolerance, time_limit)
+    pairs = SettingPairs(inequality.a, inequality.b)
+    deadline = None if time_limit is None else started + time_limit
+    cut, upper = inequality, math.inf
+    try:
+        if certify:
+            cut, upper, status = _proved(inequality, state, tolerance, deadline)
+        else:
+            i = inequality
+            cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed, deadline)
+            upper, status = cut.threshold(state), "converged"
+    except OutOfTime:
+        status = "time_limit"
+    except KeyboardInterrupt:
+        status = "interrupted"
+    return Threshold(
+        state=state,
+        settings=pairs,
+        lower=0.0,
+        upper=min(upper, 1.0),
+        model=None,
+        inequality=cut if upper < 1 else None,
+        status=status,
+        certified=certify,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _separable(state: TwoQubitState, tolerance: float) -> tuple[Bracket | None, bool]:
+    """The bracket of a state that is separable to `tolerance`, and whether it is proved; None for others."""
+    lower = separable_visibility(state)
+    if 1 - lower > tolerance:
+        return None, False
+    proved = proved_separable(state)
+    lower = 1.0 if proved else lower
+    return Bracket(lower, 1.0, decomposition(state.with_visibility(lower)), None, "converged"), proved
+
+
+def _all_settings(
+    state: TwoQubitState,
+    tolerance: float,
+    deadline: float | None,
+    seed: int,
+    progress: Callable[[float, float], None] | None,
+) -> tuple[Bracket, bool, Symmetry]:
+    """The bracket for all settings, whether it is proved, and what its model and inequality are averaged over."""
+    form = CanonicalForm.of(state)
+    if form.kind != "SO(3)":
+        return solve_everywhere(form, tolerance, deadline, seed, progress), False, form.symmetry
+    return *_isotropic(form), "SO(3)"
+
+
+def _isotropic(form: CanonicalForm) -> tuple[Bracket, bool]:
+    """T = -s times a rotation: as the singlet (s = 1), whose interval is proved, at visibility s V.
+
+    For s < 1 the quotient is rounded outwards, but the state's own entries may be rounded: no proof.
+    """
+    from ..proofs.werner import certify_werner
+
+    lower, upper = certify_werner()
+    s = float(form.s.mean())
+    T = form.frame_A @ form.frame_B.T
+    proved = bool((T == -np.eye(3)).all() and (form.s == 1).all())
+    if not proved:
+        lower, upper = lower / s * (1 - ROUNDING), upper / s * (1 + ROUNDING)
+    if np.linalg.det(T) > 0:
+        # T = +s is a state only up to s = 1/3, where it is separable.
+        lower = upper = 1.0
+    z = np.array([[0.0, 0.0, 1.0]])
+    b = np.array([[-np.sin(CRITICAL_ANGLE), 0.0, -np.cos(CRITICAL_ANGLE)]]) @ T
+    bound = float(1 - np.sin(CRITICAL_ANGLE / 2))
+    cut = LeggettInequality(-np.ones(1), z, b, np.zeros(1), np.zeros(1), bound) if upper < 1 else None
+    return Bracket(min(lower, 1.0), min(upper, 1.0), Model(np.ones(1), z, z @ T, "SO(3)"), cut, "converged"), proved

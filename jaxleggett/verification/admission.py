@@ -1,0 +1,145 @@
+"""What is a Leggett model, seen at a few hidden vectors: asked before a long run is spent on it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from .._checks import UNIT_TOLERANCE, InputError
+from .._numerics import double_precision, random_key
+from ..correlation import moments, probabilities
+from ..kernels.points import one_point
+from ..models.arguments import as_pytree
+from ..models.finite import AtomicModel
+from ..models.interface import marginals, model_name, offers
+from ..sphere import sample_sphere
+
+TOGETHER = 1024
+"""Most visibilities at which models are looked at in one call."""
+
+ROUNDING = 1e-12
+"""By how much a correlator may miss what is asked of it: a straight line between the ends of a scan, or evenness."""
+
+
+def lattice_error(model: Any, num: int) -> float:
+    """The `lattice_error` of a model; InputError unless it is a number from 0 up."""
+    error = float(model.lattice_error(num))
+    if not error >= 0:
+        raise InputError(f"lattice_error of the model {model_name(model)} must be at least 0, but is {error:.3g}")
+    return error
+
+
+def inspect_model(models: Sequence[Any], V: np.ndarray | None, ends: Sequence[Any]) -> None:
+    """Refuse what is no Leggett model, seen at a few hidden vectors: one clear sentence before a long run.
+
+    `models` stand at the visibilities `V` (one model and None without), `ends` at the lowest and highest.
+    """
+    name = model_name(ends[0])
+    with double_precision():
+        key = random_key(0)
+        a, b = np.asarray(sample_sphere(jax.random.fold_in(key, 1), (2, 64)))
+        for end in ends:
+            _inspect_hidden_vectors(end, name, key)
+        u, v = (np.asarray(x) for x in ends[0].sample(key, 64))
+        # Their opposites too, which show whether a correlator is even.
+        points = [np.concatenate(pair) for pair in ((u, -u), (v, -v), (a, a), (b, b))]
+        at_ends = np.stack([_inspect_correlator(end, name, *points) for end in ends])
+        if V is None:
+            return
+        for first in range(0, len(V), TOGETHER):
+            part = slice(first, first + TOGETHER)
+            hidden = of_each(_hidden_vectors, models[part], TOGETHER, key)
+            if not np.allclose(hidden, [u, v], rtol=0, atol=ROUNDING):
+                raise InputError(f"hidden vectors of the model {name} must not depend on the visibility")
+            P = of_each(_probabilities, models[part], TOGETHER, *points)
+            line = between(shares(V, V[part]), at_ends)
+            # In this order, so that a NaN is off too.
+            off = np.flatnonzero(~(np.abs(P - line).max((1, 2)) <= ROUNDING))
+            if len(off):
+                raise InputError(
+                    f"correlator of the model {name} must be affine in the visibility, "
+                    f"but is not at {V[part][off[0]]:.17g}"
+                )
+
+
+def _inspect_hidden_vectors(model: Any, name: str, key: jax.Array) -> None:
+    """InputError unless `sample` returns unit vectors, and atoms have weights that are probabilities."""
+    try:
+        u, v = (np.asarray(x) for x in model.sample(key, 64))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"sample of the model {name} must return (u, v), but fails: {error}") from None
+    for x in (u, v):
+        if x.shape != (64, 3) or not (np.abs(np.linalg.norm(x, axis=1) - 1) <= UNIT_TOLERANCE).all():
+            raise InputError(f"sample of the model {name} must return unit vectors of shape (num, 3)")
+    if isinstance(model, AtomicModel) and offers(model, "atoms"):
+        weights = np.asarray(model.atoms()[0])
+        if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 1e-9:
+            raise InputError(f"weights of the model {name} must be non-negative and sum to 1")
+
+
+def _inspect_correlator(model: Any, name: str, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
+    """P at hidden vectors, the second half opposite to the first; InputError unless C is one finite number.
+
+    And unless it is even where it is taken to be.
+    """
+    try:
+        P = one_point(model, u, v, a, b)
+    except (TypeError, ValueError) as error:  # JAX's own errors are among these
+        first = str(error).splitlines()[0]
+        raise InputError(f"correlator of the model {name} must be a scalar function in JAX: {first}") from None
+    if P.shape != (len(u), 4) or not np.isfinite(P).all():
+        raise InputError(f"correlator of the model {name} must return one finite number")
+    there, back = np.split(np.asarray(moments(P)[2]), 2)
+    if offers(model, "half_lattice") and not np.allclose(there, back, rtol=0, atol=ROUNDING):
+        raise InputError(f"correlator of the model {name} must be even in (u, v), since it has a half_lattice")
+    return P
+
+
+def _hidden_vectors(model: Any, key: Any) -> Any:
+    return jax.numpy.stack(model.sample(key, 64))
+
+
+def _probabilities(model: Any, u: Any, v: Any, a: Any, b: Any) -> Any:
+    return probabilities(*marginals(u, v, a, b), jax.vmap(model.correlator)(u, v, a, b))
+
+
+def of_each(function: Callable[..., Any], items: Sequence[Any], most: int, *rest: Any) -> np.ndarray:
+    """`function(item, *rest)` for each of at most `most` items: (len(items), ...), float64.
+
+    In one call where the items are pytrees of one form and `function` can be traced through them.
+    `function` is one of a module: what is compiled is kept with it.
+    """
+    with double_precision():
+        try:
+            size = min(most, 1 << (len(items) - 1).bit_length())  # few sizes, of which each is compiled
+            padded = [*items, *[items[-1]] * (size - len(items))]
+            stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *map(as_pytree, padded))
+            return np.asarray(_mapped(function, stacked, *rest))[: len(items)]
+        except Exception:
+            # One by one, where what is wrong, if anything is, shows itself again.
+            return np.stack([function(item, *rest) for item in items])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _mapped(function: Callable[..., Any], items: Any, *rest: Any) -> Any:
+    return jax.vmap(lambda item: function(item.model, *rest))(items)
+
+
+def shares(scan: np.ndarray | None, V: np.ndarray | None) -> np.ndarray:
+    """How far each of `V` is on the way from the lowest to the highest of the `scan`: (len(V), 1, 1)."""
+    if scan is None or V is None or scan.min() == scan.max():
+        return np.zeros((1 if V is None else len(V), 1, 1))
+    low, high = scan.min(), scan.max()
+    return ((V - low) / (high - low))[:, None, None]
+
+
+def between(share: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """What is affine in the visibility, (B, ...), from its values (E, ...) at the ends of a scan, at B `shares`.
+
+    Elementwise rather than a matrix product, so that the ends themselves come back to the bit.
+    """
+    return (1 - share) * ends[0] + share * ends[-1]

@@ -1,0 +1,221 @@
+"""Monte Carlo runs: blocks of setting pairs among devices, chunks in order, results as NumPy arrays.
+
+The only module that knows about devices. Chunks are cut and merged by `jaxleggett.kernels` in one
+order, and all blocks of a run have one size, for which the same compiled code runs on every device:
+neither the number of chunks in a call nor the number of devices changes a bit. (Blocks of another size
+may, in the last place.) Memory is O(block + pairs) on a CPU.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from .._checks import MAX_SAMPLES, integer
+from .._numerics import double_precision
+from ..kernels.chunks import Sums, advance, witnesses
+from ..kernels.plan import Plan
+from ..kernels.points import quadrature_averages
+from ..models.arguments import as_pytree, unit_to_rounding
+from ..models.interface import LeggettModel
+
+BLOCK = {"cpu": 2**14, "other": 2**15}
+"""Most pairs of a block, by platform. On a CPU so many that the cores, which meet after every step of the inner loop,
+have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches. On a GPU so many that
+what a chunk starts beside its one large kernel should cost little, and so few that values which XLA does not fuse into
+it still fit: 1 GiB an array of pairs x hidden vectors in double precision. Not measured on one."""
+
+CALL = {"cpu": 10**8, "other": 10**10}
+"""Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""
+
+TOGETHER = 16
+"""Most pairs for which a chunk is searched again together."""
+
+PAIR_AXES = (2, 3, 1, 1)
+"""Where the pairs are in the arrays of `Averages`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Averages:
+    """What a run found, for E ends and P pairs: NumPy arrays, float64."""
+
+    mean: np.ndarray
+    """(E, 4, P): averaged P(alpha, beta)."""
+    covariance: np.ndarray | None
+    """(E, E, 4, P): covariance of those averages between the ends; None for exact integration."""
+    smallest: np.ndarray
+    """(E, P): smallest probability met at each end."""
+    witness: np.ndarray
+    """(E, P, 2, 3): the hidden vectors u, v that gave it."""
+    plan: Plan | None
+
+    @classmethod
+    def of_none(cls, ends: int, plan: Plan | None, num: int = 0) -> Averages:
+        """Room for `num` pairs, none of which is finished."""
+        return cls(
+            mean=np.empty((ends, 4, num)),
+            covariance=np.empty((ends, ends, 4, num)) if plan else None,
+            smallest=np.empty((ends, num)),
+            witness=np.empty((ends, num, 2, 3)),
+            plan=plan,
+        )
+
+    @property
+    def num_pairs(self) -> int:
+        """P."""
+        return self.mean.shape[-1]
+
+    def arrays(self) -> tuple[np.ndarray | None, ...]:
+        """The four arrays, pairs along `PAIR_AXES`."""
+        return self.mean, self.covariance, self.smallest, self.witness
+
+    def pairs(self, rows: slice) -> Averages:
+        """The same of some pairs alone."""
+        cut = [
+            None if whole is None else whole[*(slice(None),) * axis, rows]
+            for whole, axis in zip(self.arrays(), PAIR_AXES, strict=True)
+        ]
+        return Averages(*cut, plan=self.plan)  # type: ignore[arg-type]
+
+
+def average(
+    key: jax.Array,
+    models: Sequence[LeggettModel],
+    a: np.ndarray,
+    b: np.ndarray,
+    plan: Plan | None,
+    *,
+    dtype: Any = np.float64,
+    devices: Sequence[Any] | None = None,
+    chunks_per_call: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Averages:
+    """Average the models over `plan.num_samples` hidden vectors, or exactly where `plan` is None.
+
+    `models` are E models that share their hidden vectors (the ends of a scan); a, b have shape
+    (P, 3). Blocks of pairs go round `devices` (default: all local ones). `progress` is told the
+    evaluations (samples x pairs) done since it was last told. A KeyboardInterrupt keeps the blocks
+    that are finished, or the finished batches of the first one; it is raised again only where there
+    are neither. Raises InputError for hidden vectors that are no unit vectors, as soon as one is seen.
+    """
+    devices = list(devices or jax.local_devices())
+    num, ends = len(a), len(models)
+    platform = devices[0].platform if devices[0].platform in BLOCK else "other"
+    size = min(BLOCK[platform], -(-num // 8) * 8)
+    found = Averages.of_none(ends, plan, num)
+    if chunks_per_call is not None:
+        chunks_per_call = integer("chunks_per_call", chunks_per_call, 1, MAX_SAMPLES)
+    elif plan is not None:
+        chunks_per_call = max(1, CALL[platform] // (plan.chunk * size))
+    finished = 0
+    with double_precision():
+        trees = tuple(as_pytree(model) for model in models)
+        # Blocks of one round are dispatched before any is waited for, so that devices overlap.
+        for first in range(0, num, size * len(devices)):
+            last = min(num, first + size * len(devices))
+            starts = range(first, last, size)
+            group = [
+                jax.device_put((key, trees, *_block(a, b, start, size, dtype)), device)
+                for start, device in zip(starts, devices, strict=False)
+            ]
+            try:
+                tell = progress and functools.partial(_tell, progress, last - first)
+                done, parts = _run_group(group, plan, chunks_per_call, tell, first == 0)
+            except KeyboardInterrupt:
+                if not finished:
+                    raise
+                break
+            for start, part in zip(starts, parts, strict=True):
+                stop = min(start + size, last)
+                for whole, piece, axis in zip(found.arrays(), part, PAIR_AXES, strict=True):
+                    if whole is not None:
+                        pairs = (slice(None),) * axis
+                        whole[*pairs, start:stop] = piece[*pairs, : stop - start]
+            finished = last
+            if done != plan:
+                found = replace(found, plan=done)
+                break
+    return found if finished == num else found.pairs(slice(finished))
+
+
+def _witnesses(key: jax.Array, models: Any, plan: Plan, a: Any, b: Any, where: np.ndarray) -> np.ndarray:
+    """The hidden vectors (E, P, 2, 3) of the smallest probabilities, found in the chunks `where` (E, P).
+
+    A chunk is made again once for up to TOGETHER of those that were found in it.
+    """
+    chunk = where.ravel()
+    order = np.argsort(chunk, kind="stable")
+    first = np.flatnonzero(np.diff(chunk[order], prepend=-1))  # where a chunk begins
+    rank = np.arange(len(chunk)) - np.repeat(first, np.diff(first, append=len(chunk)))
+    job = np.cumsum(rank % TOGETHER == 0) - 1
+    # What a job does not fill does its first again. Jobs that do not exist are not done.
+    items = np.zeros((len(chunk), TOGETHER), np.int32)
+    items[: job[-1] + 1] = order[rank % TOGETHER == 0][:, None]
+    items[job, rank % TOGETHER] = order
+    found = witnesses(key, models, plan, a, b, chunk[items[:, 0]], items, job[-1] + 1)
+    return np.asarray(found).reshape(*where.shape, 2, 3)
+
+
+def _block(a: np.ndarray, b: np.ndarray, start: int, size: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs `start` to `start + size` as arrays (3, size), filled up with copies of the last pair."""
+    rows = np.minimum(np.arange(start, start + size), len(a) - 1)
+    return a[rows].T.astype(dtype), b[rows].T.astype(dtype)
+
+
+def _tell(progress: Callable[[int], None], pairs: int, samples: int) -> None:
+    progress(samples * pairs)
+
+
+def _run_group(
+    group: Sequence[Any],
+    plan: Plan | None,
+    chunks_per_call: int | None,
+    progress: Callable[[int], None] | None,
+    keep: bool,
+) -> tuple[Plan | None, list[tuple[Any, ...]]]:
+    """The plan that was carried out, and the four arrays of `Averages` for blocks on different devices.
+
+    Each block is (key, models, a, b). The plan has fewer batches than it was given where an
+    interruption was met with `keep`, and at least two batches were finished.
+    """
+    if plan is None or chunks_per_call is None:
+        exact = [quadrature_averages(trees, a, b) for _, trees, a, b in group]
+        for *_, off in exact:
+            unit_to_rounding(off)
+        return plan, [(np.asarray(m), None, np.asarray(s), np.asarray(w)) for m, s, w, _ in exact]
+    size = group[0][2].shape[1]
+    sums = [jax.device_put(Sums.zeros(len(trees), size), next(iter(a.devices()))) for _, trees, a, _ in group]
+    done = 0
+    try:
+        while done < plan.num_chunks:
+            stop = min(done + chunks_per_call, plan.num_chunks)
+            span = np.uint32(done), np.uint32(stop)
+            ahead = [
+                advance(key, trees, plan, a, b, *span, s) for (key, trees, a, b), s in zip(group, sums, strict=True)
+            ]
+            jax.block_until_ready(ahead)
+            for s in ahead:
+                unit_to_rounding(s.off_unit)
+            samples = (stop - done) * plan.chunk
+            sums, done = ahead, stop
+            if progress:
+                progress(samples)
+    except KeyboardInterrupt:
+        if not keep or done < 2 * plan.chunks_per_batch:
+            raise
+    plan = replace(plan, batches=done // plan.chunks_per_batch)
+    scale = plan.batches * (plan.batches - 1)
+    return plan, [
+        (
+            np.asarray(s.mean),
+            np.asarray(s.second) / scale,
+            np.asarray(s.smallest),
+            _witnesses(key, trees, plan, a, b, np.asarray(s.where)),
+        )
+        for (key, trees, a, b), s in zip(group, sums, strict=True)
+    ]
