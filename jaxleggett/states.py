@@ -215,7 +215,9 @@ def _named(text: str) -> np.ndarray:
     return read_state_array(text)
 
 
-def correlation(state: TwoQubitState, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def correlation_in_numpy(
+    state: TwoQubitState, a: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) at settings a, b (N, 3), in NumPy: proofs are not left to a compiler."""
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
     return a @ r_A, b @ r_B, ((a @ T) * b).sum(1)

@@ -1,7 +1,6 @@
 """The documents against the code, so that neither can drift."""
 
 import importlib.util
-import inspect
 import re
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def _found(name):
     thing, place = jaxleggett, "jaxleggett"
     for part in name.split("."):
         place = f"{place}.{part}"
-        if inspect.ismodule(thing) and importlib.util.find_spec(place):
+        if hasattr(thing, "__path__") and importlib.util.find_spec(place):
             module = thing = importlib.import_module(place)
         else:
             thing = getattr(thing, part)

@@ -1,6 +1,9 @@
-"""Leggett inequalities: what every Leggett model obeys."""
+"""Leggett inequalities: what every Leggett model obeys.
+
+`worst_vectors`, which searches for bounds, is not imported here: proofs use inequalities and see no search.
+"""
 
 from .inequality import LeggettInequality
-from .published import published
+from .published import published, smallest_mean_projection
 
-__all__ = ["LeggettInequality", "published"]
+__all__ = ["LeggettInequality", "published", "smallest_mean_projection"]

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from .._checks import InputError, quoted
-from .._numerics import exponent, random_key, scaled_up
+from .._numerics import exponent
 from ..joint_rotations import Axis, mean_modulus
 from ..settings import SettingPairs
-from .worst_vectors import THOROUGH, Prices, search
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +27,8 @@ class LeggettInequality:
     """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every Leggett model.
 
     `coefficients` g, `alice` f and `bob` h have shape (N,), the settings `a`, `b` shape (N, 3).
-    `LeggettInequality.of` computes the bound; a bound that is given is taken on trust.
+    The bound is taken on trust: `worst_vectors.bounded_inequality` searches for the least one, and
+    `proofs.branch_and_bound.enclose` proves one.
     """
 
     coefficients: np.ndarray
@@ -60,28 +60,6 @@ class LeggettInequality:
         if not (number and abs(self.bound) <= sys.float_info.max):
             raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
 
-    @classmethod
-    def of(
-        cls,
-        coefficients: Any,
-        a: Any,
-        b: Any,
-        alice: Any = None,
-        bob: Any = None,
-        seed: int = 0,
-        deadline: float | None = None,
-    ) -> LeggettInequality:
-        """The inequality with these coefficients and the least bound that a search from many starts finds.
-
-        The search is not exhaustive, so the bound is numerical and no proof. Past `deadline` (seconds of
-        `time.monotonic`) the search of an inequality with thousands of pairs raises `_clock.OutOfTime`.
-        """
-        f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
-        inequality = cls(coefficients, a, b, f, h, bound=0.0)
-        u, v = inequality.worst(seed, deadline)
-        scaled, k = inequality.normalised()
-        return replace(inequality, bound=scaled_up(float(scaled.at(u[None], v[None])[0]), k))
-
     def normalised(self) -> tuple[LeggettInequality, int]:
         """The inequality divided by 2^k, its bound left out, and k: then 1 <= sum |g_i| + |f_i| + |h_i| < 2.
 
@@ -103,18 +81,6 @@ class LeggettInequality:
         if axis is not None:
             F, H = (F @ axis.alice) * axis.alice, (H @ axis.bob) * axis.bob
         return np.abs(g).sum() - modulus @ np.abs(g) + u @ F + v @ H
-
-    @property
-    def prices(self) -> Prices:
-        """What it charges hidden vectors for: its left side is sum_i |g_i| less the function of these prices."""
-        g = self.coefficients
-        plus, minus = np.maximum(-g, 0), np.maximum(g, 0)
-        return Prices(plus, minus, self.alice @ self.a, self.bob @ self.b, self.a, self.b)
-
-    def worst(self, seed: int = 0, deadline: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden vectors u, v (3,) at which the left side is largest, as far as a search from many starts sees."""
-        u, v, _ = search(random_key(seed), self.prices, steps=THOROUGH, deadline=deadline)
-        return u[0], v[0]
 
     def value(self, state: Any) -> float:
         """The left side for a state (visibility 1), or any object with `correlation(a, b)`."""

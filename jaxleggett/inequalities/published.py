@@ -32,7 +32,7 @@ def published(axes: Any, directions: Any) -> LeggettInequality:
     (N, 3), and a_i along b_i + b_i', one of the `directions` orthogonal to them. eta is
     `smallest_mean_projection`, and the angle is the best one, sin(phi/2) = eta: then the singlet's
     threshold is sqrt(1 - eta^2). The moduli carry the signs that the singlet gives them. The family
-    uses Bob's marginals only; `LeggettInequality.of` on the same coefficients is never weaker.
+    uses Bob's marginals only; `worst_vectors.bounded_inequality` on the same coefficients is never weaker.
     """
     pairs = SettingPairs(axes, directions)
     e, m = pairs.a, pairs.b

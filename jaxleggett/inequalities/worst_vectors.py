@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -22,8 +22,9 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from .._clock import OutOfTime, late
-from .._numerics import dot, double_precision, exponent, normalised, shape_for, tangents
+from .._numerics import dot, double_precision, exponent, normalised, random_key, scaled_up, shape_for, tangents
 from ..sphere import fibonacci, fibonacci_directions, random_rotation
+from .inequality import LeggettInequality
 
 STARTS = 512
 """Starts of a search."""
@@ -223,3 +224,39 @@ def descend(prices: Prices, u: Any, v: Any, steps: Any = STEPS) -> tuple[Any, An
         return u, v, best
 
     return jax.vmap(one)(u, v, jnp.resize(jnp.array(SMOOTHING), (len(u),)))
+
+
+def prices_of(inequality: LeggettInequality) -> Prices:
+    """What an inequality charges hidden vectors for: its left side is sum_i |g_i| less the function of these prices."""
+    g = inequality.coefficients
+    F, H = inequality.alice @ inequality.a, inequality.bob @ inequality.b
+    return Prices(np.maximum(-g, 0), np.maximum(g, 0), F, H, inequality.a, inequality.b)
+
+
+def worst_vectors(
+    inequality: LeggettInequality, seed: int = 0, deadline: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hidden vectors u, v (3,) at which the left side is largest, as far as a search from many starts sees."""
+    u, v, _ = search(random_key(seed), prices_of(inequality), steps=THOROUGH, deadline=deadline)
+    return u[0], v[0]
+
+
+def bounded_inequality(
+    coefficients: Any,
+    a: Any,
+    b: Any,
+    alice: Any = None,
+    bob: Any = None,
+    seed: int = 0,
+    deadline: float | None = None,
+) -> LeggettInequality:
+    """The inequality with these coefficients and the least bound that a search from many starts finds.
+
+    The search is not exhaustive, so the bound is numerical and no proof. Past `deadline` (seconds of
+    `time.monotonic`) the search of an inequality with thousands of pairs raises `_clock.OutOfTime`.
+    """
+    f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
+    inequality = LeggettInequality(coefficients, a, b, f, h, bound=0.0)
+    u, v = worst_vectors(inequality, seed, deadline)
+    scaled, k = inequality.normalised()
+    return replace(inequality, bound=scaled_up(float(scaled.at(u[None], v[None])[0]), k))

@@ -15,7 +15,7 @@ from ..settings import SettingPairs
 from ..sphere import (
     icosahedron_axes,
 )
-from ..states import TwoQubitState, correlation
+from ..states import TwoQubitState, correlation_in_numpy
 from .interface import for_any_correlator
 
 
@@ -107,7 +107,7 @@ class Model:
 
         Zero or rounding where it reproduces all correlations at `pairs` with non-negative probabilities.
         """
-        M_A, M_B, C = (V * x for x in correlation(state, pairs.a, pairs.b))
+        M_A, M_B, C = (V * x for x in correlation_in_numpy(state, pairs.a, pairs.b))
         axis = self.symmetry if isinstance(self.symmetry, Axis) else None
         bloch = [self.weights @ self.u, self.weights @ self.v]
         if axis is not None:

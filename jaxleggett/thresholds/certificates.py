@@ -11,7 +11,7 @@ import numpy as np
 from ..inequalities.inequality import LeggettInequality
 from ..lp.column_generation import Bracket
 from ..settings import SettingPairs
-from ..states import TwoQubitState, correlation
+from ..states import TwoQubitState, correlation_in_numpy
 from .finite_settings import exact_span, solve
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -59,7 +59,7 @@ def _proved(
 
     scaled, k = inequality.normalised()
     total = sum(np.abs(x).sum() for x in (scaled.coefficients, scaled.alice, scaled.bob))
-    M_A, M_B, C = correlation(state, scaled.a, scaled.b)
+    M_A, M_B, C = correlation_in_numpy(state, scaled.a, scaled.b)
     # A sum of N terms of three products: off by less than this.
     rounding = 4 * (len(C) + 10) * UNIT_ROUNDOFF * total
     value = float(scaled.coefficients @ C + scaled.alice @ M_A + scaled.bob @ M_B - rounding)

@@ -13,6 +13,7 @@ from .. import _checks
 from .._checks import MAX_SEED, InputError, integer, quoted
 from .._clock import OutOfTime, late
 from ..inequalities.inequality import LeggettInequality
+from ..inequalities.worst_vectors import bounded_inequality
 from ..joint_rotations import CRITICAL_ANGLE, Symmetry
 from ..lp.column_generation import Bracket
 from ..models.finite import Model
@@ -125,7 +126,7 @@ def prove(
             cut, upper, status = _proved(inequality, state, tolerance, deadline)
         else:
             i = inequality
-            cut = LeggettInequality.of(i.coefficients, i.a, i.b, i.alice, i.bob, seed, deadline)
+            cut = bounded_inequality(i.coefficients, i.a, i.b, i.alice, i.bob, seed, deadline)
             upper, status = cut.threshold(state), "converged"
     except OutOfTime:
         status = "time_limit"

@@ -12,7 +12,7 @@ from jaxleggett.inequalities import files
 from jaxleggett.searches.result import rounded_up
 from jaxleggett.thresholds.run import prove
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "results" / "records"
 RECORDS = sorted((f.name for f in FOLDER.iterdir() if f.name.isdigit()), key=int)
 

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 import jaxleggett as jl
 from jaxleggett._checks import InputError
 from jaxleggett.inequalities.inequality import LeggettInequality
+from jaxleggett.inequalities.worst_vectors import worst_vectors
 from jaxleggett.proofs import pure_states
 from jaxleggett.proofs.ball_arithmetic import CertificationError
 from jaxleggett.proofs.pure_states import certify_pure, pure_state_inequality
@@ -45,7 +46,7 @@ def _excess(inequality, seed=0):
             lambda p: -float(i.at(_sphere(p[:2]), _sphere(p[2:]))), start, method="Nelder-Mead", options={"maxfev": 300}
         )
         reached = max(reached, -found.fun)
-    return (max(reached, float(i.at(*i.worst(seed)))) - i.bound) / i.bound
+    return (max(reached, float(i.at(*worst_vectors(i, seed)))) - i.bound) / i.bound
 
 
 @pytest.mark.parametrize("theta", THETAS)

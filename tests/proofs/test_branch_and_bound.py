@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 import jaxleggett as jl
 from jaxleggett.inequalities.inequality import LeggettInequality
 from jaxleggett.inequalities.published import published
-from jaxleggett.inequalities.worst_vectors import search
+from jaxleggett.inequalities.worst_vectors import bounded_inequality, prices_of, search, worst_vectors
 from jaxleggett.joint_rotations import CRITICAL_ANGLE
 from jaxleggett.proofs import branch_and_bound
 from jaxleggett.proofs.branch_and_bound import enclose
@@ -67,7 +67,7 @@ def test_bounds_are_close_and_never_passed(name):
     size = np.abs(i.coefficients).sum()
     found = enclose(i, 1e-4)
     assert found.converged
-    best = size - search(jax.random.key(0), i.prices)[2][0]
+    best = size - search(jax.random.key(0), prices_of(i))[2][0]
     total = size + np.abs(i.alice).sum() + np.abs(i.bob).sum()
     assert best <= found.bound <= best + 1.1e-4 * total
     assert found.reached <= best + 1e-9
@@ -230,7 +230,7 @@ def test_an_inequality_of_zeros_is_answered(number):
     found = enclose(zeros, 1e-4)
     assert (found.bound, found.reached, found.status) == (0, 0, "converged")
     assert branch_and_bound.count_symmetries(zeros) >= 1
-    assert LeggettInequality.of(zeros.coefficients, zeros.a, zeros.b).bound == 0
+    assert bounded_inequality(zeros.coefficients, zeros.a, zeros.b).bound == 0
     for certify in (True, False):
         answer = prove(zeros, jl.werner(), certify=certify)
         assert (answer.lower, answer.upper, answer.inequality, answer.status) == (0, 1, None, "converged")
@@ -261,7 +261,7 @@ def test_out_of_time_there_is_still_a_bound():
     i = _orbit("I")
     found = enclose(i, 1e-9, time_limit=0.1)
     assert found.status == "time_limit"
-    u, v = i.worst()
+    u, v = worst_vectors(i)
     assert i.at(u[None], v[None])[0] <= found.bound <= 60 + 1e-9
     assert enclose(i, 1e-7, time_limit=1e-9).bound <= 60 + 1e-9
 

@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 import jaxleggett as jl
 from jaxleggett._numerics import double_precision
 from jaxleggett.inequalities.published import published
-from jaxleggett.inequalities.worst_vectors import THOROUGH
+from jaxleggett.inequalities.worst_vectors import THOROUGH, bounded_inequality
 from jaxleggett.searches import gradient_descent, orbits, restarts, result, run, sequential_lp
 from jaxleggett.searches.orbits import rotation_group, written_out
 from jaxleggett.searches.sequential_lp import Generators
@@ -142,7 +142,7 @@ def test_a_polish_ends_no_higher_than_it_began():
     polished, _ = sequential_lp.threshold_of(jax.random.key(1), found)
     assert len(before) <= 15
     assert polished < V - 0.01
-    cut = jl.LeggettInequality.of(-found.p, found.a, found.b)
+    cut = bounded_inequality(-found.p, found.a, found.b)
     assert cut.threshold(jl.werner()) == pytest.approx(polished, abs=1e-5)
 
 

@@ -16,7 +16,7 @@ import pytest
 import jaxleggett as jl
 from jaxleggett.kernels import chunks
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def _script(name):
