@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +19,7 @@ from ._shared import (
 )
 
 if TYPE_CHECKING:
+    from ..runs import Progress
     from ..thresholds import Threshold
 
 
@@ -81,12 +81,12 @@ def threshold(
     with folders.claimed(out, saved.THRESHOLD_FILES, force) as folder:
         with progress_bar("closing the bracket") as progress:
 
-            def closing(lower: float, upper: float) -> None:
-                history.append((lower, upper))
+            def closing(event: Progress) -> None:
+                assert event.lower is not None
+                assert event.upper is not None
+                history.append((event.lower, event.upper))
                 if progress:
-                    # From the widest bracket down to the tolerance, by orders of magnitude.
-                    share = math.log(max(upper - lower, tolerance)) / math.log(min(tolerance, 0.5))
-                    progress(min(1.0, max(0.0, share)))
+                    progress(event.done)
 
             effort = {"tolerance": tolerance, "time_limit": time_limit, "certify": certify, "seed": seed}
             if given is not None:

@@ -6,14 +6,18 @@
 from .events import outcomes, simulate_counts
 from .finite import FiniteModel
 from .interface import LeggettModel, for_any_correlator, marginals
+from .interpolated import AxialModel, InterpolatedModel, IsotropicModel
 from .mixtures import GreatCircleModel, PRBoxModel, SeparableModel
 from .werner import CRITICAL_VISIBILITY, WernerModel, averaged_bounds, werner_weights
 from .white_noise import WhiteNoiseModel
 
 __all__ = [
     "CRITICAL_VISIBILITY",
+    "AxialModel",
     "FiniteModel",
     "GreatCircleModel",
+    "InterpolatedModel",
+    "IsotropicModel",
     "LeggettModel",
     "PRBoxModel",
     "SeparableModel",

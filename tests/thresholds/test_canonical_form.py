@@ -100,7 +100,7 @@ def test_noise_is_as_weak_as_claimed():
     """E|u.a + v.b| for u, v independent on the vertices of an icosahedron stays below NOISE_MEAN."""
     from scipy.optimize import minimize
 
-    from jaxleggett.models.finite import NOISE_MEAN
+    from jaxleggett.models.interpolated import NOISE_MEAN
 
     axes = jl.SettingPairs.parse("icosahedron").a[::6]
 

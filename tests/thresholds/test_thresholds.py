@@ -12,7 +12,6 @@ from jaxleggett.inequalities.inequality import LeggettInequality
 from jaxleggett.inequalities.published import published
 from jaxleggett.inequalities.worst_vectors import Prices, search
 from jaxleggett.lp import restricted_programme
-from jaxleggett.models.finite import Model
 from jaxleggett.states import parse_state
 from jaxleggett.thresholds import certificates, finite_settings, run
 from jaxleggett.thresholds.result import Threshold
@@ -218,9 +217,9 @@ def test_a_check_finds_what_is_wrong():
         ({"lower": found.lower + 1e-6, "upper": 0.95}, "misses the state at the lower bound"),
         ({"upper": found.upper + 1e-6}, "does not reach the inequality's bound"),
         ({"inequality": dataclasses.replace(cut, bound=cut.bound - 1e-5)}, "beyond the bound"),
-        ({"model": Model(model.weights * 1.01, model.u, model.v)}, "no probabilities"),
-        ({"model": Model(model.weights, model.u * 1.01, model.v)}, "no unit vectors"),
-        ({"model": Model(model.weights, model.u, -model.v)}, "misses the state"),
+        ({"model": dataclasses.replace(model, weights=model.weights * 1.01)}, "no probabilities"),
+        ({"model": dataclasses.replace(model, u=model.u * 1.01)}, "no unit vectors"),
+        ({"model": dataclasses.replace(model, v=-model.v)}, "misses the state"),
     ]
     for change, message in wrong:
         with pytest.raises(ArithmeticError, match=message):
@@ -238,7 +237,7 @@ def test_a_time_limit_leaves_a_valid_bracket():
 
 
 def test_an_interruption_keeps_the_bracket():
-    def stop(lower, upper):
+    def stop(event):
         raise KeyboardInterrupt
 
     found = threshold(jl.werner(), "random:25", tolerance=1e-9, progress=stop)
@@ -264,20 +263,20 @@ def test_a_programme_that_fails_where_it_was_is_solved_from_nothing():
             return HighsModelStatus.kNotset if self.times >= 0 else self.solver.getModelStatus()
 
     for times in range(4):
-        programme = restricted_programme.Master(np.zeros(0))
+        programme = restricted_programme.RestrictedProgramme(np.zeros(0))
         programme.add_pairs(np.zeros((1, 0)), np.array([-1.0]))
         programme.add_hidden(np.array([[0.5, 0.25]]), np.zeros((0, 2)))
         programme.solver = Failing(programme.solver, times)
-        if times == len(restricted_programme.WAYS):
+        if times == len(restricted_programme.DEFAULT.ways):
             with pytest.raises(restricted_programme.SolverError, match="Not Set"):
                 programme.solve()
         else:
-            assert programme.solve()[0] == pytest.approx(0.75, abs=1e-7)
+            assert programme.solve().V == pytest.approx(0.75, abs=1e-7)
 
 
 def test_a_failing_solver_is_an_error(monkeypatch):
     monkeypatch.setattr(
-        restricted_programme.Master,
+        restricted_programme.RestrictedProgramme,
         "solve",
         lambda self, deadline: (_ for _ in ()).throw(restricted_programme.SolverError("no optimum")),
     )
@@ -423,7 +422,7 @@ def test_converged_is_said_only_of_a_bracket_as_narrow_as_asked(limit, status, m
     done = finite_settings.solve(jl.werner(), pairs, 1e-3)
     assert done.status == "converged"
     monkeypatch.setattr(run, "solve", lambda *arguments, **more: done)
-    monkeypatch.setattr(certificates, "_repaired", lambda *arguments: 0.8)
+    monkeypatch.setattr(certificates, "repaired", lambda *arguments: 0.8)
     found = threshold(jl.werner(), pairs, tolerance=1e-3, certify=True, time_limit=limit)
     assert (found.lower, found.status) == (0.8, status)
 
@@ -432,7 +431,7 @@ def test_an_interrupted_certification_keeps_the_bracket(monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(certificates, "_repaired", stop)
+    monkeypatch.setattr(certificates, "repaired", stop)
     found = threshold(jl.werner(), "random:8", tolerance=1e-3, certify=True)
     assert (found.status, found.certified) == ("interrupted", False)
     assert found.upper - found.lower <= 1e-3
@@ -441,6 +440,6 @@ def test_an_interrupted_certification_keeps_the_bracket(monkeypatch):
 def test_the_bound_covers_what_settings_do_not_give_of_the_prices():
     p = Prices(np.array([0.5]), np.zeros(1), np.array([0.2, 0.3, 0.0]), np.array([0.0, 0.0, 0.4]), *np.eye(3)[:2, None])
     least = search(jax.random.key(0), p)[2][0]
-    cut = finite_settings._inequality(p, least)
+    cut = finite_settings.inequality_of(p, least)
     np.testing.assert_allclose((cut.alice, cut.bob), ([0.2], [0.0]), atol=1e-12)
     assert cut.bound == pytest.approx(0.5 - least + 0.3 + 0.4, abs=1e-8)
