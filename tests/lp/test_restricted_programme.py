@@ -106,3 +106,31 @@ def test_all_settings_keep_to_the_time_limit(state):
     assert found.status == "time_limit"
     assert 0.5 < found.lower < found.upper <= 1
     found.check()
+
+
+def test_a_programme_that_fails_where_it_was_is_solved_from_nothing():
+    """Two hidden vectors, one pair: V C <= 1 - K w at best."""
+
+    class Failing:
+        def __init__(self, solver, times):
+            self.solver, self.times = solver, times
+
+        def __getattr__(self, name):
+            return getattr(self.solver, name)
+
+        def getModelStatus(self):
+            from highspy import HighsModelStatus
+
+            self.times -= 1
+            return HighsModelStatus.kNotset if self.times >= 0 else self.solver.getModelStatus()
+
+    for times in range(4):
+        programme = RestrictedProgramme(np.zeros(0))
+        programme.add_pairs(np.zeros((1, 0)), np.array([-1.0]))
+        programme.add_hidden(np.array([[0.5, 0.25]]), np.zeros((0, 2)))
+        programme.solver = Failing(programme.solver, times)
+        if times == len(DEFAULT.ways):
+            with pytest.raises(SolverError, match="Not Set"):
+                programme.solve()
+        else:
+            assert programme.solve().V == pytest.approx(0.75, abs=1e-7)
