@@ -14,11 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import jax.numpy as jnp
 import numpy as np
-
-pass
-
 
 CRITICAL_ANGLE = 2 * float(np.arcsin(1 - np.sqrt(0.5)))
 """phi*: the angle between the two settings that alone excludes every V > V_c; sin(phi*/2) = 1 - 1/sqrt 2."""
@@ -105,6 +101,8 @@ def axial_mean(x: Any, y: Any) -> Any:
     u.a + v.b = p + q cos(angle + const) with p = u_z a_z + v_z b_z, and the mean of |p + q cos| is |p| for
     |p| >= q, else (2/pi) (p asin(p/q) + sqrt(q^2 - p^2)). Differentiable twice almost everywhere.
     """
+    import jax.numpy as jnp  # here: proofs use the rest of this module, and import no JAX
+
     u_x, u_y, u_z, v_x, v_y, v_z = jnp.moveaxis(x, -1, 0)
     a_x, a_y, a_z, b_x, b_y, b_z = jnp.moveaxis(y, -1, 0)
     p = u_z * a_z + v_z * b_z

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import InputError, quoted
-from .._numerics import exponent
+from .._doubles import exponent
 from ..joint_rotations import Axis, mean_modulus
 from ..settings import SettingPairs
 
