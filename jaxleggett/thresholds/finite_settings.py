@@ -20,7 +20,8 @@ from fractions import Fraction
 import jax
 import numpy as np
 
-from .._numerics import double_precision, random_key, unit
+from .._doubles import unit
+from .._numerics import double_precision, random_key
 from ..inequalities.inequality import LeggettInequality
 from ..inequalities.worst_vectors import THOROUGH, Prices, search
 from ..lp.column_generation import Bracket, generate
