@@ -4,7 +4,7 @@
 """
 
 from .events import outcomes, simulate_counts
-from .finite import AtomicModel
+from .finite import FiniteModel
 from .interface import LeggettModel, for_any_correlator, marginals
 from .mixtures import GreatCircleModel, PRBoxModel, SeparableModel
 from .werner import CRITICAL_VISIBILITY, WernerModel, averaged_bounds, werner_weights
@@ -12,7 +12,7 @@ from .white_noise import WhiteNoiseModel
 
 __all__ = [
     "CRITICAL_VISIBILITY",
-    "AtomicModel",
+    "FiniteModel",
     "GreatCircleModel",
     "LeggettModel",
     "PRBoxModel",

@@ -19,7 +19,7 @@ from ..states import TwoQubitState, correlation_in_numpy
 from .interface import for_any_correlator
 
 
-class AtomicModel:
+class FiniteModel:
     """Sampling and exact averages of a model with finitely many pairs of hidden vectors (atoms)."""
 
     def atoms(self) -> tuple[Any, Any, Any]:

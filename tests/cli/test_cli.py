@@ -574,9 +574,10 @@ def test_the_core_needs_only_jax_and_numpy():
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Refuse())\n"
         "import jax, numpy as np\n"
-        "from jaxleggett import kernels, models, montecarlo, settings, sphere, correlation, states\n"
+        "from jaxleggett import kernels, models, settings, sphere, correlation, states, joint_rotations\n"
+        "from jaxleggett.verification.montecarlo import average\n"
         "p = settings.SettingPairs.random(3)\n"
-        "montecarlo.average(jax.random.key(0), [models.WernerModel(0.5)], p.a, p.b, kernels.Plan.of(100, 'rqmc'))\n"
+        "average(jax.random.key(0), [models.WernerModel(0.5)], p.a, p.b, kernels.Plan.of(100, 'rqmc'))\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

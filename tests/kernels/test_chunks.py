@@ -22,8 +22,8 @@ def _all_hidden(model, plan):
     """Every hidden vector of a run and its weight, batch by batch, made chunk by chunk."""
     with jax.enable_x64(True):
         make = jax.jit(lambda c: chunks.hidden_vectors(KEY, model, plan, c))
-        chunks = [make(np.uint32(c)) for c in range(plan.num_chunks)]
-    u, v, w = (np.concatenate([np.asarray(c[i]) for c in chunks]) for i in range(3))
+        made = [make(np.uint32(c)) for c in range(plan.num_chunks)]
+    u, v, w = (np.concatenate([np.asarray(c[i]) for c in made]) for i in range(3))
     return u.reshape(plan.batches, -1, 3), v.reshape(plan.batches, -1, 3), w.reshape(plan.batches, -1)
 
 
