@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from ._shared import (
     say_written,
     shared_options,
 )
+
+if TYPE_CHECKING:
+    from ..runs import Progress
 
 
 @click.command()
@@ -87,9 +90,10 @@ def search(
     with folders.claimed(out, saved.SEARCH_FILES, force) as folder:
         with progress_bar("searching") as progress:
 
-            def tell(share: float, best: float) -> None:
+            def tell(event: Progress) -> None:
                 if progress:
-                    progress(share, "no violation yet" if best >= 1 else f"best so far {best:.6f}")
+                    best = 1.0 if event.upper is None else event.upper
+                    progress(event.done, "no violation yet" if best >= 1 else f"best so far {best:.6f}")
 
             found = search_for(
                 pairs,
@@ -122,14 +126,21 @@ def _break(restarts: int | None, seed: int, as_json: bool, out: str | None, forc
     from ..searches.explicit_model import STARTS, break_model
 
     with folders.claimed(out, saved.SEARCH_FILES, force) as folder:
-        found = break_model(restarts or STARTS, seed)
+        with progress_bar("searching") as progress:
+
+            def tell(event: Progress) -> None:
+                if progress:
+                    progress(event.done, f"best so far {event.upper:.12f}")
+
+            found = break_model(restarts or STARTS, seed, progress=tell)
         answer = {"target": "model", **found.to_json(), "seed": seed}
 
         def report() -> None:
             print(found)
-            print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
-            print(found.witness)
+            if found.witness is not None:
+                print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
+                print(found.witness)
 
         answered(answer, as_json, report, folder, lambda folder: saved.save_break(answer, folder, command_line()))
     say_written(out, saved.SEARCH_FILES, as_json)
-    return 0
+    return INTERRUPTED if found.status == "interrupted" else 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
+from ..runs import Ending
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Search:
     certified: bool
     inequality: LeggettInequality | None
     restarts: int
-    status: str
+    status: Ending
     seconds: float
     history: tuple[float, ...] = ()
 
