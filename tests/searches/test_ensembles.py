@@ -5,41 +5,8 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.searches import ensembles, explicit_model
+from jaxleggett.searches import ensembles
 from jaxleggett.searches.ensembles import improve_model
-
-
-def test_ctrl_c_keeps_the_batches_that_are_finished():
-    events = []
-
-    def stop(event):
-        events.append(event)
-        if event.done >= 0.5:
-            raise KeyboardInterrupt
-
-    found = break_model(1000, progress=stop)
-    assert [event.done for event in events] == [0.256, 0.512]
-    assert (found.status, found.starts) == ("interrupted", 512)
-    assert found.critical_visibility == events[-1].upper == pytest.approx(oracles.V_C, abs=1e-9)
-    assert found.witness.probability < 0
-
-
-def test_ctrl_c_while_compiling_leaves_an_answer(monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(explicit_model, "compile_interruptibly", stop)
-    found = break_model(10)
-    assert found.to_json() | {"seconds": 0} == {
-        "critical_visibility": 1.0,
-        "witness": None,
-        "witness_visibility": None,
-        "starts": 0,
-        "reached": 0,
-        "status": "interrupted",
-        "seconds": 0,
-    }
-    assert "no negative probability of the model of [B13 (9)] was found, by 0 gradient searches" in str(found)
 
 
 def test_rotated_ensembles_end_at_the_critical_visibility_from_below():
