@@ -107,7 +107,7 @@ def verify(
                 seed=seed,
                 precision=precision,
                 devices=chosen,
-                progress=progress,
+                progress=progress and (lambda event: progress(event.done)),
             )
         answered(
             result.to_json(),

@@ -1,5 +1,6 @@
 """The command line: in process where the answer is quick, as a real process where it must be."""
 
+import functools
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import cli
+from jaxleggett import cli, verification
 from jaxleggett.cli._verify import MODELS
 from jaxleggett.verification import montecarlo
 
@@ -211,7 +212,8 @@ def test_what_is_no_fault_of_the_input_exits_with_1(run, monkeypatch):
 
 
 def test_an_interruption_reports_what_was_finished(run, monkeypatch, tmp_path):
-    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 8)
+    in_small_blocks = functools.partial(verification.verify, options=verification.VerifyOptions(block=8))
+    monkeypatch.setattr(verification, "verify", in_small_blocks)
     whole, calls = montecarlo._run_group, []
 
     def interrupted(*arguments):
