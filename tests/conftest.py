@@ -17,7 +17,8 @@ COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"
 compiling. `pytest --cache-clear` removes it. Programs that tests start have no part in it: what JAX prints to stderr
 when it loads from it is no user's."""
 
-jax.config.update("jax_compilation_cache_dir", str(COMPILED))
+if not jax.config.jax_compilation_cache_dir:  # `scripts/mutate.py` has one for all of its copies
+    jax.config.update("jax_compilation_cache_dir", str(COMPILED))
 # With a limit JAX locks the folder, without one two processes might read and write one file at once.
 jax.config.update("jax_compilation_cache_max_size", 2**29)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
