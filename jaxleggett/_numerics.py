@@ -43,6 +43,13 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
+def tangent_frames(x: np.ndarray) -> np.ndarray:
+    """Two unit vectors orthogonal to every row of `x` (K, 3) and to each other, as columns (K, 3, 2), in NumPy."""
+    # Crossed with the axis that is farthest from the row, so that nothing cancels.
+    first = unit(np.cross(x, np.eye(3)[np.abs(x).argmin(1)]))
+    return np.stack([first, np.cross(x, first)], axis=-1)
+
+
 def shape_for(rows: int) -> int:
     """The length to fill up `rows` of an array to: few shapes, because compiling one costs more than the rows added."""
     return next((size for size in (64, 256) if rows <= size), -(-rows // 1024) * 1024)

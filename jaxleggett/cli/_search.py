@@ -78,7 +78,7 @@ def search(
     from ..inequalities.files import read_inequality
     from ..output import folders, saved
     from ..searches import search as search_for
-    from ..searches.restarts import BATCH
+    from ..searches.run import RESTARTS
 
     refuse_single(precision, "search")
     if target == "model":
@@ -97,7 +97,7 @@ def search(
 
             found = search_for(
                 pairs,
-                restarts=restarts or BATCH,
+                restarts=restarts or RESTARTS,
                 seed=seed,
                 symmetry="none" if symmetry is None else symmetry,
                 start=first,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class Search:
     seconds: float
     history: tuple[float, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The fields of the command line's JSON answer."""
         return {
             "num_pairs": self.num_pairs,

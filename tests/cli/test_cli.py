@@ -12,7 +12,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import cli
+from jaxleggett import cli, searches
 from jaxleggett.cli._verify import MODELS
 from jaxleggett.verification import montecarlo
 
@@ -461,7 +461,7 @@ def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
 
 @pytest.mark.usefixtures("briefly")
 def test_ctrl_c_in_a_search_keeps_the_best(run, monkeypatch):
-    real = jl.search
+    real = searches.search
 
     def stop(*arguments, progress, **options):
         def tell(event):

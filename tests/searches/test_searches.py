@@ -1,5 +1,7 @@
 """Searches for Leggett inequalities: derivatives by differences, floors, seeds, interruptions, bad input."""
 
+import time
+
 import jax
 import numpy as np
 import oracles
@@ -10,9 +12,11 @@ import jaxleggett as jl
 from jaxleggett._numerics import double_precision
 from jaxleggett.inequalities.published import published
 from jaxleggett.inequalities.worst_vectors import THOROUGH, bounded_inequality
-from jaxleggett.searches import gradient_descent, orbits, restarts, result, run, sequential_lp
+from jaxleggett.searches import gradient_descent, orbits, result, run, sequential_lp
+from jaxleggett.searches.generators import Generators
 from jaxleggett.searches.orbits import rotation_group, written_out
-from jaxleggett.searches.sequential_lp import Generators
+from jaxleggett.searches.restarts import MultiStart, SearchOptions
+from jaxleggett.searches.sequential_lp import PolishOptions
 from jaxleggett.thresholds import prove
 
 RNG = np.random.default_rng(12)
@@ -40,7 +44,7 @@ def test_the_orbits_of_generators_are_all_their_pairs(number, group):
     assert at.prices.at(u, v) == pytest.approx([_price(terms, x, y) for x, y in zip(u, v, strict=True)])
     logits = np.log(np.expm1(3 * at.p))
     with double_precision():
-        parameters = {"raw": logits, "a": 2 * at.a, "b": at.b}
+        parameters = gradient_descent.Parameters(logits, 2 * at.a, at.b)
         for eps in (0.0, 0.2):
             found = gradient_descent._price(gradient_descent._terms(at.rotations, parameters), eps, u, v)
             assert found == pytest.approx([_price(terms, x, y, eps) for x, y in zip(u, v, strict=True)])
@@ -73,12 +77,12 @@ def test_annealing_lowers_the_threshold_that_a_search_finds():
     with double_precision():
         parameters = np.log(np.expm1(at.p / at.p.mean())), at.a, at.b, at.axes
         state = gradient_descent.begin(jax.random.key(1), *parameters)
-        states = jax.tree.map(lambda x: np.asarray(x)[None], {k: v for k, v in state.items()})
+        states = jax.tree.map(lambda x: np.asarray(x)[None], state)
         keys = jax.random.split(jax.random.key(2), 1)
-        for done in (0, gradient_descent.SEGMENT):
+        for done in (0, gradient_descent.DEFAULT.segment):
             states = gradient_descent.advance(keys, at.rotations, states, done)
-        p = np.asarray(gradient_descent.weights_of(jax.tree.map(lambda x: x[0], states["parameters"])))
-        a, b = (np.asarray(states["parameters"][name])[0] for name in "ab")
+        found = jax.tree.map(lambda x: x[0], states.parameters)
+        p, a, b = (np.asarray(x) for x in (gradient_descent.weights_of(found), found.a, found.b))
     after, _ = sequential_lp.threshold_of(jax.random.key(0), Generators(at.rotations, p, a, b, at.axes).scaled())
     assert after < V - 0.02
 
@@ -135,10 +139,17 @@ def test_small_steps_of_a_polish_keep_their_promise(number, group):
     assert V - sequential_lp.threshold_of(jax.random.key(0), there, minima, steps=THOROUGH)[0] > 0.9 * promise
 
 
+def test_a_programme_is_given_up_when_time_is_over():
+    at = _generators(60, seed=3)
+    V, minima = sequential_lp.threshold_of(jax.random.key(0), at)
+    assert sequential_lp._step(at, minima, V, 0.03) is not None
+    assert sequential_lp._step(at, minima, V, 0.03, deadline=time.monotonic() - 1) is None
+
+
 def test_a_polish_ends_no_higher_than_it_began():
     at = _generators(6, seed=5)
     V, _ = sequential_lp.threshold_of(jax.random.key(0), at)
-    *before, found = sequential_lp.polish(jax.random.key(0), at, 15)
+    *before, found = sequential_lp.polish(jax.random.key(0), at, options=PolishOptions(programmes=15))
     polished, _ = sequential_lp.threshold_of(jax.random.key(1), found)
     assert len(before) <= 15
     assert polished < V - 0.01
@@ -157,30 +168,27 @@ def test_the_published_settings_are_improved():
     assert found.inequality.value(jl.werner()) == pytest.approx(1)
 
 
-@pytest.mark.usefixtures("briefly")
-def test_the_same_seed_gives_the_same_inequality():
-    first, second = (jl.search(6, restarts=2, seed=3) for _ in range(2))
+def test_the_same_seed_gives_the_same_inequality(brief):
+    first, second = (jl.search(6, restarts=2, seed=3, options=brief) for _ in range(2))
     for name in ("coefficients", "a", "b"):
         assert (getattr(first.inequality, name) == getattr(second.inequality, name)).all()
     assert first.visibility_threshold == second.visibility_threshold < 0.9428
     assert result.count_settings(first.inequality) == (6, 6)
     assert first.restarts == 2
     assert "threshold   0.9" in str(first)
-    assert jl.search(6, restarts=2, seed=4).visibility_threshold != first.visibility_threshold
+    assert jl.search(6, restarts=2, seed=4, options=brief).visibility_threshold != first.visibility_threshold
 
 
-@pytest.mark.usefixtures("briefly")
-def test_orbits_keep_their_symmetry():
-    found = jl.search(12, restarts=2, symmetry="O")
+def test_orbits_keep_their_symmetry(brief):
+    found = jl.search(12, restarts=2, symmetry="O", options=brief)
     assert found.num_pairs == len(found.inequality.a) == 12
     u, v = oracles.unit(RNG, 3), oracles.unit(RNG, 3)
     turn = rotation_group("O")[5]
     assert found.inequality.at(u @ turn.T, v @ turn.T) == pytest.approx(found.inequality.at(u, v))
 
 
-@pytest.mark.usefixtures("briefly")
-def test_too_few_pairs_exclude_nothing():
-    found = jl.search(2, restarts=2)
+def test_too_few_pairs_exclude_nothing(brief):
+    found = jl.search(2, restarts=2, options=brief)
     assert found.visibility_threshold == 1
     assert found.inequality is None
     assert not found.certified
@@ -202,13 +210,18 @@ def test_coefficients_of_either_sign_begin_the_same_search():
 def test_ctrl_c_keeps_the_best(share):
     """While the start is polished, in the annealing, in a polish, in the last one."""
 
+    events = []
+
     def stop(event):
+        events.append(event)
         if event.done >= share:
             raise KeyboardInterrupt
 
     start = THREE_AXES if share == 0 else None
     found = jl.search(6, restarts=2, seed=3, start=start, progress=stop)
     assert found.status == "interrupted"
+    assert [event.done for event in events] == sorted(event.done for event in events)
+    assert 0 <= events[-1].done < 1
     assert found.restarts == (2 if share > 0.9 else 0)
     assert found.visibility_threshold < 0.9429
     assert found.inequality is not None
@@ -283,21 +296,20 @@ def test_thresholds_are_rounded_up():
 def test_many_ways_to_make_pairs_of_orbits_share_the_restarts():
     ways = orbits.layouts(48, "D2")
     assert len(ways) == 13
-    work = restarts._Work(ways, None, 64, 0, None)
+    work = MultiStart(ways, None, 64, 0, None)
     assert len(work.ways) == 4
     assert {(way.free, way.bound) for way in (work.ways[0], work.ways[-1])} == {(12, 0), (0, 24)}
     assert sorted(n for _, numbers in work._batches() for n in numbers) == list(range(64))
-    assert len(restarts._Work(ways, None, 3, 0, None).ways) == 1
+    assert len(MultiStart(ways, None, 3, 0, None).ways) == 1
 
 
 @pytest.mark.slow
-def test_no_search_ends_below_what_models_reach(monkeypatch):
+def test_no_search_ends_below_what_models_reach():
     """200 tiny searches, no two alike; `search` itself raises below V_c, the bound is proved here."""
-    monkeypatch.setattr(restarts, "POLISH_STEPS", 6)
-    monkeypatch.setattr(restarts, "FINISHES", 1)
+    tiny = SearchOptions(finishes=1, polish=PolishOptions(programmes=6))
     for seed in range(200):
         pairs = 3 + seed % 4
-        found = jl.search(pairs, restarts=1, seed=seed)
+        found = jl.search(pairs, restarts=1, seed=seed, options=tiny)
         if found.inequality is not None:
             proved = prove(found.inequality, jl.werner(), tolerance=1e-4)
             assert oracles.V_C <= proved.upper
