@@ -6,14 +6,10 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from .._checks import InputError, quoted
-
-if TYPE_CHECKING:
-    pass
 from .provenance import META
 
 LOCK, UNFINISHED = ".jaxleggett.lock", ".jaxleggett-unfinished"

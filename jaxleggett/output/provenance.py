@@ -8,17 +8,13 @@ import subprocess
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-
-if TYPE_CHECKING:
-    pass
 
 META = "meta.json"
 
 
-def provenance(command: Sequence[str], **facts: Any) -> dict[str, Any]:
+def provenance(command: Sequence[str], **facts: object) -> dict[str, object]:
     """What `meta.json` says: the command, software versions, commit, platform, and `facts`."""
     return {
         "command": " ".join(command),
@@ -49,7 +45,7 @@ def _commit() -> str | None:
     return head + ("+" if changed else "") if Path(where).resolve() == root.resolve() else None
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: object) -> None:
     """`content` as JSON; a NaN or an infinity in it raises ValueError."""
     text = json.dumps(content, indent=1, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
