@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._checks import MAX_RESTARTS, MAX_SEED, integer
+from .._checks import MAX_RESTARTS, MAX_SEED, counted, integer
 from .._numerics import dot, double_precision, normalised, random_key
 from ..correlation import OUTCOMES, probabilities
 from ..models.werner import WernerModel
@@ -56,10 +56,11 @@ class Break:
     def __str__(self) -> str:
         w = self.witness
         angle = np.arctan2(np.linalg.norm(np.cross(w.a, w.b)), np.dot(w.a, w.b))
+        searches = counted(self.starts, "gradient search", "gradient searches")
         return (
             f"the model of [B13 (9)] has negative probabilities from V = {self.critical_visibility:.13f} on\n"
             f"  where       settings at {np.degrees(min(angle, np.pi - angle)):.6f} degrees\n"
-            f"  found by    {self.reached} of {self.starts} gradient searches, {self.seconds:.1f} s"
+            f"  found by    {self.reached} of {searches}, {self.seconds:.1f} s"
         )
 
 
