@@ -14,20 +14,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import register_dataclass
 
-pass
-
+from ._numerics import as_float, dot, in_double
 
 CRITICAL_ANGLE = 2 * float(np.arcsin(1 - np.sqrt(0.5)))
 """phi*: the angle between the two settings that alone excludes every V > V_c; sin(phi*/2) = 1 - 1/sqrt 2."""
 
 
-def twirled_bound(theta: Any, phi: Any, order: int = 24) -> np.ndarray:
+@in_double
+def twirled_bound(theta: Any, phi: Any, order: int = 24) -> jax.Array:
     """F(theta, phi) = E_R |(R u).a - (R w).b| for u, w at angle theta and a, b at angle phi.
 
-    Angles in [0, pi], broadcast against each other; float64, to 1e-14. With the singular values
+    Angles in [0, pi], broadcast against each other; to 1e-14 in double precision. With the singular values
     s1 = 2 sin(phi/2) cos(theta/2), s2 = 2 cos(phi/2) sin(theta/2) of a u^T - b w^T, and Euler angles,
 
         F = E |A t cos x + B (1 - t) cos y|,   A = s1 + s2,  B = |s1 - s2|,  t uniform on [0, 1].
@@ -36,25 +38,25 @@ def twirled_bound(theta: Any, phi: Any, order: int = 24) -> np.ndarray:
     amplitude P and Q (a Weber-Schafheitlin integral), 2F1 a sum of complete elliptic integrals; the
     mean over t is Gauss-Legendre on both sides of P = Q, where that function has a logarithm.
     """
-    from scipy.special import ellipe, ellipkm1
-
-    theta, phi = np.broadcast_arrays(np.asarray(theta, float), np.asarray(phi, float))
-    s1 = 2 * np.sin(phi / 2) * np.cos(theta / 2)
-    s2 = 2 * np.cos(phi / 2) * np.sin(theta / 2)
-    A, B = (s1 + s2)[..., None], np.abs(s1 - s2)[..., None]
+    theta, phi = jnp.broadcast_arrays(as_float(theta), as_float(phi))
+    s1 = 2 * jnp.sin(phi / 2) * jnp.cos(theta / 2)
+    s2 = 2 * jnp.cos(phi / 2) * jnp.sin(theta / 2)
+    A, B = (s1 + s2)[..., None], jnp.abs(s1 - s2)[..., None]
     x, w = np.polynomial.legendre.leggauss(order)
     # s -> s^4 crowds the nodes at P = Q, so that (P - Q)^2 log(P - Q) costs no accuracy.
     s, w = (x + 1) / 2, w / 2
-    crowded, w = s**4, 4 * s**3 * w
-    split = B / np.where(A + B > 0, A + B, 1)
+    crowded, w = (z.astype(A.dtype) for z in (s**4, 4 * s**3 * w))
+    split = B / jnp.where(A + B > 0, A + B, 1)
+    tiny = float(np.finfo(A.dtype).tiny)
 
-    def mean(t: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    def mean(t: jax.Array, gap: jax.Array) -> jax.Array:
         # gap = |P - Q|, given because the difference of P and Q would lose its digits.
         P, Q = A * t, B * (1 - t)
-        high, low = np.maximum(P, Q), np.minimum(P, Q)
+        high, low = jnp.maximum(P, Q), jnp.minimum(P, Q)
         # 1 - Q^2/P^2, kept off 0, where x K(1 - x) goes to 0 too
-        rest = np.maximum(gap * (high + low) / np.maximum(high, 1e-150) ** 2, 1e-300)
-        return 4 / np.pi**2 * high * (2 * ellipe(1 - rest) - rest * ellipkm1(rest))
+        rest = jnp.maximum(gap * (high + low) / jnp.maximum(high, tiny**0.5) ** 2, tiny)
+        K, E = elliptic_integrals(rest)
+        return 4 / np.pi**2 * high * (2 * E - rest * K)
 
     below, above = split * (1 - crowded), split + (1 - split) * crowded
     left = (mean(below, (A + B) * split * crowded) * w).sum(-1) * split[..., 0]
@@ -62,12 +64,45 @@ def twirled_bound(theta: Any, phi: Any, order: int = 24) -> np.ndarray:
     return left + right
 
 
+def elliptic_integrals(rest: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The complete elliptic integrals K(m) and E(m) of the parameter m = 1 - `rest`, for 0 < rest <= 1.
+
+    By the arithmetic-geometric mean of 1 and sqrt(rest): NIST Digital Library of Mathematical Functions, 19.8.
+    """
+    a, b, total = jnp.ones_like(rest), jnp.sqrt(rest), (1 - rest) / 2
+    # Half of the steps bring the smallest double up to the size of 1, the others then double the digits.
+    for step in range(14):
+        c = (a - b) / 2
+        a, b = (a + b) / 2, jnp.sqrt(a * b)
+        total = total + 2.0**step * c * c
+    K = jnp.pi / (2 * a)
+    return K, K * (1 - total)
+
+
+@register_dataclass
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """Joint turns of both parties by one angle, about `alice` (3,) for Alice and `bob` (3,) for Bob."""
+    """Joint turns of both parties by one angle, about the unit vectors `alice` (3,) and `bob` (3,)."""
 
-    alice: np.ndarray
-    bob: np.ndarray
+    alice: Any
+    bob: Any
+
+    def turned(self, angle: Any, u: Any, v: Any) -> tuple[jax.Array, jax.Array]:
+        """u about Alice's axis and v about Bob's, (..., 3), by angles (...), in JAX."""
+        return _about(self.alice, angle, u), _about(self.bob, angle, v)
+
+    def waves(self, u: Any, v: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """p, c and s of u.a + v.b = p + c cos(angle) + s sin(angle) for hidden vectors turned by an angle, in JAX."""
+        p, c, s = (jnp.zeros(()),) * 3
+        for n, hidden, setting in ((self.alice, u, a), (self.bob, v, b)):
+            along = dot(hidden, n) * dot(setting, n)
+            p, c, s = p + along, c + dot(hidden, setting) - along, s + dot(jnp.cross(n, hidden), setting)
+        return p, c, s
+
+    def mean(self, u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+        """E|u.a + v.b| over the turns, for vectors (..., 3) that broadcast, in JAX."""
+        p, c, s = self.waves(u, v, a, b)
+        return mean_of_wave(p, c * c + s * s)
 
     def __str__(self) -> str:
         alice, bob = (f"({', '.join(f'{x + 0.0:.12g}' for x in np.round(n, 12))})" for n in (self.alice, self.bob))
@@ -102,17 +137,30 @@ def mean_modulus(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray, axi
 def axial_mean(x: Any, y: Any) -> Any:
     """Mean of |u.a + v.b| over joint turns of u and v about the third axis, for x = (u, v), y = (a, b) (..., 6).
 
-    u.a + v.b = p + q cos(angle + const) with p = u_z a_z + v_z b_z, and the mean of |p + q cos| is |p| for
-    |p| >= q, else (2/pi) (p asin(p/q) + sqrt(q^2 - p^2)). Differentiable twice almost everywhere.
+    u.a + v.b = p + q cos(angle + const) with p = u_z a_z + v_z b_z: `mean_of_wave`.
     """
     u_x, u_y, u_z, v_x, v_y, v_z = jnp.moveaxis(x, -1, 0)
     a_x, a_y, a_z, b_x, b_y, b_z = jnp.moveaxis(y, -1, 0)
     p = u_z * a_z + v_z * b_z
     even = u_x * a_x + u_y * a_y + v_x * b_x + v_y * b_y
     odd = u_y * a_x - u_x * a_y + v_y * b_x - v_x * b_y
-    square = even * even + odd * odd
+    return mean_of_wave(p, even * even + odd * odd)
+
+
+def mean_of_wave(p: jax.Array, square: jax.Array) -> jax.Array:
+    """Mean of |p + q cos x| over x, for q^2 = `square`: |p| for |p| >= q, else (2/pi) (p asin(p/q) + sqrt(q^2 - p^2)).
+
+    Differentiable twice almost everywhere.
+    """
     crossing = square > p * p * (1 + 1e-14) + 1e-30
     # Where the branch is not taken its roots are kept away from 0, so that gradients stay finite.
     q = jnp.sqrt(jnp.where(crossing, square, 1.0))
     ratio = jnp.clip(jnp.where(crossing, p, 0.5) / q, -1 + 1e-14, 1 - 1e-14)
     return jnp.where(crossing, (2 / jnp.pi) * q * (ratio * jnp.arcsin(ratio) + jnp.sqrt(1 - ratio * ratio)), jnp.abs(p))
+
+
+def _about(n: Any, angle: Any, x: Any) -> jax.Array:
+    """Vectors x (..., 3) turned about the unit vector n by angles (...): Rodrigues' formula."""
+    along = dot(x, n)[..., None] * n
+    cosine, sine = jnp.cos(angle)[..., None], jnp.sin(angle)[..., None]
+    return along + cosine * (x - along) + sine * jnp.cross(n, x)

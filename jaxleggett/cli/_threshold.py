@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import click
 
-from ..runs import Progress
 from ._shared import Common, Positive, command, exit_code, progress_bar, say_ending
 
 if TYPE_CHECKING:
+    from ..runs import Progress
     from ..thresholds import Threshold
 
 
@@ -78,12 +77,12 @@ def threshold(
     with common.folder(saved.THRESHOLD_FILES) as folder:
         with progress_bar("closing the bracket") as show:
 
-            def closing(lower: float, upper: float) -> None:
-                history.append((lower, upper))
+            def closing(event: Progress) -> None:
+                assert event.lower is not None
+                assert event.upper is not None
+                history.append((event.lower, event.upper))
                 if show:
-                    # From the widest bracket down to the tolerance, by orders of magnitude.
-                    share = math.log(max(upper - lower, tolerance)) / math.log(min(tolerance, 0.5))
-                    show(Progress(min(1.0, max(0.0, share)), lower, upper))
+                    show(event)
 
             if given is not None:
                 result = thresholds.prove(

@@ -13,16 +13,20 @@ from .._lazy import lazy_names
 
 if TYPE_CHECKING:
     from .events import outcomes, simulate_counts
-    from .finite import AtomicModel
+    from .finite import FiniteModel
     from .interface import LeggettModel, for_any_correlator, marginals
+    from .interpolated import AxialModel, InterpolatedModel, IsotropicModel
     from .mixtures import GreatCircleModel, PRBoxModel, SeparableModel
     from .werner import CRITICAL_VISIBILITY, WernerModel, averaged_bounds, werner_weights
     from .white_noise import WhiteNoiseModel
 
 _HOMES = {
     "CRITICAL_VISIBILITY": "werner",
-    "AtomicModel": "finite",
+    "AxialModel": "interpolated",
+    "FiniteModel": "finite",
     "GreatCircleModel": "mixtures",
+    "InterpolatedModel": "interpolated",
+    "IsotropicModel": "interpolated",
     "LeggettModel": "interface",
     "PRBoxModel": "mixtures",
     "SeparableModel": "mixtures",
@@ -38,8 +42,11 @@ _HOMES = {
 
 __all__ = [
     "CRITICAL_VISIBILITY",
-    "AtomicModel",
+    "AxialModel",
+    "FiniteModel",
     "GreatCircleModel",
+    "InterpolatedModel",
+    "IsotropicModel",
     "LeggettModel",
     "PRBoxModel",
     "SeparableModel",

@@ -17,12 +17,12 @@ from ..sphere import (
     orthogonal_axes,
 )
 from ..states import TwoQubitState, werner
-from .finite import AtomicModel
+from .finite import FiniteModel
 
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
-class GreatCircleModel(AtomicModel, ByValue):
+class GreatCircleModel(FiniteModel, ByValue):
     """The singlet with all settings on one great circle: u = v = +-normal, so all marginals vanish.
 
     C = -a.b then needs no restraint. Off the circle the marginals return and break positivity.
@@ -50,7 +50,7 @@ class GreatCircleModel(AtomicModel, ByValue):
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
-class PRBoxModel(AtomicModel, ByValue):
+class PRBoxModel(FiniteModel, ByValue):
     """The PR box P = (1 + alpha beta (-1)^{ij})/4 at two settings a side, `alice` and `bob` of shape (2, 3).
 
     u is orthogonal to both of Alice's settings and v to both of Bob's, so all marginals vanish. Any
@@ -117,7 +117,7 @@ def _second(setting: Any, two: Any) -> Any:
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
-class SeparableModel(AtomicModel, ByValue):
+class SeparableModel(FiniteModel, ByValue):
     """A separable state: rho is its decomposition into pure product states, C = (u.a)(v.b).
 
     `weights` (K,) are non-negative and sum to 1; `u`, `v` (K, 3) are the Bloch vectors. The default

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._numerics import random_key, unit
+from .._doubles import unit
+from .._numerics import random_key
 from ..inequalities.worst_vectors import THOROUGH
 from ..joint_rotations import CRITICAL_ANGLE
 from . import gradient_descent

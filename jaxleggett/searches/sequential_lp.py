@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from .._numerics import double_precision, unit
+from .._doubles import unit
+from .._numerics import double_precision
 from ..inequalities.worst_vectors import Prices, descend, search
 
 EFFORT = {"lattice": 300, "starts": 256, "steps": 32}

@@ -20,7 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._clock import late
-from .._numerics import shape_for, unit
+from .._doubles import unit
+from .._numerics import shape_for
 from ..inequalities.worst_vectors import Prices, search
 from ..sphere import fibonacci_directions, sample_sphere
 from .canonical_form import CanonicalForm, averaged_kernel

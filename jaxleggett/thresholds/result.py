@@ -11,7 +11,9 @@ import numpy as np
 from .._checks import counted
 from ..inequalities.inequality import LeggettInequality
 from ..joint_rotations import Axis, Symmetry, mean_modulus
-from ..models.finite import Model
+from ..models.interpolated import InterpolatedModel
+from ..models.mixtures import SeparableModel
+from ..runs import Ending
 from ..settings import SettingPairs
 from ..states import TwoQubitState
 
@@ -32,9 +34,9 @@ class Threshold:
     settings: SettingPairs | None
     lower: float
     upper: float
-    model: Model | None
+    model: InterpolatedModel | SeparableModel | None
     inequality: LeggettInequality | None
-    status: str
+    status: Ending
     certified: bool
     seconds: float
     symmetry: Symmetry = None

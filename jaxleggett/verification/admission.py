@@ -14,7 +14,7 @@ from .._numerics import double_precision, random_key
 from ..correlation import moments, probabilities
 from ..kernels.points import one_point
 from ..models.arguments import as_pytree
-from ..models.finite import AtomicModel
+from ..models.finite import FiniteModel
 from ..models.interface import marginals, model_name, offers
 from ..sphere import sample_sphere
 
@@ -75,7 +75,7 @@ def _inspect_hidden_vectors(model: Any, name: str, key: jax.Array) -> None:
     for x in (u, v):
         if x.shape != (64, 3) or not (np.abs(np.linalg.norm(x, axis=1) - 1) <= UNIT_TOLERANCE).all():
             raise InputError(f"sample of the model {name} must return unit vectors of shape (num, 3)")
-    if isinstance(model, AtomicModel) and offers(model, "atoms"):
+    if isinstance(model, FiniteModel) and offers(model, "atoms"):
         weights = np.asarray(model.atoms()[0])
         if not (weights >= 0).all() or not abs(weights.sum() - 1) <= 1e-9:
             raise InputError(f"weights of the model {name} must be non-negative and sum to 1")

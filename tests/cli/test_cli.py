@@ -545,22 +545,6 @@ def test_import_changes_no_setting_and_names_what_there_is():
         _ = jl.nonsense
 
 
-def test_the_core_needs_only_jax_and_numpy():
-    program = (
-        "import sys\n"
-        "class Refuse:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('click', 'rich', 'matplotlib', 'optax'):\n"
-        "            raise ImportError(name)\n"
-        "sys.meta_path.insert(0, Refuse())\n"
-        "import jax, numpy as np\n"
-        "from jaxleggett import kernels, models, montecarlo, settings, sphere, correlation, states\n"
-        "p = settings.SettingPairs.random(3)\n"
-        "montecarlo.average(jax.random.key(0), [models.WernerModel(0.5)], p.a, p.b, kernels.Plan.of(100, 'rqmc'))\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
 ANSWERS_ANYWAY = (
     "JAX_DEFAULT_PRNG_IMPL=rbg",
     "JAX_THREEFRY_PARTITIONABLE=0",
