@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._checks import counted
 from ..models.werner import CRITICAL_VISIBILITY
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def plot_verification(result: Verification, path: Path) -> None:
     else:
         lower.set_xticks([])
     upper.legend()
-    samples = "exact integration" if result.num_samples is None else f"{result.num_samples:,} hidden vectors"
-    upper.set_title(f"Leggett model '{result.model}': {samples} x {len(result.settings):,} setting pairs")
+    samples = "exact integration" if result.num_samples is None else counted(result.num_samples, "hidden vector")
+    upper.set_title(f"Leggett model '{result.model}': {samples} x {counted(len(result.settings), 'setting pair')}")
     figure.savefig(path, dpi=120)
 
 
@@ -129,7 +130,7 @@ def plot_search(result: Search, path: Path) -> None:
     left.step(number, np.minimum.accumulate(found), where="post", color="tab:red", label="best so far")
     left.set_xlabel("polished so far")
     left.set_ylabel("threshold visibility")
-    left.set_title(f"{result.num_pairs} setting pairs: {result.visibility_threshold:.7f}")
+    left.set_title(f"{counted(result.num_pairs, 'setting pair')}: {result.visibility_threshold:.7f}")
     left.legend()
     _settings(right, result.inequality)
     right.set_title("settings")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._checks import MAX_SEED, InputError, integer
+from .._checks import MAX_SEED, InputError, counted, integer
 from .._numerics import double_precision, normalised, random_key
 from ..inequalities.worst_vectors import Prices, descend
 from ..joint_rotations import CRITICAL_ANGLE, twirled_bound
@@ -45,11 +45,11 @@ class Ascent:
     seconds: float
 
     def __str__(self) -> str:
-        where = "all settings" if self.settings is None else f"{len(self.settings)} setting pairs"
+        where = "all settings" if self.settings is None else counted(len(self.settings), "setting pair")
         return (
             f"a Leggett model by gradient ascent, at {where}\n"
             f"  reaches     V = {self.visibility:.12f}\n"
-            f"  made of     {len(self.model.weights)} pairs of hidden vectors\n"
+            f"  made of     {counted(len(self.model.weights), 'pair')} of hidden vectors\n"
             f"  time        {self.seconds:.1f} s"
         )
 
