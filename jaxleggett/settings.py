@@ -14,8 +14,6 @@ import numpy as np
 
 from ._checks import MAX_PAIRS, MAX_SEED, UNIT_TOLERANCE, InputError, integer, quoted, unit_vectors
 from ._files import names_a_file, opened
-from ._numerics import double_precision, random_key
-from .sphere import equatorial_directions, fibonacci_directions, icosahedron_axes, sample_sphere
 
 CSV_HEADER = "ax,ay,az,bx,by,bz"
 
@@ -69,6 +67,9 @@ class SettingPairs:
         `random:N` draws N pairs from `seed`; `grid:N` pairs N Fibonacci directions with themselves;
         `equatorial:N` the N angles k 180/N degrees of the circle z = 0; `icosahedron` its 6 axes.
         """
+        # Imported here, as in `random`: reading settings, which proofs do, needs no JAX.
+        from .sphere import equatorial_directions, fibonacci_directions, icosahedron_axes
+
         name, colon, number = text.partition(":")
         if text == "icosahedron":
             return cls.product(icosahedron_axes(), icosahedron_axes())
@@ -86,6 +87,9 @@ class SettingPairs:
     @classmethod
     def random(cls, num: int, seed: int = 0) -> SettingPairs:
         """`num` independent pairs, each setting uniform on S^2, the same for the same `seed`."""
+        from ._numerics import double_precision, random_key
+        from .sphere import sample_sphere
+
         num, seed = integer("num", num, 1, MAX_PAIRS), integer("seed", seed, 0, MAX_SEED)
         with double_precision():
             a, b = np.asarray(sample_sphere(random_key(seed), (2, num)))

@@ -43,14 +43,31 @@ def cylinder_to_sphere(height: Any, azimuth: Any) -> jax.Array:
 def random_rotation(key: jax.Array) -> jax.Array:
     """A rotation matrix drawn from the Haar measure on SO(3), shape (3, 3): that of a uniform unit quaternion."""
     q = jax.random.normal(key, (4,), float)
-    w, x, y, z = q / jnp.sqrt(jnp.sum(q * q))
-    return jnp.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
+    return _of_quaternion(q / jnp.sqrt(jnp.sum(q * q)))
+
+
+def rotation_matrix(point: jax.Array) -> jax.Array:
+    """The map of [0, 1]^3 to rotation matrices that takes even spread to the Haar measure: (..., 3) to (..., 3, 3).
+
+    K. Shoemake, "Uniform random rotations", Graphics Gems III (1992): a unit quaternion whose first and last two
+    components have the lengths sqrt(1 - x) and sqrt(x) and independent angles.
+    """
+    x, first, second = jnp.moveaxis(point, -1, 0)
+    near, far = jnp.sqrt(1 - x), jnp.sqrt(x)
+    first, second = 2 * jnp.pi * first, 2 * jnp.pi * second
+    parts = (near * jnp.sin(first), near * jnp.cos(first), far * jnp.sin(second), far * jnp.cos(second))
+    return _of_quaternion(jnp.stack(parts))
+
+
+def _of_quaternion(q: jax.Array) -> jax.Array:
+    """The rotation matrix of a unit quaternion (4, ...): shape (..., 3, 3)."""
+    w, x, y, z = q
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
     )
+    return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def fibonacci(index: Any, num: Any) -> jax.Array:
@@ -93,8 +110,12 @@ def rotated_half_fibonacci(key: jax.Array, index: Any, num: Any) -> tuple[jax.Ar
 
 
 def _rotated(key: jax.Array, points: jax.Array) -> jax.Array:
-    rotation = random_rotation(key)
-    return jnp.stack([dot(rotation[i], points) for i in range(3)], axis=-1)
+    return turned(random_rotation(key), points)
+
+
+def turned(rotation: Any, points: Any) -> jax.Array:
+    """Vectors (..., 3) multiplied by matrices (..., 3, 3) that broadcast against them."""
+    return jnp.stack([dot(rotation[..., i, :], points) for i in range(3)], axis=-1)
 
 
 def orthogonal_axes(a: Any, b: Any) -> jax.Array:

@@ -19,9 +19,6 @@ from ._files import names_a_file
 from ._numerics import ByValue, as_float, dot, in_double
 from ._state_files import SHAPES, read_state_array
 
-pass
-
-
 STATE_TOLERANCE = 1e-9
 """How far from Hermitian, from trace 1 and from positive a density matrix may be."""
 

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import InputError, quoted
-from .._numerics import exponent
-from ..joint_rotations import Axis, mean_modulus
+from .._checks import InputError, counted, quoted
+from .._doubles import exponent
 from ..settings import SettingPairs
+
+if TYPE_CHECKING:
+    from ..joint_rotations import Axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,9 @@ class LeggettInequality:
             except (TypeError, ValueError):
                 column = np.empty(0)
             if column.shape != (len(pairs),) or not np.isfinite(column).all():
-                raise InputError(f"{name} of an inequality must be {len(pairs)} finite numbers, one a setting pair")
+                raise InputError(
+                    f"{name} of an inequality must be {counted(len(pairs), 'finite number')}, one a setting pair"
+                )
             object.__setattr__(self, name, column)
         with np.errstate(over="ignore"):
             total = np.abs([self.coefficients, self.alice, self.bob]).sum()
@@ -76,9 +80,15 @@ class LeggettInequality:
         sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, averaged over turns about `axis`.
         """
         u, v, g = np.asarray(u), np.asarray(v), self.coefficients
-        modulus = mean_modulus(u, v, self.a, -np.sign(g)[:, None] * self.b, axis)
+        b = -np.sign(g)[:, None] * self.b
         F, H = self.alice @ self.a, self.bob @ self.b
-        if axis is not None:
+        if axis is None:
+            modulus = np.abs(u @ self.a.T + v @ b.T)
+        else:
+            # Imported here: proofs, which are about inequalities without a symmetry, load no JAX.
+            from ..joint_rotations import mean_modulus
+
+            modulus = mean_modulus(u, v, self.a, b, axis)
             F, H = (F @ axis.alice) * axis.alice, (H @ axis.bob) * axis.bob
         return np.abs(g).sum() - modulus @ np.abs(g) + u @ F + v @ H
 

@@ -22,7 +22,8 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from .._clock import OutOfTime, late
-from .._numerics import dot, double_precision, exponent, normalised, random_key, scaled_up, shape_for, tangents
+from .._doubles import exponent, scaled_up
+from .._numerics import dot, double_precision, normalised, random_key, shape_for, tangents
 from ..sphere import fibonacci, fibonacci_directions, random_rotation
 from .inequality import LeggettInequality
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._numerics import scaled_up, unit
+from .._doubles import scaled_up, unit
 from ..inequalities.inequality import LeggettInequality
 
 BATCH = 4096

@@ -11,15 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._checks import MAX_SEED, InputError, integer
+from .._checks import MAX_SEED, InputError, counted, integer
 from .._numerics import double_precision, normalised, random_key
 from ..inequalities.worst_vectors import Prices, descend
 from ..joint_rotations import CRITICAL_ANGLE, twirled_bound
-from ..lp.restricted_programme import Master
-from ..models.finite import Model
+from ..lp.column_generation import generate
+from ..lp.restricted_programme import RestrictedProgramme
+from ..models.interpolated import InterpolatedModel, IsotropicModel
+from ..runs import Ending
 from ..settings import SettingPairs
 from ..sphere import sample_sphere
-from ..states import TwoQubitState, werner
+from ..states import TwoQubitState, correlation_in_numpy, werner
 
 
 @dataclass(frozen=True)
@@ -59,17 +61,17 @@ class Ascent:
     """
 
     visibility: float
-    model: Model
+    model: InterpolatedModel
     state: TwoQubitState
     settings: SettingPairs | None
     seconds: float
 
     def __str__(self) -> str:
-        where = "all settings" if self.settings is None else f"{len(self.settings)} setting pairs"
+        where = "all settings" if self.settings is None else counted(len(self.settings), "setting pair")
         return (
             f"a Leggett model by gradient ascent, at {where}\n"
             f"  reaches     V = {self.visibility:.12f}\n"
-            f"  made of     {len(self.model.weights)} pairs of hidden vectors\n"
+            f"  made of     {counted(len(self.model.weights), 'pair')} of hidden vectors\n"
             f"  time        {self.seconds:.1f} s"
         )
 
@@ -118,7 +120,7 @@ def improve_model(
     return Ascent(min(V, 1.0), model, state, where, time.monotonic() - began)
 
 
-def _rotated(number: int, options: AscentOptions) -> tuple[float, Model]:
+def _rotated(number: int, options: AscentOptions) -> tuple[float, InterpolatedModel]:
     """Weights on `number` angles theta between u and -v, from equal ones."""
     theta = np.linspace(0, np.pi, number)
     phi = np.append(np.linspace(0, 1.5, 301), CRITICAL_ANGLE)
@@ -146,7 +148,8 @@ def _rotated(number: int, options: AscentOptions) -> tuple[float, Model]:
     z = np.broadcast_to([0.0, 0.0, 1.0], (len(used), 3))
     w = np.stack([np.sin(theta[used]), np.zeros(len(used)), np.cos(theta[used])], axis=1)
     weights = np.asarray(mu)[used]
-    return float(visibility(mu)), Model(weights / weights.sum(), z, -w, "SO(3)")
+    V = float(visibility(mu))
+    return V, IsotropicModel(weights / weights.sum(), z, -w, werner(V), np.eye(3))
 
 
 class Parameters(NamedTuple):
@@ -159,7 +162,7 @@ class Parameters(NamedTuple):
 
 def _free(
     key: jax.Array, pairs: SettingPairs, state: TwoQubitState, number: int, options: AscentOptions
-) -> tuple[float, Model]:
+) -> tuple[float, InterpolatedModel]:
     """Free hidden vectors, from random ones; at the end the best weights for them, by a linear programme."""
     correlator = np.asarray(state.correlation(pairs.a, pairs.b)[2])
     # (P) where V C counts: E|u.a + v.b| <= 1 + V C where C < 0, and with (a, -b) where C > 0.
@@ -190,23 +193,73 @@ def _free(
         return moved._replace(u=normalised(moved.u), v=normalised(moved.v)), memory
 
     found, _ = jax.jit(lambda x: jax.lax.fori_loop(0, options.steps, climb, (x, adam.init(x))))(first)
-    return _weighed(pairs, correlator, np.asarray(found.u), np.asarray(found.v), options.corners)
+    return _weighed(state, pairs, np.asarray(found.u), np.asarray(found.v), options.corners)
 
 
-def _weighed(pairs: SettingPairs, C: np.ndarray, u: np.ndarray, v: np.ndarray, corners: int) -> tuple[float, Model]:
+class _Corners:
+    """The best weights for given hidden vectors, and for the corners of the prices nearest to them.
+
+    A `Question` of column generation that asks for no upper bound: what joins are the local minima of the prices that
+    Newton steps lead to from the given vectors, for a number of rounds.
+    """
+
+    upper = 1.0
+
+    def __init__(self, state: TwoQubitState, pairs: SettingPairs, u: np.ndarray, v: np.ndarray) -> None:
+        self.state, self.pairs, self.start = state, pairs, (u, v)
+        C = correlation_in_numpy(state, pairs.a, pairs.b)[2]
+        self.programme = RestrictedProgramme(np.zeros(0))
+        self.programme.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([C, -C]))
+        self.u, self.v = np.zeros((0, 3)), np.zeros((0, 3))
+        self.found = u, v
+        self.grow()
+
+    @property
+    def lower(self) -> float:
+        """What the weights reach."""
+        return self.solution.V
+
+    def solve(self) -> None:
+        """Solve the programme over the vectors so far."""
+        self.solution = self.programme.solve()
+
+    def find_worst(self, number: int) -> None:
+        """Follow the given vectors down to corners of the prices."""
+        plus, minus = np.split(self.solution.pairs, 2)
+        prices = Prices(plus, minus, np.zeros(3), np.zeros(3), self.pairs.a, self.pairs.b)
+        u, v, _ = descend(prices.padded(), *self.start)
+        self.found = np.asarray(u), np.asarray(v)
+
+    def to_be_reported(self, tolerance: float) -> bool:
+        """Never: there is no upper bound to report."""
+        return False
+
+    def search_again(self, number: int) -> None:
+        """Nothing to refute."""
+
+    def grow(self) -> bool:
+        """Put what was found into the programme."""
+        u, v = self.found
+        x, y = self.pairs.a @ u.T, self.pairs.b @ v.T
+        self.programme.add_hidden(np.abs(np.concatenate([x + y, x - y])), np.zeros((0, len(u))))
+        self.u, self.v = np.concatenate([self.u, u]), np.concatenate([self.v, v])
+        return True
+
+    def model(self) -> InterpolatedModel:
+        """The vectors in use with their opposites, so that marginals vanish."""
+        weights = self.solution.weights
+        used = np.flatnonzero(weights)
+        u, v = self.u[used], self.v[used]
+        target = self.state.with_visibility(self.solution.V)
+        both = np.concatenate([u, -u]), np.concatenate([v, -v])
+        return InterpolatedModel(np.tile(weights[used], 2) / 2, *both, target)
+
+
+def _weighed(
+    state: TwoQubitState, pairs: SettingPairs, u: np.ndarray, v: np.ndarray, rounds: int
+) -> tuple[float, InterpolatedModel]:
     """The best weights for hidden vectors u, v and for the corners of the programme's prices nearest to them."""
-    master = Master(np.zeros(0))
-    master.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([C, -C]))
-    all_u, all_v = new_u, new_v = u, v
-    V, weights = 0.0, np.zeros(0)
-    for _ in range(corners):
-        x, y = pairs.a @ new_u.T, pairs.b @ new_v.T
-        master.add_hidden(np.abs(np.concatenate([x + y, x - y])), np.zeros((0, len(new_u))))
-        V, weights, paid, *_ = master.solve()
-        plus, minus = np.split(paid, 2)
-        prices = Prices(plus, minus, np.zeros(3), np.zeros(3), pairs.a, pairs.b)
-        new_u, new_v = (np.asarray(x) for x in descend(prices.padded(), u, v)[:2])
-        all_u, all_v = np.concatenate([all_u, new_u]), np.concatenate([all_v, new_v])
-    used = np.flatnonzero(weights)
-    u, v, weights = all_u[used], all_v[used], np.tile(weights[used], 2) / 2
-    return V, Model(weights, np.concatenate([u, -u]), np.concatenate([v, -v]))
+    corners = _Corners(state, pairs, u, v)
+    if generate(corners, tolerance=0.0, most_rounds=rounds) == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
+    return corners.solution.V, corners.model()

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._checks import MAX_RESTARTS, MAX_SEED, integer
+from .._checks import MAX_RESTARTS, MAX_SEED, counted, integer
 from .._numerics import dot, double_precision, normalised, random_key
 from ..correlation import OUTCOMES, probabilities
 from ..models.werner import WernerModel
@@ -85,7 +85,7 @@ class Break:
         }
 
     def __str__(self) -> str:
-        by = f"{self.starts:,} gradient searches ({self.status}), {self.seconds:.1f} s"
+        by = f"{counted(self.starts, 'gradient search', 'gradient searches')} ({self.status}), {self.seconds:.1f} s"
         if self.witness is None:
             return f"no negative probability of the model of [B13 (9)] was found, by {by}"
         w = self.witness

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._numerics import tangent_frames, unit
+from .._doubles import tangent_frames, unit
 from ..inequalities.worst_vectors import Prices
 
 LEAST_VALUE = 1e-6

@@ -14,7 +14,8 @@ import jax
 import numpy as np
 
 from .._checks import InputError, quoted
-from .._numerics import double_precision, unit
+from .._doubles import unit
+from .._numerics import double_precision
 
 SYMMETRIES = "none, T, O, I or D2, D3, ..."
 

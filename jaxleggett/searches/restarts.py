@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._clock import late
-from .._numerics import random_key, unit
+from .._doubles import unit
+from .._numerics import random_key
 from ..inequalities.worst_vectors import THOROUGH
 from ..joint_rotations import CRITICAL_ANGLE
 from ..runs import Ending, Progress

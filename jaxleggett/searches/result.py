@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 
 import numpy as np
 
+from .._checks import counted
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
 from ..runs import Ending
@@ -45,7 +46,8 @@ class Search:
         }
 
     def __str__(self) -> str:
-        head = f"Leggett inequalities with {self.num_pairs} setting pairs, {self.restarts} restarts ({self.status})"
+        pairs, restarts = counted(self.num_pairs, "setting pair"), counted(self.restarts, "restart")
+        head = f"Leggett inequalities with {pairs}, {restarts} ({self.status})"
         if self.inequality is None:
             return f"{head}\n  none was found that excludes any Werner state: threshold 1"
         alice, bob = count_settings(self.inequality)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import _checks
-from .._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, integer, quoted
+from .._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, counted, integer, quoted
 from .._numerics import double_precision
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
@@ -107,7 +107,9 @@ def _inequality(best: Generators, pairs: int) -> LeggettInequality:
     """The inequality of generators, written out; its bound is still to be found."""
     p, a, b = written_out(best.rotations, best.p, best.a, best.b)
     if len(p) > pairs:
-        raise ArithmeticError(f"{pairs} pairs were asked for, but the best orbits have {len(p)}")
+        raise ArithmeticError(
+            f"the best orbits have {counted(len(p), 'pair')}, more than the {pairs} that were asked for"
+        )
     return LeggettInequality(-p, a, b, np.zeros(len(p)), np.zeros(len(p)), bound=0.0)
 
 
@@ -118,7 +120,7 @@ def _given(start: object, pairs: int, symmetry: str) -> Generators:
     if symmetry != "none":
         raise InputError(f"symmetry must be none with a start, but is {quoted(symmetry)}")
     if pairs != len(start.a):
-        raise InputError(f"start must have {pairs} pairs, but has {len(start.a)}")
+        raise InputError(f"start must have {counted(pairs, 'pair')}, but has {len(start.a)}")
     p = np.abs(start.coefficients)
     p = p / max(p.max(), np.finfo(float).tiny)
     b = np.where(start.coefficients[:, None] > 0, -start.b, start.b)

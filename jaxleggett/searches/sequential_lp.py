@@ -26,7 +26,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from .._numerics import double_precision, tangent_frames
+from .._doubles import tangent_frames
+from .._numerics import double_precision
 from ..inequalities.worst_vectors import descend, search
 from .generators import Generators
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from ..._checks import counted
 from ...models.werner import CRITICAL_VISIBILITY
 from ..style import BLUE, CRITICAL, GREY, ORANGE, RED, picture
 from .sphere_map import mark_settings
@@ -41,7 +42,7 @@ def plot_search(result: Search, path: Path) -> None:
         left.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[attr-defined]
         left.set_xlabel("polished so far")
         left.set_ylabel("threshold visibility")
-        left.set_title(f"{result.num_pairs} setting pairs: {result.visibility_threshold:.7f}")
+        left.set_title(f"{counted(result.num_pairs, 'setting pair')}: {result.visibility_threshold:.7f}")
         left.legend()
         mark_settings(right, result.inequality)
         right.set_title("settings")

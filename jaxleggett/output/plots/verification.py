@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..._checks import counted
 from ...models.werner import CRITICAL_VISIBILITY
 from ..style import BLACK, BLUE, CRITICAL, GREY, ORANGE, RED, picture
 
@@ -64,5 +65,5 @@ def plot_verification(result: Verification, path: Path) -> None:
                     fontsize=11,
                 )
         upper.legend(loc="lower left")
-        samples = "exact integration" if result.num_samples is None else f"{result.num_samples:,} hidden vectors"
-        upper.set_title(f"Leggett model '{result.model}': {samples} x {len(result.settings):,} setting pairs")
+        samples = "exact integration" if result.num_samples is None else counted(result.num_samples, "hidden vector")
+        upper.set_title(f"Leggett model '{result.model}': {samples} x {counted(len(result.settings), 'setting pair')}")
