@@ -12,10 +12,16 @@ from pathlib import Path
 from .. import __version__
 
 META = "meta.json"
+"""The file that says where a result comes from; it is written last, so that a folder that has it is complete."""
 
 
 def provenance(command: Sequence[str], **facts: object) -> dict[str, object]:
-    """What `meta.json` says: the command, software versions, commit, platform, and `facts`."""
+    """What `meta.json` says: the command line, software versions, commit, platform, and whatever `facts` are given.
+
+    >>> from jaxleggett.output.provenance import provenance
+    >>> provenance(["jaxleggett", "verify"], seed=3)["seed"]
+    3
+    """
     return {
         "command": " ".join(command),
         "versions": {
@@ -46,6 +52,6 @@ def _commit() -> str | None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """`content` as JSON; a NaN or an infinity in it raises ValueError."""
+    """Write `content` to `path` as JSON. Raises ValueError where it holds a NaN or an infinity, before it writes."""
     text = json.dumps(content, indent=1, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")

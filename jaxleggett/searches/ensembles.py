@@ -57,7 +57,11 @@ DEFAULT = AscentOptions()
 class Ascent:
     """A Leggett model that gradients made, and the visibility up to which it reproduces the state.
 
-    At `settings`, or at all of them for Werner states (None): then its hidden vectors are turned together.
+    visibility  the largest visibility that the model reaches, at most 1
+    model       its hidden vectors and weights
+    state       the state at visibility 1
+    settings    where it reproduces the state; None for all settings, then its hidden vectors are turned together
+    seconds     time that the ascent took
     """
 
     visibility: float
@@ -163,7 +167,7 @@ class Parameters(NamedTuple):
 def _free(
     key: jax.Array, pairs: SettingPairs, state: TwoQubitState, number: int, options: AscentOptions
 ) -> tuple[float, InterpolatedModel]:
-    """Free hidden vectors, from random ones; at the end the best weights for them, by a linear programme."""
+    """`number` free hidden vectors, from random ones; at the end the best weights for them, by linear programmes."""
     correlator = np.asarray(state.correlation(pairs.a, pairs.b)[2])
     # (P) where V C counts: E|u.a + v.b| <= 1 + V C where C < 0, and with (a, -b) where C > 0.
     counts = np.abs(correlator) > 1e-9
