@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from ..runs import Progress
 from ._shared import Common, Count, Positive, command, exit_code, progress_bar, say_ending
 
 
@@ -74,11 +73,6 @@ def search(
     first = None if start is None else read_inequality(start)
     with common.folder(saved.SEARCH_FILES) as folder:
         with progress_bar("searching") as show:
-
-            def tell(share: float, best: float) -> None:
-                if show:
-                    show(Progress(share, upper=best))
-
             found = search_for(
                 pairs,
                 restarts=restarts or BATCH,
@@ -87,7 +81,7 @@ def search(
                 start=first,
                 time_limit=time_limit,
                 certify=certify,
-                progress=tell,
+                progress=show,
             )
         answer = {**found.to_json(), "symmetry": "none" if symmetry is None else symmetry, "seed": common.seed}
 
@@ -108,14 +102,17 @@ def _search_model(common: Common, restarts: int | None) -> int:
     from ..searches.explicit_model import STARTS, break_model
 
     with common.folder(saved.SEARCH_FILES) as folder:
-        found = break_model(restarts or STARTS, common.seed)
+        with progress_bar("searching") as show:
+            found = break_model(restarts or STARTS, common.seed, progress=show)
         answer = {"target": "model", **found.to_json(), "seed": common.seed}
 
         def report() -> None:
             print(found)
-            print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
-            print(found.witness)
+            say_ending(found.status)
+            if found.witness is not None:
+                print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
+                print(found.witness)
 
         common.answer(answer, report, folder, lambda folder, line: saved.save_break(answer, folder, line))
     common.say_written(saved.SEARCH_FILES)
-    return 0
+    return exit_code(found.status)

@@ -22,7 +22,7 @@ from ..runs import Ending
 from ..settings import SettingPairs
 from ..sphere import sample_sphere
 from ..states import TwoQubitState, correlation_in_numpy, werner
-from .explicit_model import RATE, STEPS
+from .explicit_model import DEFAULT
 
 FREE_STEPS, FREE_RATE = 6000, 0.01
 """The same where many hidden vectors share the work."""
@@ -104,11 +104,11 @@ def _rotated(number: int) -> tuple[float, InterpolatedModel]:
         uphill = jax.grad(visibility)(mu)
         uphill -= mu @ uphill
         spread = jnp.sqrt(mu @ uphill**2)
-        logits = jnp.maximum(jax.nn.log_softmax(logits + RATE * uphill / jnp.maximum(spread, 1e-30)), -700.0)
+        logits = jnp.maximum(jax.nn.log_softmax(logits + DEFAULT.rate * uphill / jnp.maximum(spread, 1e-30)), -700.0)
         return logits, jnp.where(visibility(mu) > visibility(best), mu, best)
 
     flat = jnp.zeros(number)
-    mu = jax.lax.fori_loop(0, 2 * STEPS, climb, (flat, jax.nn.softmax(flat)))[1]
+    mu = jax.lax.fori_loop(0, 2 * DEFAULT.steps, climb, (flat, jax.nn.softmax(flat)))[1]
     used = np.flatnonzero(np.asarray(mu) > 1e-300)
     z = np.broadcast_to([0.0, 0.0, 1.0], (len(used), 3))
     w = np.stack([np.sin(theta[used]), np.zeros(len(used)), np.cos(theta[used])], axis=1)

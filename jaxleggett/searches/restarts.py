@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,10 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._clock import late
 from .._doubles import unit
 from .._numerics import random_key
 from ..inequalities.worst_vectors import THOROUGH
 from ..joint_rotations import CRITICAL_ANGLE
+from ..runs import Ending, Progress
 from . import gradient_descent
 from .orbits import Layout
 from .sequential_lp import Generators, polish, threshold_of
@@ -64,18 +65,18 @@ class _Work:
         self.finished = 0
         self.history: list[float] = []
 
-    def run(self, progress: Callable[[float, float], None] | None) -> str:
+    def run(self, progress: Callable[[Progress], None] | None) -> Ending:
         """All of it, or as much as there is time for; how it ended."""
-        status = "complete"
+        status = Ending.COMPLETE
         try:
             for share in self._all():
                 if progress:
-                    progress(share, self.threshold)
-                if self.deadline is not None and time.monotonic() > self.deadline:
-                    status = "time_limit"
+                    progress(Progress(share, upper=self.threshold))
+                if late(self.deadline):
+                    status = Ending.TIME_LIMIT
                     break
         except KeyboardInterrupt:
-            status = "interrupted"
+            status = Ending.INTERRUPTED
         if self.under_way is not None:
             self._consider(self.under_way)
         return status

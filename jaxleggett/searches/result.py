@@ -11,6 +11,7 @@ import numpy as np
 from .._checks import counted
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
+from ..runs import Ending
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Search:
     certified: bool
     inequality: LeggettInequality | None
     restarts: int
-    status: str
+    status: Ending
     seconds: float
     history: tuple[float, ...] = ()
 

@@ -13,6 +13,7 @@ from .._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, co
 from .._numerics import double_precision
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
+from ..runs import Ending, Progress
 from ..states import werner
 from ..thresholds.run import prove
 from .orbits import layouts, rotation_group, written_out
@@ -36,7 +37,7 @@ def search(
     start: LeggettInequality | None = None,
     time_limit: float | None = None,
     certify: bool = False,
-    progress: Callable[[float, float], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Search:
     """Look for the Leggett inequality of `pairs` setting pairs that excludes Werner states from the lowest V on.
 
@@ -47,7 +48,7 @@ def search(
                 terms are left out: they are of no use for Werner states)
     time_limit  seconds after which the best so far is returned; the same seed then need not give the same
     certify     prove the bound, to 1e-6
-    progress    is called with the share that is done and the best threshold so far
+    progress    is called now and then with a `Progress`: its `upper` is the lowest threshold so far
 
     Ctrl-C returns the best so far. Raises InputError for bad arguments, ArithmeticError if a bound
     comes out below what a model reaches at all settings, (1 + 1/sqrt 2)/2.
@@ -70,14 +71,14 @@ def search(
             found = _inequality(work.best, pairs)
             try:
                 # After Ctrl-C the answer is wanted, not a proof; a limit has to be above 0.
-                proved = certify and status != "interrupted"
+                proved = certify and status != Ending.INTERRUPTED
                 left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
                 proof = prove(found, werner(), tolerance=CERTIFIED_TO, time_limit=left, certify=proved, seed=seed)
-                if proof.status == "interrupted":
+                if proof.status == Ending.INTERRUPTED:
                     raise KeyboardInterrupt
-                status = status if proof.status == "converged" else "time_limit"
+                status = status if proof.status == Ending.CONVERGED else Ending.TIME_LIMIT
             except KeyboardInterrupt:
-                status, proof = "interrupted", prove(found, werner(), certify=False, seed=seed)
+                status, proof = Ending.INTERRUPTED, prove(found, werner(), certify=False, seed=seed)
     threshold = 1.0 if proof is None else proof.upper
     if threshold < CRITICAL_VISIBILITY:
         raise ArithmeticError(f"the threshold {threshold!r} is below what a Leggett model reaches at all settings")

@@ -37,8 +37,10 @@ from ..lp.restricted_programme import RestrictedProgramme, Solution
 from ..models.interpolated import NOISE_MEAN, AxialModel, InterpolatedModel
 from ..runs import Ending, Progress
 from ..states import TwoQubitState
-from .all_settings_search import AT_ONCE, AxialSearch, FullSearch, filled
+from .axial_search import AxialSearch
 from .canonical_form import CanonicalForm, Kind, averaged_kernel
+from .full_search import FullSearch
+from .worst_points import AT_ONCE, Search, filled
 
 NEGLIGIBLE = 1e-4
 """Weights and prices below this, relative to the largest, are left out."""
@@ -116,7 +118,7 @@ class _AllSettings:
         self.deadline = deadline
         self.reserved = 0.0 if deadline is None else options.reserved * (deadline - time.monotonic())
         self.reserve = self.reserved
-        self.searcher = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
+        self.searcher: Search = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
         self.L = form.invariants
         self.programme = RestrictedProgramme(self.L @ form.marginals)
         self.x, self.y = self.searcher.first(self.key)

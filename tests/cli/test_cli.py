@@ -416,13 +416,32 @@ def test_search_for_where_the_model_breaks(run, tmp_path):
     assert "to recompute by hand" in out
 
 
+def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
+    from jaxleggett.searches import explicit_model
+
+    real = explicit_model.break_model
+
+    def stop(*arguments, progress, **options):
+        def tell(event):
+            raise KeyboardInterrupt
+
+        return real(*arguments, progress=tell, **options)
+
+    monkeypatch.setattr(explicit_model, "break_model", stop)
+    code, out, err = run("search", "--target", "model", "--restarts", 300, "--json")
+    assert (code, err) == (130, "")
+    answer = json.loads(out)
+    assert (answer["status"], answer["starts"]) == ("interrupted", 256)
+    assert answer["critical_visibility"] == pytest.approx(oracles.V_C, abs=1e-9)
+
+
 @pytest.mark.usefixtures("briefly")
 def test_ctrl_c_in_a_search_keeps_the_best(run, monkeypatch):
     real = jl.search
 
     def stop(*arguments, progress, **options):
-        def tell(share, best):
-            if share > 0.4:
+        def tell(event):
+            if event.done > 0.4:
                 raise KeyboardInterrupt
 
         return real(*arguments, progress=tell, **options)

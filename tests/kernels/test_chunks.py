@@ -129,3 +129,50 @@ def test_the_form_for_every_platform_against_numpy(monkeypatch, num, num_pairs, 
             found = jax.jit(functools.partial(chunks.chunk_sums, models))(u, -u, weights, a, b)
             np.testing.assert_allclose(found[0] / num, sums / num, rtol=0, atol=tolerance)
             np.testing.assert_allclose(found[1], P.min((1, 3)), rtol=0, atol=tolerance)
+
+
+class _Counted(jl.WernerModel):
+    """Counts how often its weights and its correlator are traced, and at arrays of which shapes."""
+
+    def __init__(self, visibility):
+        super().__init__(visibility)
+        object.__setattr__(self, "calls", [])
+
+    def interpolation(self, a, b):
+        self.calls.append("interpolation")
+        return super().interpolation(a, b)
+
+    def correlator(self, u, v, a, b):
+        self.calls.append("correlator")
+        return super().correlator(u, v, a, b)
+
+
+class _Unshared(jl.WernerModel):
+    """The same correlations, but without weights that kernels could evaluate once a pair."""
+
+    def correlator(self, u, v, a, b):
+        return super().correlator(u, v, a, b)
+
+
+@pytest.mark.parametrize("plan", [Plan.of(3000, "mc"), Plan.of(3000, "rqmc", half=True), None])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, SAME_ARITHMETIC)])
+def test_interpolated_correlators_are_what_the_correlator_says(plan, dtype, tolerance):
+    pairs = jl.SettingPairs.random(13, seed=2)
+    # One run may have models of either kind, if they share their hidden vectors.
+    interpolated, mixed, called = (
+        average(KEY, [kind(V) for kind, V in zip(kinds, (0.3, 0.95), strict=True)], pairs.a, pairs.b, plan, dtype=dtype)
+        for kinds in ([jl.WernerModel] * 2, [_Unshared, jl.WernerModel], [_Unshared] * 2)
+    )
+    for found in (interpolated, mixed):
+        np.testing.assert_allclose(found.mean, called.mean, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(found.smallest, called.smallest, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("form", ["stream", "at_once"])
+@pytest.mark.parametrize("plan", [Plan.of(3000, "mc"), None])
+def test_weights_are_evaluated_once_a_pair(monkeypatch, form, plan):
+    monkeypatch.setattr(chunks, "stream", getattr(chunks, form))
+    pairs, model = jl.SettingPairs.random(13, seed=2), _Counted(0.9)
+    average(KEY, [model], pairs.a, pairs.b, plan)
+    # Once for the averages, once for the search for witnesses; and the correlator itself is never asked.
+    assert model.calls == ["interpolation"] * (2 if plan else 1)

@@ -56,16 +56,16 @@ def _with_attributes(**attributes):
 @pytest.mark.parametrize(
     ("model", "offered"),
     [
-        (jl.WernerModel(0.5), "lattice half_lattice lattice_error quadrature"),
+        (jl.WernerModel(0.5), "lattice half_lattice lattice_error quadrature interpolation"),
         (jl.WhiteNoiseModel(), "lattice quadrature"),
         (jl.SeparableModel(), "lattice lattice_error quadrature atoms"),
         (_Capped(0.5), "lattice"),
         (_Restored(0.5), "lattice half_lattice lattice_error quadrature"),
-        (_Resampled(0.5), "lattice quadrature"),
+        (_Resampled(0.5), "lattice quadrature interpolation"),
         (_Atoms(), "lattice lattice_error quadrature atoms"),
         (_with_attributes(correlator=lambda u, v, a, b: 0.0), "lattice"),
-        (_with_attributes(sample=lambda key, num: None), ""),
-        (_with_attributes(quadrature=lambda a, b: None), "lattice half_lattice lattice_error quadrature"),
+        (_with_attributes(sample=lambda key, num: None), "interpolation"),
+        (_with_attributes(quadrature=lambda a, b: None), "lattice half_lattice lattice_error quadrature interpolation"),
     ],
 )
 def test_a_shortcut_counts_only_where_it_belongs_to_the_rest(model, offered):

@@ -126,7 +126,7 @@ def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypat
 
 def test_the_suite_for_gpus_sees_what_is_written_to_memory(suite, monkeypatch):
     def writes_all(*arguments):
-        values = jax.numpy.stack(chunks._all_pairs(*arguments[:3], *arguments[4:6])[0])
+        values = jax.numpy.stack(chunks._all_pairs(*arguments[:3], *arguments[4:6], arguments[7])[0])
         return jax.numpy.sort(values, axis=-1).sum(-1), values.min(-1)
 
     for fits in (True, False):

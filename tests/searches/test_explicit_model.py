@@ -4,6 +4,7 @@ import numpy as np
 import oracles
 import pytest
 
+from jaxleggett.searches import explicit_model
 from jaxleggett.searches.explicit_model import break_model
 
 
@@ -31,3 +32,36 @@ def test_the_explicit_model_breaks_at_its_critical_visibility():
 def test_the_same_seed_gives_the_same_witness():
     assert break_model(16, seed=5).witness == break_model(16, seed=5).witness
     assert break_model(16, seed=5).witness != break_model(16, seed=6).witness
+
+
+def test_ctrl_c_keeps_the_batches_that_are_finished():
+    events = []
+
+    def stop(event):
+        events.append(event)
+        if event.done >= 0.5:
+            raise KeyboardInterrupt
+
+    found = break_model(1000, progress=stop)
+    assert [event.done for event in events] == [0.256, 0.512]
+    assert (found.status, found.starts) == ("interrupted", 512)
+    assert found.critical_visibility == events[-1].upper == pytest.approx(oracles.V_C, abs=1e-9)
+    assert found.witness.probability < 0
+
+
+def test_ctrl_c_while_compiling_leaves_an_answer(monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(explicit_model, "compile_interruptibly", stop)
+    found = break_model(10)
+    assert found.to_json() | {"seconds": 0} == {
+        "critical_visibility": 1.0,
+        "witness": None,
+        "witness_visibility": None,
+        "starts": 0,
+        "reached": 0,
+        "status": "interrupted",
+        "seconds": 0,
+    }
+    assert "no negative probability of the model of [B13 (9)] was found, by 0 gradient searches" in str(found)

@@ -69,8 +69,8 @@ def test_coefficients_of_either_sign_begin_the_same_search():
 def test_ctrl_c_keeps_the_best(share):
     """While the start is polished, in the annealing, in a polish, in the last one."""
 
-    def stop(done, best):
-        if done >= share:
+    def stop(event):
+        if event.done >= share:
             raise KeyboardInterrupt
 
     start = THREE_AXES if share == 0 else None

@@ -1,18 +1,11 @@
-"""Searches over all settings and all hidden vectors, by the symmetry of a state.
+"""Searches where turns about an axis are averaged over: three angles a point, by Newton's method.
 
-Two questions, for x = (u, v) and y = (a, b) in the frames of `CanonicalForm` and its averaged kernel K:
-
-    breaches    pairs y at which sum_k w_k K(x_k, y) - V C(y) - 1 is largest
-    cheapest    hidden vectors x at which sum_i p_i K(x, y_i) - F.x is least
-
-Both classes answer both, from many starts; that nothing better exists is no proof. Past their deadline (seconds
-of `time.monotonic`) hard searches end with what they have found.
+A point is looked at up to joint turns: the polar angles of its two vectors, and the angle between their azimuths.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -20,55 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._clock import late
-from .._doubles import unit
-from .._numerics import shape_for
-from ..inequalities.worst_vectors import Prices, search
-from ..sphere import fibonacci_directions, sample_sphere
 from .canonical_form import CanonicalForm, averaged_kernel
-
-NEAR = 0.02
-"""Points closer than this in every component are one point to the pools."""
-
-AT_ONCE = 64
-"""Most pairs, and most hidden vectors, that join in one round."""
+from .worst_points import distinct, filled
 
 QUICK = 128
 """Starts of a search with an axis of symmetry; a hard one has four times as many."""
 
 BLOCK = 32
 """Starts that Newton's method takes together."""
-
-AGAIN = 6
-"""Searches from other starts that a hard one without an axis of symmetry is made of."""
-
-HIDDEN, PAIRS = 200, 200
-"""Hidden vectors and pairs of each kind to begin with, without an axis of symmetry."""
-
-
-def filled(points: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Points filled up to `shape_for` them, and weights that are 0 where points were added."""
-    weights = np.zeros(len(points)) if weights is None else weights
-    more = shape_for(len(points)) - len(points)
-    return (
-        np.concatenate([points, np.broadcast_to(points[:1], (more, points.shape[1]))]),
-        np.concatenate([weights, np.zeros(more)]),
-    )
-
-
-def _distinct(form: CanonicalForm, points: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first of the points, sorted by value, of which none is near another or an image of it."""
-    order = np.argsort(values)
-    points, values = form.gauged(points[order]), values[order]
-    chosen: list[int] = []
-    images = np.zeros((0, 6))
-    for i, point in enumerate(points):
-        if len(images) == 0 or np.abs(images - point).max(1).min() > NEAR:
-            chosen.append(i)
-            mine = form.gauged(form.images(point[None]))
-            images = np.concatenate([images, mine, form.gauged(-mine)])
-        if len(chosen) == AT_ONCE:
-            break
-    return points[chosen], values[chosen]
 
 
 class AxialSearch:
@@ -136,7 +88,7 @@ class AxialSearch:
             found, value = _descend(found[np.argsort(value)[:QUICK]], arguments, 14, self.deadline)
             last = _descend(found[np.argsort(value)[:BLOCK]], arguments, 100)
             found, value = (np.concatenate(parts) for parts in zip((found, value), last, strict=True))
-        return _distinct(self.form, np.asarray(_vectors(found)), value)
+        return distinct(self.form, np.asarray(_vectors(found)), value)
 
 
 def _polar(num: int, shift: float) -> np.ndarray:
@@ -243,94 +195,3 @@ def _axial_newton(arguments: Any, steps: Any, angles: Any) -> tuple[jax.Array, j
         return jax.lax.fori_loop(0, steps, step, (z, function(z), jnp.array(1e-2), jnp.array(0.3)))[:2]
 
     return jax.vmap(one)(angles)
-
-
-class FullSearch:
-    """Searches over S^2 x S^2, with the discrete symmetries written out."""
-
-    def __init__(self, form: CanonicalForm, deadline: float | None) -> None:
-        self.form, self.deadline = form, deadline
-
-    def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden vectors u = v and others near and far; pairs b = -a turned by about a radian, and random ones.
-
-        In the canonical frames C(a, -a) < 0, so that the strongest pairs lie near b = -a, and u near v serves them.
-        """
-        u = fibonacci_directions(HIDDEN)
-        near, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 1), (2, HIDDEN)))
-        x = np.concatenate([np.hstack([u, u]), np.hstack([u, unit(u + near)]), np.hstack([u, far])])
-        a, turn, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 2), (3, PAIRS)))
-        y = np.concatenate([np.hstack([a, -unit(a + 0.7 * turn)]), np.hstack([a, far])])
-        return x, y
-
-    def breaches(
-        self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
-        number = len(self.form.group)
-        x, weights = filled(self.form.images(x), np.tile(weights, number) / number)
-        steps = 200 if hard else 60
-        y, value = self._repeated(hard, key, lambda key: _climb(key, known, x, weights, V * self.form.s, steps))
-        y, value = _distinct(self.form, y, -value)
-        return y, -value - 1
-
-    def cheapest(
-        self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
-        number = len(self.form.group)
-        y, prices = self.form.images(y), np.tile(prices, number) / number
-        asked = Prices(prices, np.zeros_like(prices), F[:3], F[3:], y[:, :3], y[:, 3:])
-        steps = 48 if hard else 24
-
-        def once(key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
-            u, v, least = search(key, asked, known[:, :3], known[:, 3:], lattice=400, starts=2 * AT_ONCE, steps=steps)
-            return np.hstack([u, v]), least
-
-        return _distinct(self.form, *self._repeated(hard, key, once))
-
-    def _repeated(
-        self, hard: bool, key: jax.Array, once: Callable[[jax.Array], tuple[Any, Any]]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The points and values that a search finds, or that a hard one finds again and again while there is time."""
-        found = [once(key)]
-        for i in range(1, AGAIN if hard else 1):
-            if late(self.deadline):
-                break
-            found.append(once(jax.random.fold_in(key, i)))
-        points, values = (np.concatenate([np.asarray(x) for x in column]) for column in zip(*found, strict=True))
-        return points, values
-
-
-@functools.partial(jax.jit, static_argnames=("starts", "tries"))
-def _climb(
-    key: Any, known: Any, x: Any, weights: Any, s: Any, steps: Any, starts: int = 256, tries: int = 8192
-) -> tuple[jax.Array, jax.Array]:
-    """Local maxima over pairs y = (a, b) of sum weights |x.y| - sum s a b, from `known`, and from the best of many.
-
-    For one party's setting alone the function is convex, so going to the unit vector along its gradient,
-    party by party, never lowers it; the steps end where both have arrived.
-    """
-    a, b = sample_sphere(key, (2, tries))
-    U, W = x[:, :3], x[:, 3:]
-
-    def value(y: Any) -> Any:
-        return weights @ jnp.abs(x @ y) - jnp.sum(y[:3] * s * y[3:])
-
-    def one(y: Any) -> tuple[Any, Any]:
-        def step(_: Any, y: Any) -> Any:
-            a = _along(U.T @ (weights * jnp.sign(x @ y)) - s * y[3:])
-            y = jnp.concatenate([a, y[3:]])
-            b = _along(W.T @ (weights * jnp.sign(x @ y)) - s * a)
-            return jnp.concatenate([a, b])
-
-        y = jax.lax.fori_loop(0, steps, step, y)
-        return y, value(y)
-
-    random = jnp.concatenate([a, b], axis=1)
-    best = jnp.argsort(-jax.lax.map(value, random, batch_size=256))[: starts - len(known)]
-    return jax.lax.map(one, jnp.concatenate([known, random[best]]), batch_size=64)
-
-
-def _along(z: Any) -> Any:
-    return z / jnp.sqrt(jnp.sum(z * z))
