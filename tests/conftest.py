@@ -1,14 +1,28 @@
-"""Two CPU devices, asked for before JAX starts: sharding is tested wherever the tests run."""
+"""What is asked of JAX before it starts, and what no test may leave behind."""
 
 import os
 import sys
+from pathlib import Path
 
+# Two CPU devices: sharding is tested wherever the tests run.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
 import jax
 import pytest
 
 from jaxleggett.searches import restarts
+
+COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"
+"""What one process of the tests has compiled serves the others, and the next run: two thirds of the time would be
+compiling. `pytest --cache-clear` removes it. Programs that tests start have no part in it: what JAX prints to stderr
+when it loads from it is no user's."""
+
+if not jax.config.jax_compilation_cache_dir:  # `scripts/mutate.py` has one for all of its copies
+    jax.config.update("jax_compilation_cache_dir", str(COMPILED))
+# With a limit JAX locks the folder, without one two processes might read and write one file at once.
+jax.config.update("jax_compilation_cache_max_size", 2**29)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)  # less is faster made than found
 
 
 @pytest.fixture(autouse=True, scope="module")

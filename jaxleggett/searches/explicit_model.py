@@ -97,8 +97,7 @@ class Break:
         }
 
     def __str__(self) -> str:
-        searches = counted(self.starts, "gradient search", "gradient searches")
-        by = f"{searches} ({self.status}), {self.seconds:.1f} s"
+        by = f"{counted(self.starts, 'gradient search', 'gradient searches')} ({self.status}), {self.seconds:.1f} s"
         if self.witness is None:
             return f"no negative probability of the model of [B13 (9)] was found, by {by}"
         w = self.witness
