@@ -222,6 +222,6 @@ def progress_bar(what: str) -> Iterator[Callable[[Progress], None] | None]:
 
 def described(what: str, event: Progress) -> str:
     """An event in words: what is being done, and the bounds so far of the visibility that is looked for."""
-    lower = "" if event.lower is None else f"{event.lower:.6f} <= "
-    upper = "" if event.upper is None else f" <= {event.upper:.6f}"
+    lower = "" if event.lower is None else f"{event.lower:.9f} <= "
+    upper = "" if event.upper is None else f" <= {event.upper:.9f}"
     return f"{what}: {lower}V{upper}" if lower or upper else what

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    example="jaxleggett threshold --state pure:0.7 --settings random:12",
+    example="jaxleggett threshold --state pure:0.7 --settings random:30",
     options=[
         click.Option(
             ["--state"],

@@ -424,7 +424,6 @@ def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
 
     def stop(*arguments, progress, **options):
         def tell(event):
-            progress(event)
             raise KeyboardInterrupt
 
         return real(*arguments, progress=tell, **options)

@@ -27,9 +27,9 @@ def test_what_ended_early_says_what_leads_further(capsys, ending):
     ("event", "text"),
     [
         (Progress(0.5), "sampling"),
-        (Progress(0.5, upper=0.9), "sampling: V <= 0.900000"),
-        (Progress(0.5, lower=0.8), "sampling: 0.800000 <= V"),
-        (Progress(0.5, 0.8, 0.9), "sampling: 0.800000 <= V <= 0.900000"),
+        (Progress(0.5, upper=0.9), "sampling: V <= 0.900000000"),
+        (Progress(0.5, lower=0.8), "sampling: 0.800000000 <= V"),
+        (Progress(0.5, 0.8, 0.9), "sampling: 0.800000000 <= V <= 0.900000000"),
     ],
 )
 def test_an_event_in_words(event, text):
@@ -48,5 +48,5 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch):
     with _shared.progress_bar("searching") as show:
         show(Progress(0.25, upper=0.9))
         show(Progress(1.0, upper=0.875))
-    assert "searching: V <= 0.875000" in sys.stderr.getvalue()
+    assert "searching: V <= 0.875000000" in sys.stderr.getvalue()
     assert "100%" in sys.stderr.getvalue()
