@@ -23,7 +23,6 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import numpy as np
@@ -330,7 +329,7 @@ def _heaviest(weights: np.ndarray) -> np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnames="kind")
-def _matrix(kind: Kind, group: Any, x: Any, y: Any) -> jax.Array:
+def _matrix(kind: Kind, group: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     return jax.lax.map(lambda one: averaged_kernel(kind, group, x, one), y, batch_size=16)
 
 

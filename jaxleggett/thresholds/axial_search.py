@@ -6,15 +6,18 @@ A point is looked at up to joint turns: the polar angles of its two vectors, and
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
+from jax.tree_util import register_dataclass
 
 from .._clock import late
 from .canonical_form import CanonicalForm, averaged_kernel
-from .worst_points import distinct, filled
+from .worst_points import Found, distinct, filled
 
 QUICK = 128
 """Starts of a search with an axis of symmetry; a hard one has four times as many."""
@@ -23,8 +26,27 @@ BLOCK = 32
 """Starts that Newton's method takes together."""
 
 
+@register_dataclass
+@dataclass(frozen=True, eq=False)
+class _Objective:
+    """sign sum_k w_k K(x_k, z) + sum_j s_j z_j z_{j+3} - F.z, to be made least over points z = (p, q)."""
+
+    group: Array | np.ndarray
+    points: Array | np.ndarray
+    weights: Array | np.ndarray
+    sign: Array | float
+    s: Array | np.ndarray
+    F: Array | np.ndarray
+
+    def at(self, angles: Array) -> Array:
+        """Its value at three angles (3,)."""
+        z = _vectors(angles)
+        kernel = averaged_kernel("O(2)", self.group, jnp.asarray(self.points), z)
+        return self.sign * (kernel @ self.weights) + jnp.sum(z[:3] * self.s * z[3:]) - z @ self.F
+
+
 class AxialSearch:
-    """Searches where turns about an axis are averaged over: three angles a point, by Newton's method."""
+    """The search for states with an axis; see `worst_points.Search` for the methods."""
 
     def __init__(self, form: CanonicalForm, deadline: float | None) -> None:
         self.form, self.deadline = form, deadline
@@ -38,14 +60,14 @@ class AxialSearch:
 
     def breaches(
         self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> Found:
         """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
         y, value = self._least(key, x, weights, -1.0, V * self.form.s, np.zeros(6), known, hard)
         return y, -value - 1
 
     def cheapest(
         self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> Found:
         """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
         return self._least(key, y, prices, 1.0, np.zeros(3), F, known, hard)
 
@@ -59,9 +81,9 @@ class AxialSearch:
         F: np.ndarray,
         known: np.ndarray,
         hard: bool,
-    ) -> Any:
+    ) -> Found:
         points, weights = filled(points, weights)
-        arguments = (self.form.group, points, weights, sign, s, F)
+        objective = _Objective(self.form.group, points, weights, sign, s, F)
         # Other grids in every round, so that what one passes over joins the pools in another.
         shift = np.asarray(jax.random.uniform(key, (6,)))
         polar, azimuth, planar = (40, 17, 152) if hard else (20, 11, 52)
@@ -73,7 +95,7 @@ class AxialSearch:
             _angles(planar, shift[4], shift[5], np.full(1, np.pi)),
         ]
         grid = np.concatenate([g.reshape(-1, 3) for g in grids])
-        (value,) = _in_blocks(functools.partial(_axial_values, arguments), grid, 4096)
+        (value,) = _in_blocks(functools.partial(_values, objective), grid, 4096)
         # A start in every basin that a grid shows, then the best others.
         parts = np.split(value, np.cumsum([g.size // 3 for g in grids])[:-1])
         local = np.concatenate(
@@ -81,12 +103,12 @@ class AxialSearch:
         )
         starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
         if not hard:
-            found, value = _descend(starts[:QUICK], arguments, 12)
+            found, value = _descend(starts[:QUICK], objective, 12)
         else:
             # Most starts show soon what they lead to; where the kernel has corners the last digits come slowly.
-            found, value = _descend(starts[: 4 * QUICK], arguments, 6, self.deadline)
-            found, value = _descend(found[np.argsort(value)[:QUICK]], arguments, 14, self.deadline)
-            last = _descend(found[np.argsort(value)[:BLOCK]], arguments, 100)
+            found, value = _descend(starts[: 4 * QUICK], objective, 6, self.deadline)
+            found, value = _descend(found[np.argsort(value)[:QUICK]], objective, 14, self.deadline)
+            last = _descend(found[np.argsort(value)[:BLOCK]], objective, 100)
             found, value = (np.concatenate(parts) for parts in zip((found, value), last, strict=True))
         return distinct(self.form, np.asarray(_vectors(found)), value)
 
@@ -116,7 +138,7 @@ def _local_minima(values: np.ndarray) -> np.ndarray:
     return values == minimum_filter(values, [min(3, n) for n in values.shape])
 
 
-def _vectors(angles: Any) -> jax.Array:
+def _vectors(angles: Array | np.ndarray) -> Array:
     """Two unit vectors, stacked (..., 6), at polar angles and an azimuth between them (..., 3)."""
     p, q, azimuth = jnp.moveaxis(jnp.asarray(angles), -1, 0)
     zero = jnp.zeros_like(p)
@@ -132,23 +154,20 @@ def _three_angles(points: np.ndarray) -> np.ndarray:
     return np.stack([*polar, azimuth], axis=1)
 
 
-def _axial_objective(angles: Any, group: Any, points: Any, weights: Any, sign: Any, s: Any, F: Any) -> Any:
-    z = _vectors(angles)
-    kernel = averaged_kernel("O(2)", group, points, z)
-    return sign * (weights @ kernel) + jnp.sum(z[:3] * s * z[3:]) - F @ z
-
-
 @jax.jit
-def _axial_values(arguments: Any, angles: Any) -> tuple[jax.Array]:
-    return (jax.lax.map(lambda one: _axial_objective(one, *arguments), angles, batch_size=64),)
+def _values(objective: _Objective, angles: Array) -> tuple[Array]:
+    return (jax.lax.map(objective.at, angles, batch_size=64),)
 
 
-def _descend(starts: np.ndarray, arguments: Any, steps: int, deadline: float | None = None) -> tuple[np.ndarray, ...]:
+def _descend(starts: np.ndarray, objective: _Objective, steps: int, deadline: float | None = None) -> Found:
     """Where `steps` of Newton's method lead from angles (S, 3), and the values there (S,); fewer past a deadline."""
-    return _in_blocks(functools.partial(_axial_newton, arguments, steps), starts, BLOCK, deadline)
+    angles, values = _in_blocks(functools.partial(_newton, objective, steps), starts, BLOCK, deadline)
+    return angles, values
 
 
-def _in_blocks(function: Any, rows: np.ndarray, block: int, deadline: float | None = None) -> tuple[np.ndarray, ...]:
+def _in_blocks(
+    function: Callable[[np.ndarray], tuple[Array, ...]], rows: np.ndarray, block: int, deadline: float | None = None
+) -> tuple[np.ndarray, ...]:
     """The arrays that a function of `block` rows returns for all rows: one program, however many there are.
 
     Past a deadline the rows of the blocks that are finished, at least one.
@@ -163,19 +182,22 @@ def _in_blocks(function: Any, rows: np.ndarray, block: int, deadline: float | No
     return tuple(np.concatenate(column)[: len(rows)] for column in zip(*found, strict=True))
 
 
+_State = tuple[Array, Array, Array, Array]
+"""A point, the value there, the damping of Newton's step and the rate of the gradient's."""
+
+
 @jax.jit
-def _axial_newton(arguments: Any, steps: Any, angles: Any) -> tuple[jax.Array, jax.Array]:
+def _newton(objective: _Objective, steps: int, angles: Array) -> tuple[Array, Array]:
     """Local minima from every start: the better of a Newton step on |curvature| and a step down the gradient.
 
     Both grow and shrink as they succeed. The kernel is once differentiable only: where the curvature is
     infinite Newton's step is none, and the gradient goes on.
     """
 
-    def function(z: Any) -> Any:
-        return _axial_objective(z, *arguments)
+    function = objective.at
 
-    def one(z: Any) -> tuple[Any, Any]:
-        def step(_: Any, state: Any) -> Any:
+    def one(z: Array) -> tuple[Array, Array]:
+        def step(_: int, state: _State) -> _State:
             z, value, damping, rate = state
             gradient = jax.grad(function)(z)
             curvature, axes = jnp.linalg.eigh(jax.hessian(function)(z))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from .._clock import late
 from .._doubles import unit
 from ..inequalities.worst_vectors import Prices, search
 from ..sphere import fibonacci_directions, sample_sphere
 from .canonical_form import CanonicalForm
-from .worst_points import AT_ONCE, distinct, filled
+from .worst_points import AT_ONCE, Found, distinct, filled
 
 AGAIN = 6
 """Searches from other starts that a hard one without an axis of symmetry is made of."""
@@ -25,12 +25,12 @@ HIDDEN, PAIRS = 200, 200
 
 
 class FullSearch:
-    """Searches over S^2 x S^2, with the discrete symmetries written out."""
+    """The search for states without an axis; see `worst_points.Search` for the methods."""
 
     def __init__(self, form: CanonicalForm, deadline: float | None) -> None:
         self.form, self.deadline = form, deadline
 
-    def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+    def first(self, key: Array) -> tuple[np.ndarray, np.ndarray]:
         """Hidden vectors u = v and others near and far; pairs b = -a turned by about a radian, and random ones.
 
         In the canonical frames C(a, -a) < 0, so that the strongest pairs lie near b = -a, and u near v serves them.
@@ -43,8 +43,8 @@ class FullSearch:
         return x, y
 
     def breaches(
-        self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, key: Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
+    ) -> Found:
         """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
         number = len(self.form.group)
         x, weights = filled(self.form.images(x), np.tile(weights, number) / number)
@@ -54,23 +54,23 @@ class FullSearch:
         return y, -value - 1
 
     def cheapest(
-        self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, key: Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
+    ) -> Found:
         """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
         number = len(self.form.group)
         y, prices = self.form.images(y), np.tile(prices, number) / number
         asked = Prices(prices, np.zeros_like(prices), F[:3], F[3:], y[:, :3], y[:, 3:])
         steps = 48 if hard else 24
 
-        def once(key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        def once(key: Array) -> tuple[np.ndarray, np.ndarray]:
             u, v, least = search(key, asked, known[:, :3], known[:, 3:], lattice=400, starts=2 * AT_ONCE, steps=steps)
             return np.hstack([u, v]), least
 
         return distinct(self.form, *self._repeated(hard, key, once))
 
     def _repeated(
-        self, hard: bool, key: jax.Array, once: Callable[[jax.Array], tuple[Any, Any]]
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, hard: bool, key: Array, once: Callable[[Array], tuple[Array | np.ndarray, Array | np.ndarray]]
+    ) -> Found:
         """The points and values that a search finds, or that a hard one finds again and again while there is time."""
         found = [once(key)]
         for i in range(1, AGAIN if hard else 1):
@@ -83,8 +83,8 @@ class FullSearch:
 
 @functools.partial(jax.jit, static_argnames=("starts", "tries"))
 def _climb(
-    key: Any, known: Any, x: Any, weights: Any, s: Any, steps: Any, starts: int = 256, tries: int = 8192
-) -> tuple[jax.Array, jax.Array]:
+    key: Array, known: Array, x: Array, weights: Array, s: Array, steps: int, starts: int = 256, tries: int = 8192
+) -> tuple[Array, Array]:
     """Local maxima over pairs y = (a, b) of sum weights |x.y| - sum s a b, from `known`, and from the best of many.
 
     For one party's setting alone the function is convex, so going to the unit vector along its gradient,
@@ -93,11 +93,11 @@ def _climb(
     a, b = sample_sphere(key, (2, tries))
     U, W = x[:, :3], x[:, 3:]
 
-    def value(y: Any) -> Any:
+    def value(y: Array) -> Array:
         return weights @ jnp.abs(x @ y) - jnp.sum(y[:3] * s * y[3:])
 
-    def one(y: Any) -> tuple[Any, Any]:
-        def step(_: Any, y: Any) -> Any:
+    def one(y: Array) -> tuple[Array, Array]:
+        def step(_: int, y: Array) -> Array:
             a = _along(U.T @ (weights * jnp.sign(x @ y)) - s * y[3:])
             y = jnp.concatenate([a, y[3:]])
             b = _along(W.T @ (weights * jnp.sign(x @ y)) - s * a)
@@ -111,5 +111,5 @@ def _climb(
     return jax.lax.map(one, jnp.concatenate([known, random[best]]), batch_size=64)
 
 
-def _along(z: Any) -> Any:
+def _along(z: Array) -> Array:
     return z / jnp.sqrt(jnp.sum(z * z))
