@@ -2,11 +2,11 @@
 
     python scripts/compatibility.py [--pythons 3.11,3.12,3.13] [--tests "tests/models tests/lp"]
 
-For each of these Pythons that the machine has: a new environment, the package with its extra `test`, and a selection of
-the tests (one process; `--tests` names another). The first of them is tried twice: with the newest versions that pip
-finds, and with the lowest that pyproject.toml allows of everything that it names. Prints a table, and writes
-results/compatibility/{table.json,meta.json}. Exit code 1 where an environment cannot be made, where a test fails, and
-where none ran.
+For each of these Pythons that the machine has: a new environment, the package as it is committed with its extra `test`,
+and a selection of the tests (one process; `--tests` names another). The first of them is tried twice: with the newest
+versions that pip finds, and with the lowest that pyproject.toml allows of everything that it names. Prints a table, and
+writes results/compatibility/{table.json,meta.json}. Exit code 1 where an environment cannot be made, where a test
+fails, and where none ran.
 """
 
 from __future__ import annotations
@@ -95,30 +95,33 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def tried(case: Case, python: str, tests: list[str]) -> Row:
-    """Make the environment of a case in a folder of its own, and run the tests there."""
-    row: Row = {**case._asdict(), "installed": {}, "passed": 0, "failed": 0, "skipped": 0, "seconds": 0, "problem": ""}
+def tried(case: Case, python: str, tests: list[str], source: Path) -> Row:
+    """Make the environment of a case in a folder of its own, and run the tests of the tree `source` there."""
+    row = Row(
+        python=case.python, versions=case.versions, installed={}, passed=0, failed=0, skipped=0, seconds=0, problem=""
+    )
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "bin" / "python"
         constraints, junit = Path(folder) / "constraints.txt", Path(folder) / "junit.xml"
         bounds = map(lowest, requirements()) if case.versions == "lowest" else ()
         subprocess.run([python, "-m", "venv", folder], check=True)
         constraints.write_text("".join(f"{bound}\n" for bound in bounds))
-        install = [own, "-m", "pip", "install", "-q", "-c", constraints, "-e", f"{ROOT}[test]"]
+        install = [own, "-m", "pip", "install", "-q", "-c", constraints, "-e", f"{source}[test]"]
         done = subprocess.run(install, capture_output=True, text=True)
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            return {**row, "problem": (errors or ["pip failed"])[0]}
+            row["problem"] = (errors or ["pip failed"])[0]
+            return row
         listed = json.loads(_said(own, "-m", "pip", "list", "--format=json"))
         row["installed"] = {one["name"]: one["version"] for one in listed if one["name"] != "jaxleggett"}
         began = time.monotonic()
         command = [own, "-m", "pytest", "-q", "-n", "0", f"--junitxml={junit}", *tests]
         # Nothing of the tree's own environment may be seen.
         clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=source, env=clean, capture_output=True, text=True)
         row["seconds"] = round(time.monotonic() - began, 1)
         if junit.exists():
-            row.update(counts(junit.read_text()))  # type: ignore[typeddict-item]
+            row["passed"], row["failed"], row["skipped"] = counts(junit.read_text())
         if done.returncode:
             print(done.stdout[-4000:], file=sys.stderr)
         if done.returncode not in (0, 1) or not row["passed"]:
@@ -126,14 +129,14 @@ def tried(case: Case, python: str, tests: list[str]) -> Row:
     return row
 
 
-def counts(junit: str) -> dict[str, int]:
+def counts(junit: str) -> tuple[int, int, int]:
     """How many tests of a JUnit report passed, failed and were skipped."""
     suites = ElementTree.fromstring(junit).iter("testsuite")
     sums = {name: 0 for name in ("tests", "failures", "errors", "skipped")}
     for suite, name in itertools.product(list(suites), sums):
         sums[name] += int(suite.attrib[name])
     failed = sums["failures"] + sums["errors"]
-    return {"passed": sums["tests"] - failed - sums["skipped"], "failed": failed, "skipped": sums["skipped"]}
+    return sums["tests"] - failed - sums["skipped"], failed, sums["skipped"]
 
 
 def table(rows: list[Row]) -> str:
@@ -167,9 +170,12 @@ def main() -> int:
     if not present:
         parser.error(f"none of these Pythons is on this machine: {options.pythons}")
     rows: list[Row] = []
-    for case in [Case(next(iter(present)), "lowest"), *(Case(version, "newest") for version in present)]:
-        rows.append(tried(case, present[case.python], shlex.split(options.tests)))
-        print(table(rows[-1:]), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        # What is committed: files that change, or lie about, while this runs must not matter.
+        subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
+        for case in [Case(next(iter(present)), "lowest"), *(Case(version, "newest") for version in present)]:
+            rows.append(tried(case, present[case.python], shlex.split(options.tests), Path(folder)))
+            print(table(rows[-1:]), flush=True)
     print(f"\n{table(rows)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
     provenance.write_json(FOLDER / "table.json", rows)
