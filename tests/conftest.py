@@ -1,5 +1,6 @@
 """What is asked of JAX before it starts, and what no test may leave behind."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_p
 import jax
 import pytest
 
-from jaxleggett.searches import restarts
+from jaxleggett import searches
+from jaxleggett.searches import PolishOptions, SearchOptions
 
 COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"
 """What one process of the tests has compiled serves the others, and the next run: two thirds of the time would be
@@ -48,10 +50,15 @@ def _subnormal_numbers_kept():
 
 
 @pytest.fixture
-def briefly(monkeypatch):
-    """Searches that hardly polish, where something else than the threshold they reach is tested."""
-    monkeypatch.setattr(restarts, "POLISH_STEPS", 5)
-    monkeypatch.setattr(restarts, "FINISHES", 1)
+def brief():
+    """Options of searches that hardly polish, where something else than the threshold they reach is tested."""
+    return SearchOptions(finishes=1, polish=PolishOptions(programmes=5))
+
+
+@pytest.fixture
+def briefly(monkeypatch, brief):
+    """The search that commands call, made brief; they have no option for that."""
+    monkeypatch.setattr(searches, "search", functools.partial(searches.search, options=brief))
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def search(
     from ..inequalities.files import read_inequality
     from ..output import saved
     from ..searches import search as search_for
-    from ..searches.restarts import BATCH
+    from ..searches.run import RESTARTS
 
     common.refuse_single("search")
     if target == "model":
@@ -75,7 +75,7 @@ def search(
         with progress_bar("searching") as show:
             found = search_for(
                 pairs,
-                restarts=restarts or BATCH,
+                restarts=restarts or RESTARTS,
                 seed=common.seed,
                 symmetry="none" if symmetry is None else symmetry,
                 start=first,

@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -55,18 +55,6 @@ class BreakOptions:
 DEFAULT = BreakOptions()
 
 
-class BreakAnswer(TypedDict):
-    """The fields of the command line's JSON answer."""
-
-    critical_visibility: float
-    witness: dict[str, object] | None
-    witness_visibility: float | None
-    starts: int
-    reached: int
-    status: str
-    seconds: float
-
-
 @dataclass(frozen=True)
 class Break:
     """The smallest visibility at which the explicit model has a negative probability, and where.
@@ -84,7 +72,7 @@ class Break:
     status: Ending
     seconds: float
 
-    def to_json(self) -> BreakAnswer:
+    def to_json(self) -> dict[str, object]:
         """The fields of the command line's JSON answer."""
         return {
             "critical_visibility": self.critical_visibility,
@@ -126,19 +114,16 @@ def break_model(
     (D. P. Kingma and J. Ba, ICLR 2015), then L-BFGS (D. C. Liu and J. Nocedal, Math. Program. 45, 503
     (1989)), both of optax.
 
-    Args:
-        starts: number of random starts.
-        seed: an integer from 0 to 2^63 - 1; the same seed gives the same answer.
-        progress: is called after every batch of starts; `upper` is the lowest V so far.
-        options: how the descent is made.
+    starts      number of random starts
+    seed        an integer from 0 to 2^63 - 1; the same seed gives the same answer
+    progress    is called after every batch of starts with a `Progress`, whose `upper` is the lowest V so far
+    options     how the descent is made
 
-    Returns:
-        A `Break`: the smallest V, and a witness that can be recomputed by hand. After Ctrl-C it has what the batches
-        finished so far have found, and `status` is `interrupted`.
+    Returned are the smallest V and a witness that can be recomputed by hand. After Ctrl-C they are what the finished
+    batches have found, and `status` is `interrupted`. Raises InputError for arguments outside of what is
+    described here.
 
-    Raises:
-        InputError: for arguments outside of what is described here.
-
+    >>> from jaxleggett.searches import break_model
     >>> found = break_model(32)
     >>> print(f"{found.critical_visibility:.9f}")
     0.853553391

@@ -12,6 +12,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
+from jaxleggett import searches
 from jaxleggett.models.registry import MODELS
 from jaxleggett.verification import montecarlo
 
@@ -437,7 +438,7 @@ def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
 
 @pytest.mark.usefixtures("briefly")
 def test_ctrl_c_in_a_search_keeps_the_best(run, monkeypatch):
-    real = jl.search
+    real = searches.search
 
     def stop(*arguments, progress, **options):
         def tell(event):
