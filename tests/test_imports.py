@@ -140,8 +140,9 @@ def reached(names, doors=True):
 
 
 def folder(name):
-    path = modules()[name]
-    return "" if path.parent == PACKAGE else path.parent.name
+    """The folder of the package that a module is in, however deep."""
+    parts = modules()[name].relative_to(PACKAGE).parts
+    return "" if len(parts) == 1 else parts[0]
 
 
 def test_the_source_is_read_as_python_reads_it():
