@@ -1,4 +1,4 @@
-"""Two CPU devices, asked for before JAX starts: sharding is tested wherever the tests run."""
+"""Two CPU devices, asked for before JAX starts: sharding is tested wherever the tests run. Shapes are enforced."""
 
 import os
 import sys
@@ -7,8 +7,11 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_p
 
 import jax
 import pytest
+import shapes
 
-from jaxleggett.searches import restarts
+shapes.install()
+
+from jaxleggett.searches import restarts  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -119,7 +119,7 @@ def _break_all(first: Any) -> tuple[Any, Any]:
         def descend(_: int, state: Any) -> Any:
             x, memory = state
             updates, memory = adam.update(jax.grad(loss)(x), memory)
-            return normalised(optax.apply_updates(x, updates)), memory
+            return normalised(jnp.asarray(optax.apply_updates(x, updates))), memory
 
         x, _ = jax.lax.fori_loop(0, STEPS, descend, (x, adam.init(x)))
         newton = optax.lbfgs()
