@@ -59,14 +59,31 @@ def random_rotation(key: Array) -> Float[Array, "3 3"]:
     """A rotation matrix drawn from the Haar measure on SO(3): that of a uniform unit quaternion."""
     # Four independent normal numbers have no preferred direction in R^4.
     q = jax.random.normal(key, (4,), float)
-    w, x, y, z = q / jnp.sqrt(jnp.sum(q * q))
-    return jnp.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
+    return _of_quaternion(q / jnp.sqrt(jnp.sum(q * q)))
+
+
+def rotation_matrix(point: Float[AnyArray, "*n 3"]) -> Float[Array, "*n 3 3"]:
+    """The map of [0, 1]^3 to rotation matrices that takes the uniform measure to the Haar measure.
+
+    K. Shoemake, "Uniform random rotations", Graphics Gems III (1992): a unit quaternion whose first and last two
+    components have the lengths sqrt(1 - x) and sqrt(x) and independent angles.
+    """
+    x, first, second = jnp.moveaxis(point, -1, 0)
+    near, far = jnp.sqrt(1 - x), jnp.sqrt(x)
+    first, second = 2 * jnp.pi * first, 2 * jnp.pi * second
+    parts = (near * jnp.sin(first), near * jnp.cos(first), far * jnp.sin(second), far * jnp.cos(second))
+    return _of_quaternion(jnp.stack(parts))
+
+
+def _of_quaternion(q: Float[Array, "4 *n"]) -> Float[Array, "*n 3 3"]:
+    """The rotation matrix of a unit quaternion."""
+    w, x, y, z = q
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
     )
+    return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def fibonacci(index: Number, num: Number) -> Float[Array, "*n 3"]:
@@ -110,8 +127,12 @@ def rotated_half_fibonacci(key: Array, index: Number, num: Number) -> tuple[Floa
 
 
 def _rotated(key: Array, points: Float[Array, "*n 3"]) -> Float[Array, "*n 3"]:
-    rotation = random_rotation(key)
-    return jnp.stack([dot(rotation[i], points) for i in range(3)], axis=-1)
+    return turned(random_rotation(key), points)
+
+
+def turned(rotation: Float[AnyArray, "... 3 3"], points: Float[AnyArray, "... 3"]) -> Float[Array, "... 3"]:
+    """Vectors (..., 3) multiplied by matrices (..., 3, 3) that broadcast against them."""
+    return jnp.stack([jnp.asarray(dot(rotation[..., i, :], points)) for i in range(3)], axis=-1)
 
 
 def orthogonal_axes(a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, "3 3"]:

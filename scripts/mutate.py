@@ -35,19 +35,25 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     "correlation": (None, ["test_correlation.py"]),
     "states": ({"density_matrix", "_correlation", "with_visibility", "bell_diagonal", "pure"}, ["test_states.py"]),
     "sphere": (None, ["test_sphere.py"]),
-    **{f"models/{name}": (None, ["models/test_models.py"]) for name in ("werner", "white_noise", "finite", "mixtures")},
-    "models/interface": ({"marginals"}, ["models/test_models.py"]),
-    "models/events": ({"outcomes"}, ["models/test_models.py"]),
+    **{
+        f"models/{name}": (None, ["models"])  # a model's methods are used by the tests of all of them
+        for name in ("werner", "white_noise", "finite", "mixtures")
+    },
+    "models/interface": ({"marginals"}, ["models/test_interface.py"]),
+    "models/events": ({"outcomes"}, ["models/test_events.py"]),
     "kernels/chunks": (
         {
             *("hidden_vectors", "chunk_sums", "stream", "at_once", "_at_point", "_all_pairs"),
             *("interleaved", "_smaller", "add_chunk", "witnesses"),
         },
-        ["kernels/test_chunks.py"],
+        ["kernels/test_chunks.py", "verification/test_montecarlo.py"],
     ),
-    "kernels/points": ({"quadrature_averages"}, ["kernels/test_chunks.py"]),
-    "verification/verdicts": ({"_found", "negative", "tolerance", "merged"}, ["verification/test_verification.py"]),
-    "verification/admission": ({"shares", "between"}, ["verification/test_verification.py"]),
+    "kernels/points": ({"quadrature_averages"}, ["kernels/test_points.py"]),
+    "verification/verdicts": (
+        {"_found", "negative", "tolerance", "merged"},
+        ["verification/test_verdicts.py", "verification/test_run.py"],
+    ),
+    "verification/admission": ({"shares", "between"}, ["verification/test_run.py", "verification/test_admission.py"]),
 }  # fmt: skip
 
 # Changes that make no difference, by module, function and change, and why.

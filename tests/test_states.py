@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import math
 
 import jax
@@ -10,9 +11,19 @@ from tolerances import ALGEBRA
 
 import jaxleggett as jl
 from jaxleggett import states
+from jaxleggett.states import parse_state
 
 REMEDY = r"; nearest=True \(--project\) takes the nearest state$"
 RNG = np.random.default_rng(3)
+PARAMETRISED = [
+    jl.werner(0.3),
+    jl.pure(0.4),
+    jl.WernerModel(0.5),
+    jl.WhiteNoiseModel(),
+    jl.GreatCircleModel(),
+    jl.PRBoxModel(),
+    jl.SeparableModel(),
+]
 
 
 def _statistics(state, a, b):
@@ -167,17 +178,6 @@ def test_objects_of_qiskit():
     assert jl.TwoQubitState.from_density_matrix(zero_one.reverse_qargs()).r_A[2] == -1
 
 
-PARAMETRISED = [
-    jl.werner(0.3),
-    jl.pure(0.4),
-    jl.WernerModel(0.5),
-    jl.WhiteNoiseModel(),
-    jl.GreatCircleModel(),
-    jl.PRBoxModel(),
-    jl.SeparableModel(),
-]
-
-
 @pytest.mark.parametrize("thing", PARAMETRISED, ids=lambda thing: type(thing).__name__)
 def test_equal_and_hashed_by_value(thing):
     copy = jax.tree.map(np.array, thing)
@@ -211,3 +211,25 @@ def test_no_public_dataclass_compares_arrays_by_accident():
     for cls in (getattr(jl, name) for name in jl.__all__):
         if dataclasses.is_dataclass(cls):
             assert not cls.__dataclass_params__.eq, cls
+
+
+def test_states_by_name(tmp_path):
+    rho = oracles.random_rho(np.random.default_rng(0))
+    np.save(tmp_path / "rho.npy", rho)
+    (tmp_path / "rho.json").write_text(json.dumps([[[x.real, x.imag] for x in row] for row in rho]))
+    for name in ("rho.npy", "rho.json"):
+        np.testing.assert_allclose(parse_state(str(tmp_path / name)).density_matrix(), rho, atol=1e-12)
+    np.testing.assert_allclose(parse_state("pure:0.3").density_matrix(), jl.pure(0.3).density_matrix(), atol=1e-12)
+    np.testing.assert_allclose(parse_state("bell-diagonal:0.1,-0.2,0.3").T, np.diag([0.1, -0.2, 0.3]), atol=1e-12)
+    (tmp_path / "bad.json").write_text("[[1, 2], [3]]")
+    (tmp_path / "pickled.npy").write_bytes(b"\x93NUMPY nonsense")
+    for text, message in (
+        ("wener", "state must be werner, bell-diagonal"),
+        ("pure:x", "must have 1 finite numbers"),
+        ("bell-diagonal:1,2", "must have 3 finite numbers"),
+        ("bell-diagonal:1,1,1", "must be positive, but has the eigenvalue -0.5"),
+        (str(tmp_path / "bad.json"), "cannot be read as a density matrix"),
+        (str(tmp_path / "pickled.npy"), "cannot be read as a density matrix"),
+    ):
+        with pytest.raises(jl.InputError, match=message):
+            parse_state(text)

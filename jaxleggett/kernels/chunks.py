@@ -10,6 +10,10 @@ The parts, from small to large:
 Chunk i is always the same and chunks are merged in order, so the number of chunks in a call changes
 no bit of the result.
 
+A model that offers an `interpolation` is asked for the weights of its two bounds once a pair, before
+all chunks; at the hidden vectors nothing is left but to join the bounds. Any other model's
+`correlator` is called at every hidden vector and pair.
+
 A model with a visibility is run at the two ends of a scan at once: its correlator is affine in V,
 so all visibilities between come from the two for nothing. `E` below is the number of such ends.
 """
@@ -29,7 +33,7 @@ from jax.tree_util import register_dataclass
 
 from ..correlation import margin, probabilities
 from ..models.arguments import off_unit, opened
-from ..models.interface import marginals
+from ..models.interface import correlator_at, interpolated, marginals, offers
 from .plan import UNROLL, Plan
 
 CENTRE = 32
@@ -92,18 +96,39 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
     return lax.optimization_barrier(made)
 
 
-def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+Shares = tuple[tuple[jax.Array, jax.Array] | None, ...]
+"""For each model p^- and p^+ (P,), its `interpolation` at P pairs of settings; None where it offers none."""
+
+
+def interpolations(models: Sequence[Any], a: jax.Array, b: jax.Array) -> Shares:
+    """The `Shares` of these models at settings a, b (3, P), in the dtype of the settings."""
+
+    def of_one(model: Any) -> tuple[jax.Array, jax.Array] | None:
+        if not offers(model, "interpolation"):
+            return None
+        p_minus, p_plus = jax.vmap(model.interpolation, in_axes=(1, 1))(a, b)
+        return jnp.asarray(p_minus).astype(a.dtype), jnp.asarray(p_plus).astype(a.dtype)
+
+    # Behind a barrier, or XLA may fuse their evaluation into the loop over hidden vectors, from which they were taken.
+    return lax.optimization_barrier(tuple(of_one(model) for model in models))
+
+
+def chunk_sums(
+    models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, shares: Shares | None = None
+) -> tuple[jax.Array, jax.Array]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
     Both (E, P), float64; the arithmetic is done in the dtype of the settings. Within a chunk
     w (C - centre) is summed, centre the mean C over a few hidden vectors spread over all, so that in
     single precision the later terms are not worn away. A probability that is not a number is passed
-    over, and hides no other.
+    over, and hides no other. `shares` are the `interpolations` of the models at these settings, if
+    they are known already.
     """
+    shares = interpolations(models, a, b) if shares is None else shares
     few = slice(None, None, -(-len(u) // CENTRE))
-    C, _ = _all_pairs(models, u[few], v[few], a, b)
+    C, _ = _all_pairs(models, u[few], v[few], a, b, shares)
     centre = [jnp.mean(values, axis=1) for values in C]
-    operands = u, v, weights, a, b, centre
+    operands = u, v, weights, a, b, centre, shares
     sums, smallest = lax.platform_dependent(
         *operands, cpu=functools.partial(stream, models), default=functools.partial(at_once, models)
     )
@@ -111,7 +136,9 @@ def chunk_sums(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: A
     return sums + total * jnp.stack(centre).astype(float), smallest
 
 
-def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
+def stream(
+    models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any, shares: Shares
+) -> tuple[Any, Any]:
     """Sums of w (C - centre) and smallest probabilities, for CPUs: a few hidden vectors a step past all pairs.
 
     XLA on a CPU makes a pass over the pairs for every output of a loop, and evaluates the model anew
@@ -126,14 +153,14 @@ def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, 
     # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
     settings, middle = (tuple(a), tuple(b)), interleaved(centre)
     # In a jit of its own the model is traced once, not once for every hidden vector of a step.
-    at_pairs = jax.jit(jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0)))
+    at_pairs = jax.jit(jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0, 0)))
     hidden = [x.astype(a.dtype) for x in (u, v, weights)]
     # What all are compared with first, so that what is not a number is the second of two and not chosen.
     inf = jnp.full(a.shape[1], jnp.inf, a.dtype)
 
     def step(i: Any, found: Any) -> Any:
         u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
-        C, margins = zip(*(at_pairs(u[k], v[k], *settings) for k in range(unroll)), strict=True)
+        C, margins = zip(*(at_pairs(u[k], v[k], *settings, shares) for k in range(unroll)), strict=True)
         sums = interleaved([sum(w[k] * C[k][end] for k in range(unroll)) for end in range(len(models))])
         smallest = interleaved([functools.reduce(_smaller, values, inf) for values in zip(*margins, strict=True)])
         return lax.complex(found.real + (sums - w.sum() * middle), _smaller(found.imag, smallest))
@@ -143,13 +170,15 @@ def stream(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, 
     return found.real.T.astype(float), found.imag.T.astype(float) / 4
 
 
-def at_once(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
+def at_once(
+    models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any, shares: Shares
+) -> tuple[Any, Any]:
     """Sums of w (C - centre) and smallest probabilities, elsewhere: one reduction of all hidden vectors at all pairs.
 
     For a GPU, where every step of a loop would be a kernel of its own, started anew. The hidden
     vectors are the last axis, along which XLA can fuse the evaluation into the reduction.
     """
-    C, margins = _all_pairs(models, u, v, a, b)
+    C, margins = _all_pairs(models, u, v, a, b, shares)
     w, zero, inf = weights.astype(a.dtype), jnp.zeros((), a.dtype), jnp.full((), jnp.inf, a.dtype)
     terms = [w * (values - middle[:, None]) for values, middle in zip(C, centre, strict=True)]
     # A reduction promises no order, so what is not a number must not enter it.
@@ -163,19 +192,26 @@ def at_once(models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any,
     return jnp.stack(found[:ends]).astype(float), jnp.stack(found[ends:]).astype(float) / 4
 
 
-def _at_point(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
+def _at_point(
+    models: Sequence[Any], u: Any, v: Any, a: Any, b: Any, shares: Shares
+) -> tuple[list[jax.Array], list[jax.Array]]:
     """C and margin of each model at one hidden pair u, v and one setting pair; vectors are given by components."""
     u, v, a, b = (jnp.stack(x) if isinstance(x, tuple) else x for x in (u, v, a, b))
     M_A, M_B = marginals(u, v, a, b)
-    C = [jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) for model in models]
+    C = [
+        jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) if p is None else interpolated(*p, M_A, M_B)
+        for model, p in zip(models, shares, strict=True)
+    ]
     return C, [margin(M_A, M_B, c) for c in C]
 
 
-def _all_pairs(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> tuple[list[Any], list[Any]]:
+def _all_pairs(
+    models: Sequence[Any], u: Any, v: Any, a: Any, b: Any, shares: Shares
+) -> tuple[list[jax.Array], list[jax.Array]]:
     """C and margin of each model, (P, n)."""
     hidden = tuple(u.T.astype(a.dtype)), tuple(v.T.astype(a.dtype))
-    along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None))
-    return jax.vmap(along_hidden, in_axes=(None, None, 0, 0))(*hidden, tuple(a), tuple(b))
+    along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None, None))
+    return jax.vmap(along_hidden, in_axes=(None, None, 0, 0, 0))(*hidden, tuple(a), tuple(b), shares)
 
 
 def interleaved(rows: Sequence[Any]) -> Any:
@@ -190,10 +226,12 @@ def _smaller(x: Any, y: Any) -> Any:
     return jnp.where(y < x, y, x)
 
 
-def add_chunk(key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunk: Any, sums: Sums) -> Sums:
+def add_chunk(
+    key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, shares: Shares, chunk: Any, sums: Sums
+) -> Sums:
     """`sums` with chunk number `chunk` added; a batch that it completes enters mean and second moments."""
     u, v, weights = hidden_vectors(key, models[0], plan, chunk)
-    C, smallest = chunk_sums(models, u, v, weights, a, b)
+    C, smallest = chunk_sums(models, u, v, weights, a, b, shares)
     found = smallest < sums.smallest
     C = sums.partial_C + C
     weight = sums.partial_weight + weights.sum()
@@ -230,10 +268,11 @@ def advance(
     same compiled code adds them.
     """
     models = opened(models, a.dtype)
+    shares = interpolations(models, a, b)
 
     def one(chunk: Any, sums: Sums) -> Sums:
         # A plain integer where the user disabled jit.
-        return add_chunk(key, models, plan, a, b, jnp.asarray(chunk, jnp.uint32), sums)
+        return add_chunk(key, models, plan, a, b, shares, jnp.asarray(chunk, jnp.uint32), sums)
 
     return lax.fori_loop(start, stop, one, sums)
 
@@ -254,7 +293,7 @@ def witnesses(
 
         def one(item: Any) -> jax.Array:
             settings = a[item % len(a)], b[item % len(a)]
-            C = [jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, *settings) for model in models]
+            C = [correlator_at(model, *settings)(u, v) for model in models]
             best = jnp.nanargmin(margin(*marginals(u, v, *settings), jnp.stack(C)[item // len(a)]))
             return jnp.stack([u[best], v[best]])
 

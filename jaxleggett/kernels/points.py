@@ -14,7 +14,7 @@ from jax import lax
 from .._numerics import double_precision
 from ..correlation import probabilities, smallest_probability
 from ..models.arguments import as_pytree, off_unit, opened
-from ..models.interface import LeggettModel, marginals
+from ..models.interface import LeggettModel, correlator_at, marginals
 
 
 @functools.partial(jax.jit, static_argnames="batch_size")
@@ -34,7 +34,7 @@ def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int =
             off.append(off_unit(u, v))
             u, v = u.astype(a.dtype), v.astype(a.dtype)
             M_A, M_B = marginals(u, v, a, b)
-            C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
+            C = correlator_at(model, a, b)(u, v)
             P = probabilities(M_A, M_B, C)
             smallest = smallest_probability(M_A, M_B, C)
             best = jnp.nanargmin(smallest)

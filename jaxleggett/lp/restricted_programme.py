@@ -1,4 +1,4 @@
-"""The linear programme of both games: weights of hidden vectors, and the largest visibility, by HiGHS.
+"""The restricted programme: weights of hidden vectors, and the largest visibility, by HiGHS.
 
     max V   over weights w_k >= 0, sum_k w_k = 1, and 0 <= V <= 2, with
     sum_k K_ik w_k - V C_i <= 1         for every setting pair i,                                          (P)
@@ -8,8 +8,8 @@ where K_ik = |u_k.a_i + v_k.b_i|, perhaps averaged over a symmetry group (the ot
 pair (a, -b)), and C_i the state's correlator at visibility 1. Pairs and hidden vectors can be added
 between solutions; the simplex method then goes on from where it was.
 
-V = 1 is the state itself, but the programme goes on beyond: if it ended there, every model of a compatible
-state would be an optimum without prices, and the dual simplex method was seen to wander among them for ever.
+V = 1 is the state itself, but the programme goes on beyond it. If it ended there, every model of a compatible
+state would be an optimum whose prices vanish, and the dual simplex method was seen to wander among them for ever.
 """
 
 from __future__ import annotations
@@ -19,42 +19,74 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .._clock import OutOfTime
 
-TOLERANCE = 1e-10
-"""Feasibility tolerance of the solver, primal and dual."""
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """How HiGHS is run."""
+
+    tolerance: float = 1e-10
+    """Feasibility tolerance, primal and dual."""
+    iterations: int = 10
+    """Simplex iterations, times rows and columns, after which a solution is begun in another way."""
+    ways: tuple[dict[str, str], ...] = (
+        {"solver": "simplex"},
+        {"solver": "simplex", "presolve": "on"},
+        {"solver": "ipm", "presolve": "on"},
+    )
+    """HiGHS options, tried in turn: simplex from where it was, simplex from nothing, the interior-point method."""
+
+
+DEFAULT = SolverOptions()
 
 MOST = 2.0
 """Largest V of the programme, so that states compatible at every visibility leave it bounded."""
 
-ITERATIONS = 10
-"""Simplex iterations, times rows and columns, after which a solution is begun in another way."""
 
-WAYS = ({"solver": "simplex"}, {"solver": "simplex", "presolve": "on"}, {"solver": "ipm", "presolve": "on"})
-"""How a solution is sought: the simplex method from where it was, from nothing, and the interior-point method."""
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """An optimum of the programme and its prices (dual values), all signs so that a price of a pair is >= 0.
+
+    A hidden vector outside the programme improves it iff its own price, sum_i pairs_i K_i + sum_r linear_r L_r, is
+    below `level`.
+    """
+
+    V: float
+    """The largest visibility of the programme, in [0, 2]."""
+    weights: np.ndarray
+    """(K,): weights of the hidden vectors, >= 0, of sum 1."""
+    pairs: np.ndarray
+    """(M,): prices of the setting pairs, >= 0."""
+    linear: np.ndarray
+    """(R,): prices of the components of the marginals."""
+    level: float
+    """The price that a new hidden vector has to fall below: minus the price of normalisation."""
 
 
 class SolverError(RuntimeError):
     """The linear programming solver gave no optimum."""
 
 
-class Master:
+class RestrictedProgramme:
     """The programme above; `linear` (R,) holds m, the state's marginals at visibility 1."""
 
-    def __init__(self, linear: np.ndarray) -> None:
+    def __init__(self, linear: np.ndarray, options: SolverOptions = DEFAULT) -> None:
         from highspy import Highs, kHighsInf
 
+        self.options = options
         self.infinity, self.fixed = kHighsInf, 1 + len(linear)
         with _no_banner():
             self.solver = Highs()
         for option, value in (
             ("output_flag", False),
-            ("primal_feasibility_tolerance", TOLERANCE),
-            ("dual_feasibility_tolerance", TOLERANCE),
+            ("primal_feasibility_tolerance", options.tolerance),
+            ("dual_feasibility_tolerance", options.tolerance),
         ):
             self.solver.setOptionValue(option, value)
         # Its own threads share a lock between all solvers, which an interruption can leave locked.
@@ -84,28 +116,31 @@ class Master:
         zero, high = np.zeros(num), np.full(num, self.infinity)
         self.solver.addCols(num, zero, zero, high, columns.size, starts, index, columns.ravel())
 
-    def solve(self, deadline: float | None = None) -> tuple[float, np.ndarray, np.ndarray, float, np.ndarray]:
-        """V; the weights (K,); the prices (M,) >= 0 of the pairs; those of normalisation and of the marginals (R,).
+    def solve(self, deadline: float | None = None) -> Solution:
+        """The optimum and its prices.
 
-        In these signs a hidden vector outside the programme improves it iff its price,
-        sum_i price_i K_i + sum_r linear_r L_r, is below minus the price of normalisation. Raises OutOfTime past
-        `deadline` (seconds of `time.monotonic`), and SolverError where the solver fails in every way.
+        Raises OutOfTime past `deadline` (seconds of `time.monotonic`), and SolverError where HiGHS fails in every way.
         """
         self._optimise(deadline)
         solution = self.solver.getSolution()
         values, prices = np.array(solution.col_value), -np.array(solution.row_dual)
         weights = np.maximum(values[1:], 0)
-        pairs = np.maximum(prices[self.fixed :], 0)
-        return float(values[0]), weights / weights.sum(), pairs, float(prices[0]), prices[1 : self.fixed]
+        return Solution(
+            V=float(values[0]),
+            weights=weights / weights.sum(),
+            pairs=np.maximum(prices[self.fixed :], 0),
+            linear=prices[1 : self.fixed],
+            level=-float(prices[0]),
+        )
 
     def _optimise(self, deadline: float | None) -> None:
         """Run the solver until it has an optimum, in one way after the other."""
         from highspy import HighsModelStatus
 
         size = self.solver.getNumRow() + self.solver.getNumCol()
-        self.solver.setOptionValue("simplex_iteration_limit", ITERATIONS * size)
+        self.solver.setOptionValue("simplex_iteration_limit", self.options.iterations * size)
         status = HighsModelStatus.kNotset
-        for number, way in enumerate(WAYS):
+        for number, way in enumerate(self.options.ways):
             if number > 0:
                 self.solver.clearSolver()
             for option, value in way.items():

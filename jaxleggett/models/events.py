@@ -16,7 +16,7 @@ from .._numerics import double_precision, in_double
 from ..correlation import probabilities
 from ..settings import SettingPairs
 from .arguments import as_pytree, off_unit, opened, unit_to_rounding
-from .interface import LeggettModel, marginals
+from .interface import LeggettModel, correlator_at, marginals
 
 
 @in_double
@@ -47,8 +47,7 @@ def _chunk_counts(key: jax.Array, models: Sequence[Any], a: Any, b: Any, num: in
     def one_pair(number: Any, a: Any, b: Any) -> tuple[Any, ...]:
         hidden_key, lambda_key = jax.random.split(jax.random.fold_in(key, number))
         u, v = model.sample(hidden_key, num)
-        C = jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
-        P = probabilities(*marginals(u, v, a, b), C)
+        P = probabilities(*marginals(u, v, a, b), correlator_at(model, a, b)(u, v))
         alpha, beta = outcomes(jax.random.uniform(lambda_key, (num,), float), P)
         number = (1 - alpha) + (1 - beta) // 2
         return jnp.bincount(number, length=4), P.min(), off_unit(u, v)

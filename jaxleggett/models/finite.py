@@ -1,9 +1,8 @@
-"""Leggett models with finitely many hidden vectors, as the linear programmes find them, and their symmetry."""
+"""Leggett models with finitely many pairs of hidden vectors (atoms), whatever their correlator is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,15 +11,18 @@ import numpy as np
 from .._numerics import in_double
 from ..joint_rotations import Axis, Symmetry, mean_modulus
 from ..settings import SettingPairs
-from ..sphere import (
-    icosahedron_axes,
-)
 from ..states import TwoQubitState, correlation_in_numpy
 from .interface import for_any_correlator
 
 
 class FiniteModel:
-    """Sampling and exact averages of a model with finitely many pairs of hidden vectors (atoms)."""
+    """Sampling and exact averages of a model with finitely many pairs of hidden vectors (atoms).
+
+    A subclass says which atoms (`atoms`), and adds a `correlator`. `symmetry` is what the atoms are averaged over
+    in sampling, None for a model whose hidden vectors are all written out.
+    """
+
+    symmetry: ClassVar[Symmetry] = None
 
     def atoms(self) -> tuple[Any, Any, Any]:
         """Weights (K,), u (K, 3) and v (K, 3)."""
@@ -69,53 +71,27 @@ class FiniteModel:
         atom = jnp.searchsorted(jnp.cumsum(weights.astype(float))[:-1], level, side="right")
         return u[atom], v[atom]
 
-
-NOISE_MEAN = 0.72
-"""More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (at most 0.685)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A finite Leggett model: weights (K,), hidden vectors u, v (K, 3), averaged over a `symmetry`.
-
-    The correlator at settings (a, b) interpolates between the two bounds of [B13 (5)].
-    """
-
-    weights: np.ndarray
-    u: np.ndarray
-    v: np.ndarray
-    symmetry: Symmetry = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain lists."""
-        symmetry = None if self.symmetry is None else str(self.symmetry)
-        return {"weights": self.weights.tolist(), "u": self.u.tolist(), "v": self.v.tolist(), "symmetry": symmetry}
-
-    def with_noise(self, share: float) -> Model:
-        """The same mixed with a share of independent u and v on the vertices of an icosahedron.
-
-        For them E|u.a + v.b| < NOISE_MEAN at any a, b: the mixture serves the state at 1 - share times the visibility.
-        """
-        vertices = np.concatenate([icosahedron_axes(), -icosahedron_axes()])
-        i, j = (k.ravel() for k in np.indices((12, 12)))
-        weights = np.concatenate([(1 - share) * self.weights, np.full(144, share / 144)])
-        u, v = np.concatenate([self.u, vertices[i]]), np.concatenate([self.v, vertices[j]])
-        return Model(weights, u, v, self.symmetry)
-
     def excess(self, state: TwoQubitState, V: float, pairs: SettingPairs) -> float:
         """By how much the model misses the state at visibility V: the largest breach of (P).
 
-        Zero or rounding where it reproduces all correlations at `pairs` with non-negative probabilities.
+        Zero or rounding where its hidden vectors reproduce all correlations at `pairs` with non-negative
+        probabilities, for the best correlator. In NumPy, as all that proofs rest on.
         """
+        weights, u, v = (np.asarray(x, np.float64) for x in self.atoms())
         M_A, M_B, C = (V * x for x in correlation_in_numpy(state, pairs.a, pairs.b))
         axis = self.symmetry if isinstance(self.symmetry, Axis) else None
-        bloch = [self.weights @ self.u, self.weights @ self.v]
+        bloch = [weights @ u, weights @ v]
         if axis is not None:
             bloch = [(r @ n) * n for r, n in zip(bloch, (axis.alice, axis.bob), strict=True)]
         breaches = (
             np.abs(pairs.a @ bloch[0] - M_A),
             np.abs(pairs.b @ bloch[1] - M_B),
-            self.weights @ mean_modulus(self.u, self.v, pairs.a, pairs.b, axis) - 1 - C,
-            self.weights @ mean_modulus(self.u, self.v, pairs.a, -pairs.b, axis) - 1 + C,
+            weights @ mean_modulus(u, v, pairs.a, pairs.b, axis) - 1 - C,
+            weights @ mean_modulus(u, v, pairs.a, -pairs.b, axis) - 1 + C,
         )
         return float(max(np.max(breach) for breach in breaches))
+
+    def to_json(self) -> dict[str, Any]:
+        """Weights, hidden vectors and the name of the symmetry, as plain lists."""
+        weights, u, v = (np.asarray(x).tolist() for x in self.atoms())
+        return {"weights": weights, "u": u, "v": v, "symmetry": None if self.symmetry is None else str(self.symmetry)}

@@ -11,7 +11,6 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from .._numerics import ByValue, dot, in_double
-from ..correlation import correlation_bounds
 from ..sphere import (
     octant_rule,
     orthogonal_axes,
@@ -20,7 +19,7 @@ from ..sphere import (
     sample_sphere,
 )
 from ..states import TwoQubitState, werner
-from .interface import marginals
+from .interface import interpolated, marginals
 
 CRITICAL_VISIBILITY = (1 + 1 / np.sqrt(2)) / 2
 """V_c: the model of [B13 (9)] is non-negative for 0 <= V <= V_c."""
@@ -103,15 +102,18 @@ class WernerModel(ByValue):
         u = jnp.concatenate([u, jnp.stack([a, b, -b, axes[2], -axes[2]])])
         return u, -u, jnp.concatenate([weights, np.zeros(5)])
 
+    def interpolation(self, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+        """(p^-, p^+), the weights of the two bounds.   [B13 (9)]"""
+        return werner_weights(self.visibility, a, b)
+
     @in_double
     def correlator(self, u: Any, v: Any, a: Any, b: Any) -> jax.Array:
         """C_{u,-u}(a, b) = p^- [-1 + |u.(a - b)|] + p^+ [1 - |u.(a + b)|].   [B13 (9)]
 
         The brackets are the bounds of [B13 (7)], computed as those of [B13 (5)] from u and v = -u.
         """
-        p_minus, p_plus = werner_weights(self.visibility, a, b)
-        lower, upper = correlation_bounds(*marginals(jnp.asarray(u), jnp.asarray(v), jnp.asarray(a), jnp.asarray(b)))
-        return p_minus * lower + p_plus * upper
+        u, v, a, b = (jnp.asarray(x) for x in (u, v, a, b))
+        return interpolated(*self.interpolation(a, b), *marginals(u, v, a, b))
 
     @property
     def target(self) -> TwoQubitState:

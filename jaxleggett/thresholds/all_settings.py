@@ -22,7 +22,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -30,232 +30,297 @@ import numpy as np
 from .._clock import OutOfTime, late
 from .._numerics import double_precision, random_key
 from ..inequalities.inequality import LeggettInequality
-from ..lp.column_generation import Bracket
-from ..lp.restricted_programme import Master
-from ..models.finite import NOISE_MEAN, Model
-from .all_settings_search import AT_ONCE, AxialSearch, FullSearch, filled
+from ..joint_rotations import Axis
+from ..lp.column_generation import Bracket, generate
+from ..lp.restricted_programme import RestrictedProgramme, Solution
+from ..models.interpolated import NOISE_MEAN, AxialModel, InterpolatedModel
+from ..runs import Ending, Progress
+from ..states import TwoQubitState
+from .axial_search import AxialSearch
 from .canonical_form import CanonicalForm, Kind, averaged_kernel
-
-MARGIN = 1e-7
-"""What searches may have missed, of a breach and relative to the prices."""
-
-MEMORY = 0.4
-"""Share of the average of earlier rounds in the point that a round looks at."""
-
-PATIENCE = 25
-"""Rounds without a closer bracket after which it is given up."""
-
-CLOSE = 4
-"""Rounds with the bracket as close as asked for after which it is reported, if it is not twice as close before."""
-
-HARDER = 4
-"""How much longer a hard search takes than a quick one, about."""
-
-COMPILING = 2.0
-"""Seconds kept for what has to be compiled for that, about."""
-
-RESERVED = 0.3
-"""Most of a time limit that is kept for searching again what is going to be reported."""
+from .full_search import FullSearch
+from .worst_points import AT_ONCE, Search, filled
 
 NEGLIGIBLE = 1e-4
 """Weights and prices below this, relative to the largest, are left out."""
 
 
+@dataclass(frozen=True)
+class Options:
+    """How both pools grow, and when the bracket is reported."""
+
+    margin: float = 1e-7
+    """What searches may have missed, of a breach and relative to the prices."""
+    memory: float = 0.4
+    """Share of the average of earlier rounds in the point that a round looks at."""
+    patience: int = 25
+    """Rounds without a closer bracket after which it is given up."""
+    close: int = 4
+    """Rounds with the bracket as close as asked for after which it is reported, if it is not twice as close before."""
+    harder: float = 4.0
+    """How much longer a hard search takes than a quick one, about."""
+    compiling: float = 2.0
+    """Seconds kept for what has to be compiled for that, about."""
+    reserved: float = 0.3
+    """Most of a time limit that is kept for searching again what is going to be reported."""
+
+
+DEFAULT = Options()
+
+
 def solve_everywhere(
+    state: TwoQubitState,
     form: CanonicalForm,
     tolerance: float,
     deadline: float | None = None,
     seed: int = 0,
-    progress: Callable[[float, float], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    options: Options = DEFAULT,
 ) -> Bracket:
-    """Bracket the largest V for which the state has a Leggett model at all settings.
+    """Bracket the largest V for which the state, of canonical form `form`, has a Leggett model at all settings.
 
     Ends as `converged`, `time_limit`, `interrupted`, or as `stalled` where rounds no longer help. Both
     bounds rest on searches from many starts, which are no proof. Raises SolverError.
     """
     with double_precision():
-        return _Generation(form, deadline, seed).run(tolerance, progress)
+        question = _AllSettings(state, form, deadline, seed, options)
+        return question.bracket(generate(question, tolerance, progress))
 
 
-class _Generation:
-    """The two pools, their programme, and what the best rounds have shown."""
+@dataclass(frozen=True, eq=False)
+class _Below:
+    """A model: hidden vectors x (K, 6) with weights (K,) at visibility V, and the share of noise that (P) needs."""
 
-    def __init__(self, form: CanonicalForm, deadline: float | None, seed: int) -> None:
-        self.form, self.key = form, random_key(seed)
-        self.deadline, self.reserved = deadline, 0.0 if deadline is None else RESERVED * (deadline - time.monotonic())
-        self.searcher = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
+    x: np.ndarray
+    weights: np.ndarray
+    V: float
+    noise: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Above:
+    """An inequality: pairs y (M, 6) with prices (M,), the marginal term F (6,), and the bound that was found."""
+
+    y: np.ndarray
+    prices: np.ndarray
+    F: np.ndarray
+    bound: float
+
+
+class _AllSettings:
+    """The two pools, their programme, and what the best rounds have shown; a `Question` of column generation."""
+
+    def __init__(
+        self, state: TwoQubitState, form: CanonicalForm, deadline: float | None, seed: int, options: Options
+    ) -> None:
+        self.state, self.form, self.key, self.options = state, form, random_key(seed), options
+        self.deadline = deadline
+        self.reserved = 0.0 if deadline is None else options.reserved * (deadline - time.monotonic())
+        self.reserve = self.reserved
+        self.searcher: Search = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
         self.L = form.invariants
-        self.master = Master(self.L @ form.marginals)
+        self.programme = RestrictedProgramme(self.L @ form.marginals)
         self.x, self.y = self.searcher.first(self.key)
         if min(lengths := [np.linalg.norm(r) for r in (form.r_A, form.r_B)]) > 0:
             # The only hidden vectors of a product state, which no grid has.
             own = np.concatenate([form.r_A / lengths[0], form.r_B / lengths[1]])
             self.x = np.concatenate([self.x, own[None]])
-        self.master.add_pairs(np.zeros((len(self.y), 0)), form.correlator(self.y))
-        self.master.add_hidden(self._kernel(self.x, self.y), self.L @ self.x.T)
+        self.programme.add_pairs(np.zeros((len(self.y), 0)), form.correlator(self.y))
+        self.programme.add_hidden(self._kernel(self.x, self.y), self.L @ self.x.T)
         self.lower, self.upper = 0.0, 1.0
-        # What shows them: hidden vectors, weights, V and noise; pairs, prices, F and bound.
-        self.best_below: tuple[np.ndarray, np.ndarray, float, float] | None = None
-        self.best_above: tuple[np.ndarray, np.ndarray, np.ndarray, float] | None = None
+        self.below: _Below | None = None
+        self.above: _Above | None = None
+        self.known_x = self.known_y = np.zeros((0, 6))
+        self.centre: Solution | None = None
+        self.gaps: list[float] = []
+        self.close = 0
 
     def _kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """K (M, K) of pairs y (M, 6) and hidden vectors x (K, 6)."""
         all_x, all_y = filled(x)[0], filled(y)[0]
         return np.asarray(_matrix(self.form.kind, self.form.group, all_x, all_y))[: len(y), : len(x)]
 
-    def run(self, tolerance: float, progress: Callable[[float, float], None] | None) -> Bracket:
-        """Grow both pools until the bounds meet."""
-        status = "time_limit"
-        centre: list[np.ndarray] = []
-        gaps: list[float] = []
-        close = 0
-        reserve = self.reserved
-        known_x = known_y = np.zeros((0, 6))
-        try:
-            for round_ in range(1, 10**6):
-                generating = None if self.deadline is None else self.deadline - reserve
-                V, weights, prices, _, linear = self.master.solve(generating)
-                solved = time.monotonic()
-                scale = max(prices.sum() + np.abs(linear).sum(), 1e-300)
-                now = [np.array([V]), weights, prices / scale, linear / scale]
-                centre = _averaged(centre, now) if centre else now
-                key = jax.random.fold_in(self.key, round_)
-                known_x, known_y = self.x[_heaviest(weights)], self.y[_heaviest(prices)]
-                new_y = self._below(key, float(centre[0][0]), centre[1], known_y)
-                if late(generating):
-                    break
-                new_x = self._above(key, centre[2], centre[3], known_x)
-                reserve = min(self.reserved, COMPILING + HARDER * (time.monotonic() - solved))
-                if progress:
-                    progress(self.lower, self.upper)
-                close += self.upper - self.lower <= tolerance
-                if self.upper - self.lower <= tolerance / 2 or close == CLOSE:
-                    # What is going to be reported is searched again, and harder, which may open the bracket again.
-                    close = 0
-                    again = jax.random.fold_in(key, 1)
-                    new_y = np.concatenate([new_y, self._settle_below(again, known_y)])
-                    new_x = np.concatenate([new_x, self._settle_above(again, known_x)])
-                    if self.upper - self.lower <= tolerance:
-                        return self._bracket("converged")
-                gaps.append(self.upper - self.lower)
-                if len(gaps) > PATIENCE and gaps[-1] == gaps[-PATIENCE]:
-                    status = "stalled"
-                    break
-                self._grow(new_x, new_y)
-        except OutOfTime:
-            pass
-        except KeyboardInterrupt:
-            # What it rests on is still searched again, once.
-            status, self.searcher.deadline = "interrupted", time.monotonic()
-        return self._unfinished(status, known_x, known_y)
+    @property
+    def generating(self) -> float | None:
+        """When to stop growing the pools: what is reported then is still searched again."""
+        return None if self.deadline is None else self.deadline - self.reserve
 
-    def _unfinished(self, status: str, known_x: np.ndarray, known_y: np.ndarray) -> Bracket:
-        """The bracket of a run that did not converge, its ends searched again, or given up where time is over."""
+    def solve(self) -> None:
+        """Solve the programme over both pools, and move the averages over the rounds towards its solution."""
+        solution = self.programme.solve(self.generating)
+        scale = max(solution.pairs.sum() + np.abs(solution.linear).sum(), 1e-300)
+        now = replace(solution, pairs=solution.pairs / scale, linear=solution.linear / scale)
+        self.centre = now if self.centre is None else _averaged(self.centre, now, self.options.memory)
+        self.known_x, self.known_y = self.x[_heaviest(solution.weights)], self.y[_heaviest(solution.pairs)]
+
+    def find_worst(self, number: int) -> None:
+        """Find the pairs at which the average weights breach (P) most, and the cheapest hidden vectors."""
+        assert self.centre is not None
+        began = time.monotonic()
+        self.step = jax.random.fold_in(self.key, number)
+        self.new_y = self._find_breaches(self.step, self.centre)
+        if late(self.generating):
+            raise OutOfTime
+        self.new_x = self._find_cheapest(self.step, self.centre)
+        spent = time.monotonic() - began
+        self.reserve = min(self.reserved, self.options.compiling + self.options.harder * spent)
+
+    def to_be_reported(self, tolerance: float) -> bool:
+        """Whether the bracket is twice as narrow as asked for, or has been as narrow for some rounds."""
+        gap = self.upper - self.lower
+        self.close += gap <= tolerance
+        return gap <= tolerance / 2 or self.close == self.options.close
+
+    def search_again(self, number: int) -> None:
+        """Search for breaches of the model and for the bound of the inequality again and harder."""
+        self.close = 0
+        key = jax.random.fold_in(self.step, 1)
+        self.new_y = np.concatenate([self.new_y, self._settle_below(key)])
+        self.new_x = np.concatenate([self.new_x, self._settle_above(key)])
+
+    def grow(self) -> bool:
+        """Put what was found into both pools; False where the bracket has not moved for long."""
+        self.gaps.append(self.upper - self.lower)
+        patience = self.options.patience
+        if len(self.gaps) > patience and self.gaps[-1] == self.gaps[-patience]:
+            return False
+        self.programme.add_pairs(self._kernel(self.x, self.new_y), self.form.correlator(self.new_y))
+        self.y = np.concatenate([self.y, self.new_y])
+        if len(self.new_x):
+            self.programme.add_hidden(self._kernel(self.new_x, self.y), self.L @ self.new_x.T)
+            self.x = np.concatenate([self.x, self.new_x])
+        return True
+
+    def bracket(self, ending: Ending) -> Bracket:
+        """The bounds, with what shows them, after a run that ended so."""
+        if ending != Ending.CONVERGED:
+            ending = self._settled(ending)
+        model = None if self.below is None else self._built(self.below)[0]
+        inequality = None if self.above is None else _inequality(self.form, self.above)
+        return Bracket(self.lower, self.upper, model, inequality, ending)
+
+    def _settled(self, ending: Ending) -> Ending:
+        """Search both ends of a run that did not converge again, or give up those for which there is no time."""
+        if ending == Ending.INTERRUPTED:
+            # One search each, not many.
+            self.searcher.deadline = time.monotonic()
         key = jax.random.fold_in(self.key, 0)
+        limited = ending == Ending.TIME_LIMIT
         below = above = False
         try:
-            if len(known_x):
-                if status == "time_limit" and self.deadline is not None:
+            if len(self.known_x):
+                if limited and self.deadline is not None:
                     # The search for a bound takes several times as long as that for breaches.
                     self.searcher.deadline = time.monotonic() + (self.deadline - time.monotonic()) / 4
-                self._settle_below(key, known_y)
+                self._settle_below(key)
                 below = True
-                if status == "time_limit":
+                if limited:
                     self.searcher.deadline = self.deadline
-                if status != "time_limit" or not late(self.deadline):
-                    self._settle_above(key, known_x)
+                if not limited or not late(self.deadline):
+                    self._settle_above(key)
                     above = True
         except KeyboardInterrupt:
-            status = "interrupted"
+            ending = Ending.INTERRUPTED
         if not below:
-            self.lower, self.best_below = 0.0, None
+            self.lower, self.below = 0.0, None
         if not above:
-            self.upper, self.best_above = 1.0, None
-        return self._bracket(status)
+            self.upper, self.above = 1.0, None
+        return ending
 
-    def _bracket(self, status: str) -> Bracket:
-        """The bounds, with what shows them."""
-        model = inequality = None
-        if self.best_below is not None:
-            x, weights, _, noise = self.best_below
-            model = _model(self.form, x, weights, noise)
-        if self.best_above is not None:
-            inequality = _inequality(self.form, *self.best_above)
-        return Bracket(self.lower, self.upper, model, inequality, status)
-
-    def _below(self, key: jax.Array, V: float, weights: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """The model of these weights, mixed with noise until it obeys (P) everywhere; pairs at which it did not."""
+    def _find_breaches(self, key: jax.Array, centre: Solution) -> np.ndarray:
+        """Mix the model of these weights with noise until it obeys (P) everywhere; the pairs at which it did not."""
         # With marginals every weight counts, or the averages would miss them.
-        used = np.flatnonzero(weights > (0.0 if len(self.L) else NEGLIGIBLE * weights.max()))
-        x, weights = self.x[used], weights[used] / weights[used].sum()
-        y, breach = self.searcher.breaches(key, x, weights, V, known)
-        # A model that reaches beyond V = 1 is brought back to it.
-        noise = max(_noise(breach), 1 - 1 / V if V > 1 else 0.0)
-        lower = min(V * (1 - noise), 1.0)
+        used = np.flatnonzero(centre.weights > (0.0 if len(self.L) else NEGLIGIBLE * centre.weights.max()))
+        x, weights = self.x[used], centre.weights[used] / centre.weights[used].sum()
+        V = centre.V
+        y, breach = self.searcher.breaches(key, x, weights, V, self.known_y)
+        found = _Below(x, weights, V, self._noise(breach))
+        _, lower = self._built(found)
         if lower > self.lower:
-            self.lower, self.best_below = lower, (x, weights, V, noise)
+            self.lower, self.below = lower, found
         return y
 
-    def _above(self, key: jax.Array, prices: np.ndarray, linear: np.ndarray, known: np.ndarray) -> np.ndarray:
+    def _find_cheapest(self, key: jax.Array, centre: Solution) -> np.ndarray:
         """The inequality of these prices; the hidden vectors that bound it."""
-        F = -self.L.T @ linear
-        if prices.max() <= 0 and np.abs(F).max() <= 0:
-            # V = 1, and nothing in the way: no inequality to look for.
+        F = -self.L.T @ centre.linear
+        if centre.pairs.max() <= 0 and np.abs(F).max() <= 0:
+            # V = 2, and nothing in the way: no inequality to look for.
             return self.x[:0]
-        used = np.flatnonzero(prices >= NEGLIGIBLE * prices.max())
-        y, prices = self.y[used], prices[used]
-        x, cost = self.searcher.cheapest(key, y, prices, F, known)
+        used = np.flatnonzero(centre.pairs >= NEGLIGIBLE * centre.pairs.max())
+        y, prices = self.y[used], centre.pairs[used]
+        x, cost = self.searcher.cheapest(key, y, prices, F, self.known_x)
         upper, bound = self._threshold(y, prices, F, cost)
         if upper < self.upper:
-            self.upper, self.best_above = upper, (y, prices, F, bound)
+            self.upper, self.above = upper, _Above(y, prices, F, bound)
         return x
 
     def _threshold(self, y: np.ndarray, prices: np.ndarray, F: np.ndarray, cost: np.ndarray) -> tuple[float, float]:
         """The visibility at which the state reaches the inequality of these prices, and its bound."""
-        bound = float(prices.sum() - cost[0] + MARGIN * (prices.sum() + np.abs(F).sum()))
+        bound = float(prices.sum() - cost[0] + self.options.margin * (prices.sum() + np.abs(F).sum()))
         value = float(F @ self.form.marginals - prices @ self.form.correlator(y))
         return (bound / value if value > 0 else np.inf), bound
 
-    def _settle_below(self, key: jax.Array, known: np.ndarray) -> np.ndarray:
+    def _settle_below(self, key: jax.Array) -> np.ndarray:
         """Search the best model's breaches again and harder, and correct its visibility; the pairs that were found."""
-        if self.best_below is None:
-            return known[:0]
-        x, weights, V, noise = self.best_below
-        y, breach = self.searcher.breaches(key, x, weights, V, known, hard=True)
-        noise = max(noise, _noise(breach))
-        self.lower, self.best_below = min(V * (1 - noise), 1.0), (x, weights, V, noise)
+        if self.below is None:
+            return self.known_y[:0]
+        found = self.below
+        y, breach = self.searcher.breaches(key, found.x, found.weights, found.V, self.known_y, hard=True)
+        self.below = replace(found, noise=max(found.noise, self._noise(breach)))
+        self.lower = self._built(self.below)[1]
         return y
 
-    def _settle_above(self, key: jax.Array, known: np.ndarray) -> np.ndarray:
+    def _settle_above(self, key: jax.Array) -> np.ndarray:
         """Search the best inequality's bound again and harder, and correct it; the hidden vectors that were found."""
-        if self.best_above is None:
-            return known[:0]
-        y, prices, F, _ = self.best_above
-        x, cost = self.searcher.cheapest(key, y, prices, F, known, hard=True)
+        if self.above is None:
+            return self.known_x[:0]
+        y, prices, F = self.above.y, self.above.prices, self.above.F
+        x, cost = self.searcher.cheapest(key, y, prices, F, self.known_x, hard=True)
         upper, bound = self._threshold(y, prices, F, cost)
         if upper > self.upper:
-            self.upper, self.best_above = min(upper, 1.0), (y, prices, F, bound) if upper < 1 else None
+            self.upper, self.above = min(upper, 1.0), _Above(y, prices, F, bound) if upper < 1 else None
         return x
 
-    def _grow(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Put hidden vectors and pairs into the pools."""
-        self.master.add_pairs(self._kernel(self.x, y), self.form.correlator(y))
-        self.y = np.concatenate([self.y, y])
-        if len(x):
-            self.master.add_hidden(self._kernel(x, self.y), self.L @ x.T)
-            self.x = np.concatenate([self.x, x])
+    def _noise(self, breach: np.ndarray) -> float:
+        """The share of noise that makes up for the worst breach of (P), the first of these."""
+        worst = max(0.0, float(breach[0])) + self.options.margin
+        return worst / (1 - NOISE_MEAN + worst)
+
+    def _built(self, found: _Below) -> tuple[InterpolatedModel, float]:
+        """The model in the state's own frames, discrete symmetries and noise written out, and the V that it reaches."""
+        number, form = len(self.form.group), self.form
+        x, weights = form.images(found.x), np.tile(found.weights, number) / number
+        if len(self.L) == 0:
+            x, weights = np.concatenate([x, -x]), np.tile(weights, 2) / 2
+        u, v = form.outside(x)
+        target, axis = self.state.with_visibility(found.V), form.symmetry
+        model = (
+            AxialModel(weights, u, v, target, axis)
+            if isinstance(axis, Axis)
+            else InterpolatedModel(weights, u, v, target)
+        )
+        model = model.with_noise(found.noise)
+        # The programme's equations hold to its tolerance; what is left of them is corrected.
+        miss = self.L.T @ (self.L @ (found.weights @ found.x - found.V * form.marginals)) * (1 - found.noise)
+        model, share = model.corrected(0.0, form.frame_A @ miss[:3], form.frame_B @ miss[3:])
+        lower = found.V * (1 - found.noise) * (1 - share)
+        # A model that reaches beyond V = 1, the state itself, is brought back to it.
+        return (model, lower) if lower <= 1 else (model.with_noise(1 - 1 / lower), 1.0)
 
 
-def _noise(breach: np.ndarray) -> float:
-    """The share of noise that makes up for a breach of (P)."""
-    worst = max(0.0, float(breach[0])) + MARGIN
-    return worst / (1 - NOISE_MEAN + worst)
-
-
-def _averaged(centre: list[np.ndarray], now: list[np.ndarray]) -> list[np.ndarray]:
+def _averaged(centre: Solution, now: Solution, memory: float) -> Solution:
     """The running averages; entries that are new in this round were 0 before."""
-    longer = [np.concatenate([c, np.zeros(len(n) - len(c))]) for c, n in zip(centre, now, strict=True)]
-    return [MEMORY * c + (1 - MEMORY) * n for c, n in zip(longer, now, strict=True)]
+
+    def mean(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+        return memory * np.concatenate([old, np.zeros(len(new) - len(old))]) + (1 - memory) * new
+
+    return replace(
+        now,
+        V=memory * centre.V + (1 - memory) * now.V,
+        weights=mean(centre.weights, now.weights),
+        pairs=mean(centre.pairs, now.pairs),
+        linear=mean(centre.linear, now.linear),
+    )
 
 
 def _heaviest(weights: np.ndarray) -> np.ndarray:
@@ -264,31 +329,20 @@ def _heaviest(weights: np.ndarray) -> np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnames="kind")
-def _matrix(kind: Kind, group: Any, x: Any, y: Any) -> jax.Array:
+def _matrix(kind: Kind, group: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     return jax.lax.map(lambda one: averaged_kernel(kind, group, x, one), y, batch_size=16)
 
 
-def _model(form: CanonicalForm, x: np.ndarray, weights: np.ndarray, noise: float) -> Model:
-    """The model in the state's own frames, discrete symmetries and noise written out."""
-    number = len(form.group)
-    x, weights = form.images(x), np.tile(weights, number) / number
-    if len(form.invariants) == 0:
-        x, weights = np.concatenate([x, -x]), np.tile(weights, 2) / 2
-    return Model(weights, *form.outside(x), symmetry=form.symmetry).with_noise(noise)
-
-
-def _inequality(
-    form: CanonicalForm, y: np.ndarray, prices: np.ndarray, F: np.ndarray, bound: float
-) -> LeggettInequality:
+def _inequality(form: CanonicalForm, found: _Above) -> LeggettInequality:
     """The inequality of the prices in the state's own frames, discrete symmetries written out.
 
     -sum prices C + F.(E[u], E[v]) <= bound, where F is spread over the pairs' own settings.
     """
     number = len(form.group)
-    y, prices = form.images(y), np.tile(prices, number) / number
+    y, prices = form.images(found.y), np.tile(found.prices, number) / number
     bloch = np.zeros((6, 2 * len(y)))
     bloch[:3, : len(y)], bloch[3:, len(y) :] = y[:, :3].T, y[:, 3:].T
-    shares = np.linalg.lstsq(form.invariants @ bloch, form.invariants @ F, rcond=None)[0]
+    shares = np.linalg.lstsq(form.invariants @ bloch, form.invariants @ found.F, rcond=None)[0]
     a, b = form.outside(y)
     alice, bob = np.split(shares, 2)
-    return LeggettInequality(-prices, a, b, alice, bob, bound)
+    return LeggettInequality(-prices, a, b, alice, bob, found.bound)

@@ -5,56 +5,102 @@ rho(u, v) has E[u.a] = M^A, E[v.b] = M^B and, from [B13 (5)] averaged,
 
     E|u.a + v.b| <= 1 + C(a, b),      E|u.a - v.b| <= 1 - C(a, b)      for every pair.        (P)
 
-With a state's correlations scaled by V, the largest V is a linear programme in rho and V. A master
-programme over a pool of atoms (u, v) gives a model, so a lower bound; its dual prices are a Leggett
-inequality, whose bound comes from the best atoms outside the pool, so an upper bound. Those atoms
-join the pool until the two meet.
+With a state's correlations scaled by V, the largest V is a linear programme in rho and V. The restricted
+programme over a pool of atoms (u, v) gives a model, so a lower bound; its prices are a Leggett
+inequality, whose bound comes from the cheapest atoms outside the pool, so an upper bound. Those atoms
+join the pool until the two meet (`jaxleggett.lp.column_generation`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import jax
 import numpy as np
 
-from .._clock import OutOfTime
 from .._doubles import unit
 from .._numerics import double_precision, random_key
 from ..inequalities.inequality import LeggettInequality
 from ..inequalities.worst_vectors import THOROUGH, Prices, search
-from ..lp.column_generation import Bracket
-from ..lp.restricted_programme import Master
-from ..models.finite import Model
+from ..lp.column_generation import Bracket, generate
+from ..lp.restricted_programme import RestrictedProgramme, Solution
+from ..models.interpolated import InterpolatedModel
+from ..runs import Progress
 from ..settings import SettingPairs
 from ..sphere import sample_sphere
-from ..states import TwoQubitState
-
-POOL = 500
-"""Atoms of each of three kinds (independent, v = -u, their mixture) to begin with."""
+from ..states import TwoQubitState, correlation_in_numpy
 
 MARGIN = 1e-9
 """What is added to a bound, relative to its coefficients: the solver and the search end well within it."""
 
-NEW_ATOMS = 100
-"""Most atoms that join the pool in one round."""
-
-NO_GAIN = 1e-11
-"""An atom has to be cheaper by this than those of the pool to be worth adding."""
-
 DEPENDENT = 1e-9
 """Directions that settings have below this, relative to the largest, are no rows: prices for them would be as large."""
 
-SEARCHES_AGAIN = 2
-"""Further searches, from other lattices and thorough, before an inequality is reported."""
+
+@dataclass(frozen=True)
+class Options:
+    """How the pool of atoms grows."""
+
+    pool: int = 500
+    """Atoms of each of three kinds (independent, v = -u, their mixture) to begin with."""
+    new_atoms: int = 100
+    """Most atoms that join in one round."""
+    no_gain: float = 1e-11
+    """An atom has to be cheaper by this than those of the pool to be worth adding."""
+    searches_again: int = 2
+    """Further searches, from other lattices and with more steps, before an inequality is reported."""
 
 
-class _Pool:
-    """The atoms found so far, and the master programme over them."""
+DEFAULT = Options()
 
-    def __init__(self, state: TwoQubitState, pairs: SettingPairs, exact: bool = False) -> None:
-        _, _, C = (np.asarray(x) for x in state.correlation(pairs.a, pairs.b))
+
+def solve(
+    state: TwoQubitState,
+    pairs: SettingPairs,
+    tolerance: float,
+    deadline: float | None = None,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    exact: bool = False,
+    options: Options = DEFAULT,
+) -> Bracket:
+    """Bracket the largest V for which V (r_A, r_B, T) has a Leggett model at `pairs`.
+
+    Ends as `converged` when upper - lower <= `tolerance`, as `stalled` when no search finds an atom
+    that would improve the model (at about 1e-8), as `time_limit` past `deadline` (seconds of
+    `time.monotonic`), as `interrupted` on Ctrl-C; the bounds hold in every case. `lower` is what the model reaches
+    with all of its solver's rounding corrected; `upper` rests on searches from many starts, which are no proof.
+    Raises SolverError.
+
+    With `exact` the model has the marginals V r_A, V r_B in every direction that the settings span as
+    they stand, even where only their last digits do. The inequalities are no better for it.
+    """
+    with double_precision():
+        question = _FiniteSettings(state, pairs, deadline, seed, exact, options)
+        ending = generate(question, tolerance, progress)
+    return Bracket(question.lower, question.upper, question.model, question.inequality, ending)
+
+
+class _FiniteSettings:
+    """The pool of atoms at some setting pairs; a `Question` of column generation."""
+
+    def __init__(
+        self,
+        state: TwoQubitState,
+        pairs: SettingPairs,
+        deadline: float | None,
+        seed: int,
+        exact: bool,
+        options: Options,
+    ) -> None:
+        self.state, self.pairs, self.deadline, self.options = state, pairs, deadline, options
+        self.key = random_key(seed)
+        self.lower = 0.0
+        self.model: InterpolatedModel | None = None
+        self.cuts = _Cuts(state, options)
+        self.C = correlation_in_numpy(state, pairs.a, pairs.b)[2]
         # E[u.a] = M^A at all settings is E[u] = V r_A on their span: at most three rows a side.
         self.basis_a, self.basis_b = (exact_span(x) if exact else span(x) for x in (pairs.a, pairs.b))
         linear = np.concatenate([self.basis_a @ np.asarray(state.r_A), self.basis_b @ np.asarray(state.r_B)])
@@ -62,33 +108,94 @@ class _Pool:
         if not self.has_marginals:
             # rho and its image under (u, v) -> (-u, -v) can be averaged: no rows.
             self.basis_a, self.basis_b, linear = np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)
-        self.pairs = pairs
-        self.master = Master(linear)
-        self.master.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([C, -C]))
+        self.programme = RestrictedProgramme(linear)
+        self.programme.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([self.C, -self.C]))
         self.u, self.v = np.zeros((0, 3)), np.zeros((0, 3))
+        u, v = (np.asarray(x) for x in sample_sphere(self.key, (2, options.pool)))
+        self._add(np.concatenate([u, u, u]), np.concatenate([v, -u, -_between(u, v)]))
 
-    def add(self, u: np.ndarray, v: np.ndarray) -> None:
-        """Put atoms into the pool."""
+    @property
+    def upper(self) -> float:
+        """The lowest threshold of an inequality, at most 1."""
+        return self.cuts.upper
+
+    @property
+    def inequality(self) -> LeggettInequality | None:
+        """The inequality that has it."""
+        return self.cuts.inequality
+
+    def solve(self) -> None:
+        """Solve the programme over the pool; keep its model where that reaches further than the last."""
+        self.solution = self.programme.solve(self.deadline)
+        model, lower = self._model(self.solution)
+        if lower > self.lower:
+            self.lower, self.model = lower, model
+
+    def find_worst(self, number: int) -> None:
+        """Find the cheapest atoms for the prices, and the inequality that they bound."""
+        self.step = jax.random.fold_in(self.key, number)
+        self.prices = self._prices(self.solution)
+        heaviest = np.argsort(-self.solution.weights)[: np.count_nonzero(self.solution.weights)]
+        known = self.u[heaviest], self.v[heaviest]
+        u, v, least = search(self.step, self.prices, *known, deadline=self.deadline)
+        self.found, self.least = (u, v), float(least[0])
+        self.cuts.add(self.prices, self.least)
+
+    def to_be_reported(self, tolerance: float) -> bool:
+        """Whether the bracket is as narrow as asked for, or no atom was found that would make it narrower."""
+        return self.upper - self.lower <= tolerance or not self._helps(self.least)
+
+    def search_again(self, number: int) -> None:
+        """Search for the bound of the strongest inequality anew; what that finds is news to the pool, too."""
+        u, v = self.cuts.search_again(self.step, self.deadline)
+        self.found = np.concatenate([u, self.found[0]]), np.concatenate([v, self.found[1]])
+
+    def grow(self) -> bool:
+        """Put the atoms that were found into the pool, unless none is cheaper than those it has."""
+        u, v = self.found
+        if not self._helps(float(self.prices.at(u, v).min())):
+            return False
+        first = np.unique(np.round(np.concatenate([u, v], axis=1), 5), axis=0, return_index=True)[1]
+        chosen = np.sort(first)[: self.options.new_atoms]
+        self._add(u[chosen], v[chosen])
+        return True
+
+    def _helps(self, price: float) -> bool:
+        return price <= self.solution.level - self.options.no_gain
+
+    def _add(self, u: np.ndarray, v: np.ndarray) -> None:
         x, y = self.pairs.a @ u.T, self.pairs.b @ v.T
         linear = np.concatenate([self.basis_a @ u.T, self.basis_b @ v.T])
-        self.master.add_hidden(np.abs(np.concatenate([x + y, x - y])), linear)
+        self.programme.add_hidden(np.abs(np.concatenate([x + y, x - y])), linear)
         self.u, self.v = np.concatenate([self.u, u]), np.concatenate([self.v, v])
 
-    def solve(self, deadline: float | None) -> tuple[float, np.ndarray, Prices, float]:
-        """V, the weights, the prices, and the price that a new atom has to fall below."""
-        V, weights, prices, normalisation, linear = self.master.solve(deadline)
-        num, rank = len(self.pairs), len(self.basis_a)
-        F, H = -linear[:rank] @ self.basis_a, -linear[rank:] @ self.basis_b
-        return V, weights, Prices(prices[:num], prices[num:], F, H, self.pairs.a, self.pairs.b), -normalisation
+    def _prices(self, solution: Solution) -> Prices:
+        plus, minus = np.split(solution.pairs, 2)
+        rank = len(self.basis_a)
+        F, H = -solution.linear[:rank] @ self.basis_a, -solution.linear[rank:] @ self.basis_b
+        return Prices(plus, minus, F, H, self.pairs.a, self.pairs.b)
 
-    def model(self, weights: np.ndarray, V: float) -> Model:
-        """The atoms in use, with their opposites where that makes marginals vanish; above V = 1 brought back to it."""
-        used = np.flatnonzero(weights > 0)
-        u, v, weights = self.u[used], self.v[used], weights[used]
+    def _model(self, solution: Solution) -> tuple[InterpolatedModel, float]:
+        """The atoms in use, corrected for what the solver's rounding leaves, and the visibility that they reach.
+
+        With their opposites where that makes marginals vanish. Above V = 1 noise brings the model back to it.
+        """
+        used = np.flatnonzero(solution.weights > 0)
+        u, v, weights = self.u[used], self.v[used], solution.weights[used]
         if not self.has_marginals:
             u, v, weights = np.concatenate([u, -u]), np.concatenate([v, -v]), np.concatenate([weights, weights]) / 2
-        model = Model(weights, u, v)
-        return model.with_noise(1 - 1 / V) if V > 1 else model
+        V = solution.V
+        model = InterpolatedModel(weights, u, v, self.state.with_visibility(V))
+        # Only what the settings span of the marginals is ever measured.
+        miss = [
+            basis.T @ (basis @ (weights @ x - V * np.asarray(r)))
+            for basis, x, r in ((self.basis_a, u, self.state.r_A), (self.basis_b, v, self.state.r_B))
+        ]
+        x, y, C = u @ self.pairs.a.T, v @ self.pairs.b.T, V * self.C
+        breach = max(float((weights @ np.abs(x + y) - 1 - C).max()), float((weights @ np.abs(x - y) - 1 + C).max()))
+        model, share = model.corrected(breach, *miss)
+        lower = V * (1 - share)
+        return (model, lower) if lower <= 1 else (model.with_noise(1 - 1 / lower), 1.0)
 
 
 def span(vectors: np.ndarray) -> np.ndarray:
@@ -121,74 +228,16 @@ def _cross(x: list[Fraction], y: list[Fraction]) -> list[Fraction]:
     return [x[i - 2] * y[i - 1] - x[i - 1] * y[i - 2] for i in range(3)]
 
 
-def solve(
-    state: TwoQubitState,
-    pairs: SettingPairs,
-    tolerance: float,
-    deadline: float | None = None,
-    seed: int = 0,
-    progress: Callable[[float, float], None] | None = None,
-    exact: bool = False,
-) -> Bracket:
-    """Bracket the largest V for which V (r_A, r_B, T) has a Leggett model at `pairs`.
-
-    Ends as `converged` when upper - lower <= `tolerance`, as `stalled` when no search finds an atom
-    that would improve the model (at about 1e-8), as `time_limit` past `deadline` (seconds of
-    `time.monotonic`), as `interrupted` on Ctrl-C; the bounds hold in every case. `upper` rests on
-    searches from many starts, which are no proof. Raises SolverError.
-
-    With `exact` the model has the marginals V r_A, V r_B in every direction that the settings span as
-    they stand, even where only their last digits do. The inequalities are no better for it.
-    """
-    with double_precision():
-        key = random_key(seed)
-        pool = _Pool(state, pairs, exact)
-        u, v = (np.asarray(x) for x in sample_sphere(key, (2, POOL)))
-        pool.add(np.concatenate([u, u, u]), np.concatenate([v, -u, -_between(u, v)]))
-        cuts = _Cuts(state)
-        V, lower, weights = 0.0, 0.0, np.zeros(0)
-        status = "time_limit"
-        try:
-            for round_ in range(10**6):
-                V, weights, prices, level = pool.solve(deadline)
-                lower = min(V, 1.0)
-                if lower == 1:
-                    status = "converged"
-                    break
-                heaviest = np.argsort(-weights)[: np.count_nonzero(weights)]
-                step = jax.random.fold_in(key, round_ + 1)
-                u, v, least = search(step, prices, pool.u[heaviest], pool.v[heaviest], deadline=deadline)
-                cuts.add(prices, least[0])
-                if cuts.upper - lower <= tolerance or least[0] > level - NO_GAIN:
-                    # What is going to be reported is searched again; what that finds is news to the pool.
-                    more_u, more_v = cuts.search_again(step, deadline)
-                    u, v = np.concatenate([more_u, u]), np.concatenate([more_v, v])
-                if progress:
-                    progress(lower, cuts.upper)
-                if cuts.upper - lower <= tolerance:
-                    status = "converged"
-                    break
-                if prices.at(u, v).min() > level - NO_GAIN:
-                    status = "stalled"
-                    break
-                pool.add(*_distinct(u, v))
-        except OutOfTime:
-            pass
-        except KeyboardInterrupt:
-            status = "interrupted"
-    return Bracket(lower, cuts.upper, pool.model(weights, V) if lower > 0 else None, cuts.inequality, status)
-
-
 class _Cuts:
-    """The inequalities found on the way, strongest first."""
+    """The inequalities found on the way ("cuts" off what models could be), with their prices, strongest first."""
 
-    def __init__(self, state: TwoQubitState) -> None:
-        self.state = state
+    def __init__(self, state: TwoQubitState, options: Options) -> None:
+        self.state, self.options = state, options
         self.found: list[tuple[float, Prices, LeggettInequality]] = []
 
     def add(self, prices: Prices, least: float) -> None:
         """The inequality of the prices, with the bound that the cheapest atom gives it."""
-        cut = _inequality(prices, least)
+        cut = inequality_of(prices, least)
         self.found.append((cut.threshold(self.state), prices, cut))
         self.found.sort(key=lambda entry: entry[0])
 
@@ -207,11 +256,11 @@ class _Cuts:
         u, v = np.zeros((0, 3)), np.zeros((0, 3))
         while self.upper < 1:
             _, prices, cut = self.found[0]
-            keys = (jax.random.fold_in(key, i) for i in range(1, SEARCHES_AGAIN + 1))
+            keys = (jax.random.fold_in(key, i) for i in range(1, self.options.searches_again + 1))
             tries = [search(one, prices, steps=THOROUGH, deadline=deadline) for one in keys]
             best = min(tries, key=lambda found: found[2][0])
             u, v = np.concatenate([u, best[0][:10]]), np.concatenate([v, best[1][:10]])
-            again = _inequality(prices, best[2][0])
+            again = inequality_of(prices, best[2][0])
             if again.bound <= cut.bound:
                 break
             self.found[0] = (again.threshold(self.state), prices, again)
@@ -224,7 +273,7 @@ def _between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return unit(u + v / 2)
 
 
-def _inequality(prices: Prices, least: float) -> LeggettInequality:
+def inequality_of(prices: Prices, least: float) -> LeggettInequality:
     """The Leggett inequality of the prices: sum (minus - plus) C + F.E[u] + H.E[v] <= sum (plus + minus) - least.
 
     What settings do not give of F and H is no part of it, but of its bound: hidden vectors are unit vectors.
@@ -235,10 +284,3 @@ def _inequality(prices: Prices, least: float) -> LeggettInequality:
     scale = float((prices.plus + prices.minus).sum())
     bound = scale - float(least) + MARGIN * scale + float(missing)
     return LeggettInequality(prices.minus - prices.plus, prices.a, prices.b, f, h, bound)
-
-
-def _distinct(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first atoms, none twice."""
-    first = np.unique(np.round(np.concatenate([u, v], axis=1), 5), axis=0, return_index=True)[1]
-    chosen = np.sort(first)[:NEW_ATOMS]
-    return u[chosen], v[chosen]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from ..inequalities.inequality import LeggettInequality
 from ..inequalities.worst_vectors import bounded_inequality
 from ..joint_rotations import CRITICAL_ANGLE, Symmetry
 from ..lp.column_generation import Bracket
-from ..models.finite import Model
+from ..models.interpolated import IsotropicModel
+from ..runs import Ending, Progress
 from ..settings import SettingPairs
 from ..states import TwoQubitState
 from .all_settings import solve_everywhere
 from .canonical_form import CanonicalForm
-from .certificates import _certified, _proved
+from .certificates import certified_bracket, proved
 from .finite_settings import solve
 from .result import ROUNDING, Threshold
 from .separable import decomposition, proved_separable, separable_visibility
@@ -35,7 +36,7 @@ def threshold(
     time_limit: float | None = None,
     seed: int = 0,
     certify: bool = False,
-    progress: Callable[[float, float], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Threshold:
     """The largest V for which V (r_A, r_B, T) has a Leggett model at `settings`, bracketed.
 
@@ -45,7 +46,7 @@ def threshold(
     time_limit  seconds after which the bracket is returned as it is
     certify     prove both bounds at finitely many settings (docs/CERTIFICATES.md); they move apart by a
                 fraction of the tolerance
-    progress    is called with (lower, upper)
+    progress    is called with a `Progress` after every round
 
     V = 1 is the state itself: both bounds are at most 1. A separable state reaches it, with its decomposition as the
     model, which is proved where its partial transpose is positive in exact arithmetic. Raises InputError for bad
@@ -57,21 +58,14 @@ def threshold(
     deadline = None if time_limit is None else started + time_limit
     everywhere = isinstance(settings, str) and settings == "all"
     pairs = None if everywhere else SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
-    found, certified = _separable(state, tolerance)
-    symmetry: Symmetry = None
-    if certify and everywhere and not certified and CanonicalForm.of(state).kind != "SO(3)":
-        raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
+    effort = _Effort(tolerance, deadline, seed, certify, progress)
     try:
-        if pairs is None and found is None:
-            found, certified, symmetry = _all_settings(state, tolerance, deadline, seed, progress)
-        elif pairs is not None and found is None:
-            # Half the tolerance is left to the proof.
-            found = solve(state, pairs, tolerance / 2 if certify else tolerance, deadline, seed, progress)
-        if found and pairs is not None and certify and not certified and found.status != "interrupted":
-            found, certified = _certified(state, pairs, found, tolerance, deadline, seed), True
+        answer = _separable(state, tolerance)
+        if answer is None:
+            answer = _all_settings(state, effort) if pairs is None else _finite_settings(state, pairs, effort)
     except KeyboardInterrupt:
-        found = Bracket(0.0, 1.0, None, None, "interrupted") if found is None else replace(found, status="interrupted")
-    assert found is not None
+        answer = _Answer(Bracket.of_none(Ending.INTERRUPTED))
+    found = answer.bracket
     return Threshold(
         state=state,
         settings=pairs,
@@ -80,19 +74,39 @@ def threshold(
         model=found.model,
         inequality=found.inequality,
         status=_ending(found, tolerance, deadline),
-        certified=certified,
+        certified=answer.certified,
         seconds=time.monotonic() - started,
-        symmetry=symmetry,
+        symmetry=answer.symmetry,
     )
 
 
-def _ending(found: Bracket, tolerance: float, deadline: float | None) -> str:
+@dataclass(frozen=True)
+class _Effort:
+    """What is asked of an answer: the arguments of `threshold` that all ways to one share."""
+
+    tolerance: float
+    deadline: float | None
+    seed: int
+    certify: bool
+    progress: Callable[[Progress], None] | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A bracket, whether both of its ends are proved, and what its model and inequality are averaged over."""
+
+    bracket: Bracket
+    certified: bool = False
+    symmetry: Symmetry = None
+
+
+def _ending(found: Bracket, tolerance: float, deadline: float | None) -> Ending:
     """How it ended: `converged` is what the bracket itself says, after all that was done to it."""
-    if found.status == "interrupted":
-        return "interrupted"
+    if found.status == Ending.INTERRUPTED:
+        return Ending.INTERRUPTED
     if found.upper - found.lower <= tolerance:
-        return "converged"
-    return "time_limit" if late(deadline) or found.status == "time_limit" else "stalled"
+        return Ending.CONVERGED
+    return Ending.TIME_LIMIT if late(deadline) or found.status == Ending.TIME_LIMIT else Ending.STALLED
 
 
 def _check_effort(tolerance: float, time_limit: float | None) -> None:
@@ -123,15 +137,15 @@ def prove(
     cut, upper = inequality, math.inf
     try:
         if certify:
-            cut, upper, status = _proved(inequality, state, tolerance, deadline)
+            cut, upper, status = proved(inequality, state, tolerance, deadline)
         else:
             i = inequality
             cut = bounded_inequality(i.coefficients, i.a, i.b, i.alice, i.bob, seed, deadline)
-            upper, status = cut.threshold(state), "converged"
+            upper, status = cut.threshold(state), Ending.CONVERGED
     except OutOfTime:
-        status = "time_limit"
+        status = Ending.TIME_LIMIT
     except KeyboardInterrupt:
-        status = "interrupted"
+        status = Ending.INTERRUPTED
     return Threshold(
         state=state,
         settings=pairs,
@@ -145,31 +159,44 @@ def prove(
     )
 
 
-def _separable(state: TwoQubitState, tolerance: float) -> tuple[Bracket | None, bool]:
-    """The bracket of a state that is separable to `tolerance`, and whether it is proved; None for others."""
+def _separable(state: TwoQubitState, tolerance: float) -> _Answer | None:
+    """The answer for a state that is separable to `tolerance`; None for others."""
     lower = separable_visibility(state)
     if 1 - lower > tolerance:
-        return None, False
-    proved = proved_separable(state)
-    lower = 1.0 if proved else lower
-    return Bracket(lower, 1.0, decomposition(state.with_visibility(lower)), None, "converged"), proved
+        return None
+    certain = proved_separable(state)
+    lower = 1.0 if certain else lower
+    model = decomposition(state.with_visibility(lower))
+    return _Answer(Bracket(lower, 1.0, model, None, Ending.CONVERGED), certain)
 
 
-def _all_settings(
-    state: TwoQubitState,
-    tolerance: float,
-    deadline: float | None,
-    seed: int,
-    progress: Callable[[float, float], None] | None,
-) -> tuple[Bracket, bool, Symmetry]:
-    """The bracket for all settings, whether it is proved, and what its model and inequality are averaged over."""
+def _finite_settings(state: TwoQubitState, pairs: SettingPairs, effort: _Effort) -> _Answer:
+    """The answer at setting pairs, by a linear programme and, where it is asked for, a proof."""
+    # Half the tolerance is left to the proof.
+    tolerance = effort.tolerance / 2 if effort.certify else effort.tolerance
+    found = solve(state, pairs, tolerance, effort.deadline, effort.seed, effort.progress)
+    if not effort.certify or found.status == Ending.INTERRUPTED:
+        return _Answer(found)
+    try:
+        proved_one = certified_bracket(state, pairs, found, effort.tolerance, effort.deadline, effort.seed)
+        return _Answer(proved_one, certified=True)
+    except KeyboardInterrupt:
+        # After Ctrl-C the numerical bracket is still an answer.
+        return _Answer(replace(found, status=Ending.INTERRUPTED))
+
+
+def _all_settings(state: TwoQubitState, effort: _Effort) -> _Answer:
+    """The answer for all projective measurements."""
     form = CanonicalForm.of(state)
-    if form.kind != "SO(3)":
-        return solve_everywhere(form, tolerance, deadline, seed, progress), False, form.symmetry
-    return *_isotropic(form), "SO(3)"
+    if form.kind == "SO(3)":
+        return _isotropic(state, form)
+    if effort.certify:
+        raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
+    found = solve_everywhere(state, form, effort.tolerance, effort.deadline, effort.seed, effort.progress)
+    return _Answer(found, symmetry=form.symmetry)
 
 
-def _isotropic(form: CanonicalForm) -> tuple[Bracket, bool]:
+def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
     """T = -s times a rotation: as the singlet (s = 1), whose interval is proved, at visibility s V.
 
     For s < 1 the quotient is rounded outwards, but the state's own entries may be rounded: no proof.
@@ -179,14 +206,17 @@ def _isotropic(form: CanonicalForm) -> tuple[Bracket, bool]:
     lower, upper = certify_werner()
     s = float(form.s.mean())
     T = form.frame_A @ form.frame_B.T
-    proved = bool((T == -np.eye(3)).all() and (form.s == 1).all())
-    if not proved:
+    exact = bool((T == -np.eye(3)).all() and (form.s == 1).all())
+    if not exact:
         lower, upper = lower / s * (1 - ROUNDING), upper / s * (1 + ROUNDING)
-    if np.linalg.det(T) > 0:
+    hand = round(float(np.linalg.det(T)))
+    if hand > 0:
         # T = +s is a state only up to s = 1/3, where it is separable.
         lower = upper = 1.0
     z = np.array([[0.0, 0.0, 1.0]])
     b = np.array([[-np.sin(CRITICAL_ANGLE), 0.0, -np.cos(CRITICAL_ANGLE)]]) @ T
     bound = float(1 - np.sin(CRITICAL_ANGLE / 2))
     cut = LeggettInequality(-np.ones(1), z, b, np.zeros(1), np.zeros(1), bound) if upper < 1 else None
-    return Bracket(min(lower, 1.0), min(upper, 1.0), Model(np.ones(1), z, z @ T, "SO(3)"), cut, "converged"), proved
+    lower = min(lower, 1.0)
+    model = IsotropicModel(np.ones(1), z, z @ T, state.with_visibility(lower), hand * T)
+    return _Answer(Bracket(lower, min(upper, 1.0), model, cut, Ending.CONVERGED), exact, "SO(3)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..models.finite import Model
+from ..models.mixtures import SeparableModel
 from ..states import PAULI, TwoQubitState
 
 FLIP = np.array([[0, 0, 0, -1], [0, 0, 1, 0], [0, 1, 0, 0], [-1, 0, 0, 0]], complex)
@@ -61,7 +61,7 @@ def proved_separable(state: TwoQubitState) -> bool:
     return positive(1) and positive(-1)
 
 
-def decomposition(state: TwoQubitState) -> Model:
+def decomposition(state: TwoQubitState) -> SeparableModel:
     """A separable state as a mixture of pure product states, to rounding: weights and Bloch vectors.
 
     Wootters' construction: vectors x_j with rho = sum |x_j><x_j| and <x_i|x_j~> = l_j delta_ij, the tilde for the
@@ -79,7 +79,7 @@ def decomposition(state: TwoQubitState) -> Model:
     kept = weights > VANISHED**2
     first, _, second = np.linalg.svd(z.T[kept].reshape(-1, 2, 2))
     u, v = _bloch(first[:, :, 0]), _bloch(second[:, 0])
-    return Model(weights[kept] / weights[kept].sum(), u, v)
+    return SeparableModel(weights[kept] / weights[kept].sum(), u, v)
 
 
 def _transposed(rho: np.ndarray) -> np.ndarray:

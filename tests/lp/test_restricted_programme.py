@@ -3,20 +3,20 @@
 import _thread
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import jaxleggett as jl
 from jaxleggett._clock import OutOfTime
-from jaxleggett.lp import restricted_programme
-from jaxleggett.lp.restricted_programme import Master, SolverError
+from jaxleggett.lp.restricted_programme import DEFAULT, MOST, RestrictedProgramme, SolverError
 
 
 def _hard(rows=500, columns=1000):
     """A dense programme that takes the simplex method seconds: with 0 for C, V is at its largest, 2."""
     rng = np.random.default_rng(0)
-    programme = Master(np.zeros(0))
+    programme = RestrictedProgramme(np.zeros(0))
     programme.add_pairs(np.zeros((rows, 0)), rng.normal(size=rows))
     programme.add_hidden(2 * rng.random((rows, columns)), np.zeros((0, columns)))
     return programme
@@ -38,7 +38,7 @@ def test_the_solver_keeps_to_its_time():
     with pytest.raises(OutOfTime):
         programme.solve(began)
     # The next run has its own time, though the solver's clock runs on.
-    assert 0 < programme.solve(time.monotonic() + 60)[0] < restricted_programme.MOST
+    assert 0 < programme.solve(time.monotonic() + 60).V < MOST
 
 
 def test_ctrl_c_reaches_the_solver_and_no_other_one():
@@ -50,28 +50,28 @@ def test_ctrl_c_reaches_the_solver_and_no_other_one():
         with pytest.raises(KeyboardInterrupt):
             programme.solve()
         assert time.monotonic() - began < 2.5
-        assert 0 < _hard(20, 40).solve(time.monotonic() + 20)[0] <= restricted_programme.MOST
+        assert 0 < _hard(20, 40).solve(time.monotonic() + 20).V <= MOST
 
 
 def test_where_one_way_fails_there_are_others(monkeypatch):
     programme, tried = _hard(60, 120), []
-    expected = programme.solve()[0]
-    run = Master._run
+    expected = programme.solve().V
+    run = RestrictedProgramme._run
 
     def limited(self):
         tried.append(self.solver.getOptionValue("solver")[1])
         self.solver.setOptionValue("simplex_iteration_limit", 1)
         run(self)
 
-    monkeypatch.setattr(Master, "_run", limited)
+    monkeypatch.setattr(RestrictedProgramme, "_run", limited)
     programme.add_hidden(np.full((60, 1), 2.0), np.zeros((0, 1)))
     programme.solver.clearSolver()
-    V, weights, prices, _, _ = programme.solve()
+    found = programme.solve()
     assert tried == ["simplex", "simplex", "ipm"]
-    assert V == pytest.approx(expected, abs=1e-7)
-    assert weights.sum() == pytest.approx(1)
-    assert prices.min() >= 0
-    monkeypatch.setattr(restricted_programme, "WAYS", restricted_programme.WAYS[:2])
+    assert found.V == pytest.approx(expected, abs=1e-7)
+    assert found.weights.sum() == pytest.approx(1)
+    assert found.pairs.min() >= 0
+    programme.options = replace(DEFAULT, ways=DEFAULT.ways[:2])
     programme.solver.clearSolver()
     with pytest.raises(SolverError, match="Iteration limit"):
         programme.solve()
@@ -106,3 +106,31 @@ def test_all_settings_keep_to_the_time_limit(state):
     assert found.status == "time_limit"
     assert 0.5 < found.lower < found.upper <= 1
     found.check()
+
+
+def test_a_programme_that_fails_where_it_was_is_solved_from_nothing():
+    """Two hidden vectors, one pair: V C <= 1 - K w at best."""
+
+    class Failing:
+        def __init__(self, solver, times):
+            self.solver, self.times = solver, times
+
+        def __getattr__(self, name):
+            return getattr(self.solver, name)
+
+        def getModelStatus(self):
+            from highspy import HighsModelStatus
+
+            self.times -= 1
+            return HighsModelStatus.kNotset if self.times >= 0 else self.solver.getModelStatus()
+
+    for times in range(4):
+        programme = RestrictedProgramme(np.zeros(0))
+        programme.add_pairs(np.zeros((1, 0)), np.array([-1.0]))
+        programme.add_hidden(np.array([[0.5, 0.25]]), np.zeros((0, 2)))
+        programme.solver = Failing(programme.solver, times)
+        if times == len(DEFAULT.ways):
+            with pytest.raises(SolverError, match="Not Set"):
+                programme.solve()
+        else:
+            assert programme.solve().V == pytest.approx(0.75, abs=1e-7)

@@ -1,9 +1,13 @@
+"""Single detection events: counts, and which outcomes a lambda gives."""
+
 import jax
 import numpy as np
 import oracles
 import pytest
+from cases import at_one_point
 
 import jaxleggett as jl
+from jaxleggett.models import events
 from jaxleggett.models.events import simulate_counts
 
 KEY = jax.random.key(5)
@@ -47,3 +51,31 @@ def test_events_are_drawn_from_unit_vectors_and_finite_probabilities_alone():
         simulate_counts(KEY, Shrunk(), pairs.a, pairs.b, 2000)
     with pytest.raises(jl.InputError, match="probabilities that are NaN"):
         simulate_counts(KEY, Rarely(), pairs.a, pairs.b, 2000)
+
+
+def test_lambda_splits_the_unit_interval():
+    P = np.array([0.1, 0.2, 0.3, 0.4])
+    lam = np.array([0.0, 0.0999, 0.1001, 0.2999, 0.3001, 0.5999, 0.6001, 0.9999])
+    alpha, beta = events.outcomes(lam, np.tile(P, (8, 1)))
+    assert alpha.tolist() == [1, 1, 1, 1, -1, -1, -1, -1]
+    assert beta.tolist() == [1, 1, -1, -1, 1, 1, -1, -1]
+    assert [int(x) for x in events.outcomes(0.2, P)] == [1, -1]
+    # probabilities that rounding left a little short of 1 still hold every lambda
+    short = events.outcomes(np.nextafter(1, 0), P * (1 - 1e-12))
+    assert [int(x) for x in short] == [-1, -1]
+
+
+def test_for_a_single_lambda_the_outcomes_are_signalling():
+    """Bob's outcome at fixed lambda and hidden vectors depends on which setting Alice chose."""
+    model, u = jl.WernerModel(0.8), np.array([0.0, 0.0, 1.0])
+    b = np.array([0.6, 0.0, 0.8])
+    lam = np.linspace(0.0005, 0.9995, 1000)
+    seen, rates = [], []
+    for a in (np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])):
+        P = np.tile(at_one_point(model, u, -u, a, b), (1000, 1))
+        beta = events.outcomes(lam, P)[1]
+        seen.append(np.asarray(beta))
+        rates.append(beta.mean())
+    assert (seen[0] != seen[1]).any()
+    assert rates[0] == pytest.approx(rates[1], abs=0.005)  # averaged over lambda: no signal
+    assert rates[0] == pytest.approx(-0.8, abs=0.005)

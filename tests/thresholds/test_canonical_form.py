@@ -4,16 +4,13 @@ import jax
 import numpy as np
 import oracles
 import pytest
+from cases import in_other_frames
 
 import jaxleggett as jl
 from jaxleggett.joint_rotations import Axis, axial_mean, mean_modulus
 from jaxleggett.thresholds.canonical_form import CanonicalForm, averaged_kernel
 
 RNG = np.random.default_rng(3)
-
-
-def _turned(state, R, S):
-    return jl.TwoQubitState(R @ np.asarray(state.r_A), S @ np.asarray(state.r_B), R @ np.asarray(state.T) @ S.T)
 
 
 STATES = {
@@ -32,7 +29,7 @@ STATES = {
 def test_canonical_forms(name, frames):
     state, kind, number = STATES[name]
     if frames == "turned":
-        state = _turned(state, oracles.random_rotation(RNG), oracles.random_rotation(RNG))
+        state = in_other_frames(state, oracles.random_rotation(RNG), oracles.random_rotation(RNG))
     form = CanonicalForm.of(state)
     assert (form.kind, len(form.group)) == (kind, number)
     np.testing.assert_allclose(form.frame_A @ np.diag(form.s) @ form.frame_B.T, state.T, atol=1e-12)
@@ -100,7 +97,7 @@ def test_noise_is_as_weak_as_claimed():
     """E|u.a + v.b| for u, v independent on the vertices of an icosahedron stays below NOISE_MEAN."""
     from scipy.optimize import minimize
 
-    from jaxleggett.models.finite import NOISE_MEAN
+    from jaxleggett.models.interpolated import NOISE_MEAN
 
     axes = jl.SettingPairs.parse("icosahedron").a[::6]
 

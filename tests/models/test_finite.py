@@ -1,0 +1,68 @@
+"""Models of finitely many hidden vectors: how often each is drawn."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+
+import jaxleggett as jl
+
+KEY = jax.random.key(11)
+
+
+def test_errors_of_lattices():
+    assert jl.SeparableModel().lattice_error(12) == 0  # every atom is drawn twice
+    assert jl.SeparableModel().lattice_error(10) == pytest.approx(6 * (2 / 3) / 20)  # 5/3 of a draw each
+    assert [jl.GreatCircleModel().lattice_error(n) for n in (1, 4, 7)] == pytest.approx([0.5, 0, 0.5 / 7])
+
+
+def _uneven():
+    rng = np.random.default_rng(8)
+    return jl.SeparableModel(np.array([0.5, 0.3, 0.15, 0.05]), oracles.unit(rng, 4), oracles.unit(rng, 4))
+
+
+def test_atoms_are_drawn_as_often_as_they_weigh():
+    model = _uneven()
+    u = np.asarray(model.sample(KEY, 20000)[0])
+    seen = [(np.abs(u - atom).max(1) < 1e-6).mean() for atom in model.u]
+    np.testing.assert_allclose(seen, model.weights, atol=0.015)
+
+
+@pytest.mark.parametrize("num", [1, 7, 100])
+def test_systematic_draws_keep_their_error_bound(num):
+    model = _uneven()
+    with jax.enable_x64(True):
+        for seed in range(50):
+            u, v = model.lattice(jax.random.key(seed), jnp.arange(num), num)
+            seen = np.array([(np.abs(np.asarray(u) - atom).max(1) < 1e-6).sum() for atom in model.u])
+            assert seen.sum() == num
+            assert np.abs(seen - num * model.weights).max() <= 1 + 1e-9
+            # an average of P in [0, 1] is off by half of what all atoms together are
+            assert np.abs(seen / num - model.weights).sum() / 2 <= model.lattice_error(num) + 1e-12
+            again = [(np.abs(np.asarray(v) - atom).max(1) < 1e-6).sum() for atom in model.v]
+            np.testing.assert_array_equal(again, seen)
+
+
+def test_rare_atoms_are_not_met_or_missed_together():
+    """64 atoms of weight 1/1000 each, in an order in which 16 equally spaced levels meet all or none of them."""
+    rare, num = 64, 16
+    w = np.where(np.arange(4 * rare) % 4, 0, 1e-3)
+    w[1::4] = (1 - w.sum()) / rare
+    rng = np.random.default_rng(2)
+    model = jl.SeparableModel(w, oracles.unit(rng, len(w)), oracles.unit(rng, len(w)))
+    with jax.enable_x64(True):
+        u = jax.vmap(lambda k: model.lattice(k, jnp.arange(num), num)[0])(jax.random.split(KEY, 2000))
+    is_rare = (np.asarray(u)[:, :, None] == model.u[::4]).all(-1).any(-1).sum(1)
+    assert is_rare.mean() == pytest.approx(num * 0.064, abs=0.1)
+    # The variance of independent draws is 0.96; in the given order it is 15.3, all 16 levels or none.
+    assert is_rare.var() < 2
+
+
+def test_systematic_draws_are_unbiased():
+    model = _uneven()
+    with jax.enable_x64(True):
+        keys = jax.random.split(KEY, 4000)
+        u = jax.vmap(lambda k: model.lattice(k, jnp.arange(3), 3)[0])(keys)
+    seen = [(np.abs(np.asarray(u) - atom).max(-1) < 1e-6).mean() for atom in model.u]
+    np.testing.assert_allclose(seen, model.weights, atol=0.01)

@@ -1,0 +1,156 @@
+"""`search`: seeds, interruptions, time limits, what it may start from, bad input."""
+
+import numpy as np
+import oracles
+import pytest
+from cases import THREE_AXES
+
+import jaxleggett as jl
+from jaxleggett.searches import PolishOptions, SearchOptions, result, run
+from jaxleggett.searches.orbits import rotation_group
+from jaxleggett.thresholds import prove
+
+RNG = np.random.default_rng(12)
+
+
+def test_the_published_settings_are_improved():
+    """Started from the published inequality of 6 pairs, which is optimal only for its settings."""
+    found = jl.search(start=THREE_AXES, restarts=1, certify=True)
+    assert found.certified
+    assert found.num_pairs == 6
+    assert oracles.V_C < found.visibility_threshold < 0.93
+    again = prove(found.inequality, jl.werner(), tolerance=1e-5)
+    assert again.upper == pytest.approx(found.visibility_threshold, abs=2e-5)
+    assert found.inequality.value(jl.werner()) == pytest.approx(1)
+
+
+def test_the_same_seed_gives_the_same_inequality(brief):
+    first, second = (jl.search(6, restarts=2, seed=3, options=brief) for _ in range(2))
+    for name in ("coefficients", "a", "b"):
+        assert (getattr(first.inequality, name) == getattr(second.inequality, name)).all()
+    assert first.visibility_threshold == second.visibility_threshold < 0.9428
+    assert result.count_settings(first.inequality) == (6, 6)
+    assert first.restarts == 2
+    assert "threshold   0.9" in str(first)
+    assert jl.search(6, restarts=2, seed=4, options=brief).visibility_threshold != first.visibility_threshold
+
+
+def test_orbits_keep_their_symmetry(brief):
+    found = jl.search(12, restarts=2, symmetry="O", options=brief)
+    assert found.num_pairs == len(found.inequality.a) == 12
+    u, v = oracles.unit(RNG, 3), oracles.unit(RNG, 3)
+    turn = rotation_group("O")[5]
+    assert found.inequality.at(u @ turn.T, v @ turn.T) == pytest.approx(found.inequality.at(u, v))
+
+
+def test_too_few_pairs_exclude_nothing(brief):
+    found = jl.search(2, restarts=2, options=brief)
+    assert found.visibility_threshold == 1
+    assert found.inequality is None
+    assert not found.certified
+    assert "none was found" in str(found)
+
+
+def test_coefficients_of_either_sign_begin_the_same_search():
+    """C(a, -b) = -C(a, b): an inequality with g > 0 is another one written differently."""
+    sign = np.array([1, -1, 1, -1, -1, 1])
+    flipped = jl.LeggettInequality(
+        sign * THREE_AXES.coefficients, THREE_AXES.a, sign[:, None] * THREE_AXES.b, *np.zeros((2, 6)), 1.0
+    )
+    first, second = (run._given(x, 6, "none") for x in (THREE_AXES, flipped))
+    assert (first.p == second.p).all()
+    assert first.b == pytest.approx(second.b)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.95])
+def test_ctrl_c_keeps_the_best(share):
+    """While the start is polished, in the annealing, in a polish, in the last one."""
+
+    events = []
+
+    def stop(event):
+        events.append(event)
+        if event.done >= share:
+            raise KeyboardInterrupt
+
+    start = THREE_AXES if share == 0 else None
+    found = jl.search(6, restarts=2, seed=3, start=start, progress=stop)
+    assert found.status == "interrupted"
+    assert [event.done for event in events] == sorted(event.done for event in events)
+    assert 0 <= events[-1].done < 1
+    assert found.restarts == (2 if share > 0.9 else 0)
+    assert found.visibility_threshold < 0.9429
+    assert found.inequality is not None
+
+
+def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch):
+    real = run.prove
+
+    def stop(*arguments, certify, **options):
+        if certify:
+            raise KeyboardInterrupt
+        return real(*arguments, certify=certify, **options)
+
+    monkeypatch.setattr(run, "prove", stop)
+    found = jl.search(start=THREE_AXES, restarts=1, time_limit=1, certify=True)
+    assert (found.status, found.certified) == ("interrupted", False)
+    assert found.visibility_threshold < 0.9429
+
+
+def test_a_time_limit_ends_the_search_with_what_there_is():
+    found = jl.search(6, restarts=10**6, time_limit=1e-3)
+    assert found.status == "time_limit"
+    assert found.seconds < 60
+    assert found.history
+    assert jl.search(start=THREE_AXES, restarts=10**6, time_limit=1e-3).visibility_threshold < 0.9429
+
+
+def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
+    real = run.prove
+
+    def wrong(*arguments, **options):
+        proof = real(*arguments, **options)
+        object.__setattr__(proof, "upper", 0.85)
+        return proof
+
+    monkeypatch.setattr(run, "prove", wrong)
+    with pytest.raises(ArithmeticError, match="below what a Leggett model reaches"):
+        jl.search(6, restarts=2, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pairs": 0}, "pairs must lie between"),
+        ({"restarts": 0}, "restarts must lie between"),
+        ({"time_limit": 0}, "time_limit must be a number of seconds above 0"),
+        ({"symmetry": "X"}, "symmetry must be none"),
+        ({"pairs": 5, "start": THREE_AXES}, "start must have 5 pairs, but has 6"),
+        ({"pairs": 12, "symmetry": "O", "start": THREE_AXES}, "symmetry must be none with a start"),
+        ({"start": {}}, "start must be a LeggettInequality"),
+        ({"time_limit": "3"}, "time_limit must be a number of seconds above 0"),
+        ({"symmetry": None}, "symmetry must be none"),
+    ],
+)
+def test_bad_input(arguments, message):
+    with pytest.raises(jl.InputError, match=message):
+        jl.search(**arguments)
+
+
+@pytest.mark.parametrize(("g", "b"), [(-1.0, [1, 0, 0]), (-1.0, [0, 1, 1e-17]), (0.0, [0, 0, 1]), (-1e308, [0, 1, 0])])
+def test_a_start_that_says_nothing_about_the_singlet_is_refused(g, b):
+    with pytest.raises(jl.InputError, match="start must have a positive value at the singlet"):
+        jl.search(start=jl.LeggettInequality([g], [[0.0, 0, 1]], [b], [0.0], [0.0], 1.0))
+
+
+@pytest.mark.slow
+def test_no_search_ends_below_what_models_reach():
+    """200 tiny searches, no two alike; `search` itself raises below V_c, the bound is proved here."""
+    tiny = SearchOptions(finishes=1, polish=PolishOptions(programmes=6))
+    for seed in range(200):
+        pairs = 3 + seed % 4
+        found = jl.search(pairs, restarts=1, seed=seed, options=tiny)
+        if found.inequality is not None:
+            proved = prove(found.inequality, jl.werner(), tolerance=1e-4)
+            assert oracles.V_C <= proved.upper
+            assert proved.upper == pytest.approx(found.visibility_threshold, abs=2e-4)

@@ -1,0 +1,119 @@
+"""Thresholds at all settings."""
+
+import dataclasses
+
+import numpy as np
+import oracles
+import pytest
+from cases import in_other_frames
+
+import jaxleggett as jl
+from jaxleggett.thresholds.run import threshold
+
+
+def test_werner_at_all_settings_is_certified():
+    found = threshold(jl.werner(), "all")
+    assert (found.lower, found.upper) == (0.8535533905932737, 0.8535533905932738)
+    assert found.certified
+    found.check()
+    assert found.inequality.threshold(jl.werner()) == pytest.approx(oracles.V_C, abs=1e-15)
+    answer = found.to_json()
+    assert answer["num_pairs"] is None
+    assert answer["model"]["symmetry"] == answer["inequality"]["symmetry"] == "SO(3)"
+    with pytest.raises(ArithmeticError, match="not the one that is proved"):
+        dataclasses.replace(found, upper=0.9).check()
+
+
+def test_isotropic_states_at_all_settings():
+    weaker = threshold(jl.werner(0.9), "all")
+    assert weaker.lower < oracles.V_C / 0.9 < weaker.upper < weaker.lower + 1e-8
+    assert not weaker.certified
+    weaker.check()
+    assert (threshold(jl.werner(0.5), "all").upper, threshold(jl.werner(-0.3), "all").lower) == (1, 1)
+    R = oracles.random_rotation(np.random.default_rng(0))
+    turned = threshold(in_other_frames(jl.werner(), R, np.eye(3)), "all")
+    assert turned.lower < oracles.V_C < turned.upper
+    assert turned.inequality.threshold(turned.state) == pytest.approx(oracles.V_C, abs=1e-12)
+    with pytest.raises(ArithmeticError, match="not the one that is proved"):
+        dataclasses.replace(weaker, lower=weaker.lower - 0.01, upper=weaker.lower).check()
+
+
+def _averaged_over_turns(model, axis, a, b, number=3000):
+    """E|u.a + v.b| with turns about the axis by `number` angles, rotation by rotation."""
+    total = 0.0
+    for angle in (np.arange(number) + 0.5) * 2 * np.pi / number:
+        turned = []
+        for vectors, n in ((model.u, axis.alice), (model.v, axis.bob)):
+            along = np.outer(vectors @ n, n)
+            turned.append(along + np.cos(angle) * (vectors - along) + np.sin(angle) * np.cross(n, vectors))
+        total += model.weights @ np.abs(turned[0] @ a + turned[1] @ b) / number
+    return total
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("state", "tolerance"),
+    [
+        (jl.pure(0.6), 1e-4),
+        (jl.pure(0.15), 1e-4),
+        (jl.bell_diagonal(-1, -0.8, -0.8), 1e-4),
+        (jl.bell_diagonal(0.5, -0.5, -1), 1e-4),
+    ],
+)
+def test_states_with_an_axis_at_all_settings(state, tolerance):
+    """Closed to the tolerance; the same, within the brackets, in other frames and for exchanged parties."""
+    one = threshold(state, "all", tolerance=tolerance)
+    assert one.status == "converged"
+    assert one.upper - one.lower <= tolerance
+    one.check()
+    rng = np.random.default_rng(2)
+    for a, b in zip(oracles.unit(rng, 3), oracles.unit(rng, 3), strict=True):
+        C = one.lower * a @ np.asarray(state.T) @ b
+        assert _averaged_over_turns(one.model, one.symmetry, a, b) <= 1 + C + 1e-6
+    R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
+    swapped = jl.TwoQubitState(state.r_B, state.r_A, np.asarray(state.T).T)
+    for other in (in_other_frames(state, R, S), swapped):
+        two = threshold(other, "all", tolerance=tolerance)
+        assert max(one.lower, two.lower) <= min(one.upper, two.upper)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theta", [0.6140486225480862, 0.6997233929727672])
+def test_ridges_in_a_plane_with_the_axis_are_found(theta):
+    """Where grids that were the same in every round, and had no points in such planes, left a breach of 1e-5."""
+    found = threshold(jl.pure(theta), "all", tolerance=1e-4)
+    assert found.status == "converged"
+    found.check()
+
+
+@pytest.mark.slow
+def test_a_bell_diagonal_and_a_generic_state_at_all_settings():
+    found = threshold(jl.bell_diagonal(-0.95, -0.92, -0.9), "all", tolerance=1e-3)
+    assert found.status == "converged"
+    found.check()
+    rng = np.random.default_rng(1)
+    psi = oracles.ket_01_10(np.pi / 4) + 0.15 * (rng.normal(size=4) + 1j * rng.normal(size=4))
+    rho = 0.97 * np.outer(psi, psi.conj()) / np.vdot(psi, psi).real + 0.03 * oracles.random_rho(rng)
+    found = threshold(jl.TwoQubitState.from_density_matrix(rho), "all", tolerance=5e-3)
+    assert found.status == "converged"
+    found.check()
+
+
+def test_all_settings_loosely():
+    found = threshold(jl.pure(0.6), "all", tolerance=0.02)
+    assert found.status == "converged"
+    assert str(found.symmetry) == "O(2) about z"
+    assert found.to_json()["inequality"]["symmetry"] == found.to_json()["model"]["symmetry"] == "O(2) about z"
+    assert found.lower <= 0.8715 <= found.upper
+    found.check()
+    fewer = threshold(jl.pure(0.6), jl.SettingPairs.random(20), tolerance=1e-4)
+    assert fewer.upper >= found.lower
+    with pytest.raises(ArithmeticError, match="misses the state"):
+        dataclasses.replace(found, lower=found.lower + 0.02, upper=1.0).check()
+    bound = dataclasses.replace(found.inequality, bound=found.inequality.bound - 1e-3)
+    with pytest.raises(ArithmeticError, match="beyond the bound"):
+        dataclasses.replace(found, inequality=bound).check()
+    none = threshold(jl.bell_diagonal(-0.6, -0.5, -0.4), "all", tolerance=0.01)
+    assert none.upper == 1
+    assert none.lower > 0.99
+    none.check()
