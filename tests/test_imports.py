@@ -140,9 +140,9 @@ def reached(names, doors=True):
 
 
 def folder(name):
-    """The folder of the package that a module is in, however deep."""
+    """The folder of the package that a module lies in, or below; "" for what lies at the top."""
     parts = modules()[name].relative_to(PACKAGE).parts
-    return "" if len(parts) == 1 else parts[0]
+    return parts[0] if len(parts) > 1 else ""
 
 
 def test_the_source_is_read_as_python_reads_it():
