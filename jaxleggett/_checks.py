@@ -41,6 +41,14 @@ def quoted(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun, for a reader: "1 pair", "12 pairs", "1,024 pairs".
+
+    plural      the noun for all numbers but 1, where it is not the singular with an s
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def unit_vectors(name: str, value: Any) -> np.ndarray:
     """`value` as float64 unit vectors of shape (N, 3); InputError if it is none.
 

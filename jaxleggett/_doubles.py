@@ -11,6 +11,13 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
+def tangent_frames(x: np.ndarray) -> np.ndarray:
+    """Two unit vectors orthogonal to every row of `x` (K, 3) and to each other, as columns (K, 3, 2)."""
+    # Crossed with the axis that is farthest from the row, so that nothing cancels.
+    first = unit(np.cross(x, np.eye(3)[np.abs(x).argmin(1)]))
+    return np.stack([first, np.cross(x, first)], axis=-1)
+
+
 def exponent(*parts: ArrayLike) -> int:
     """The k for which the sum of all moduli, divided by 2^k, lies in [1, 2); 0 where all are 0."""
     moduli = [np.abs(np.asarray(x, np.float64)) for x in parts]

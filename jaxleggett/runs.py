@@ -25,7 +25,7 @@ _ADVICE = {
     Ending.COMPLETE: "All that was asked for has been done.",
     Ending.CONVERGED: "The bounds are as close as asked for; a smaller tolerance brings them closer.",
     Ending.STALLED: "Nothing was found that would bring the bounds closer; another seed may find it.",
-    Ending.TIME_LIMIT: "Time was over before the bounds were as close as asked for; a longer limit brings them closer.",
+    Ending.TIME_LIMIT: "The time limit ended the run before it was done; a longer one leads further.",
     Ending.INTERRUPTED: "The run was interrupted; what was finished by then holds.",
 }
 

@@ -236,7 +236,7 @@ def search(repeats: int) -> dict[str, Any]:
 
     times = alternating({"batch": lambda: steps(restarts), "loop": lambda: steps(1)}, repeats)
     found: dict[str, Any] = {
-        "steps": gradient_descent.SEGMENT,
+        "steps": gradient_descent.DEFAULT.segment,
         **times,
         "batch_over_loop": times["batch"] / times["loop"],
     }

@@ -51,15 +51,16 @@ def sums(device: Any, precision: str) -> Iterator[Check]:
     ):
         models = [jl.WernerModel(V) for V in ends]
         found = average(KEY, models, pairs.a, pairs.b, plan, dtype=dtype, devices=[device])
-        u, weights = (hidden(device, plan)[i] for i in (0, 2))
+        made = hidden(device, plan)
+        u, weights = made[0], made[2]
         P = np.stack([oracles.werner_model_on(V, u, pairs.a, pairs.b) for V in ends])
         both = (P + np.stack([oracles.werner_model_on(V, -u, pairs.a, pairs.b) for V in ends])) / 2 if plan.half else P
         shares = weights.reshape(plan.batches, -1)
         shares = (shares / shares.sum(1, keepdims=True)).ravel() / plan.batches
         mean = np.einsum("n,enpo->eop", shares, both)
         name = f"{plan.method}{', half the sphere' * plan.half}, {precision}"
-        cpu = zip(hidden(device, plan), hidden(jax.devices("cpu")[0], plan), strict=True)
-        different = max(float(abs(x - y).max()) for x, y in cpu)
+        on_cpu = hidden(jax.devices("cpu")[0], plan)
+        different = max(float(abs(x - y).max()) for x, y in zip(made, on_cpu, strict=True))
         yield f"hidden vectors against the CPU's, {name}", different, tolerances.SAME_ARITHMETIC
         yield f"averages, {name}", float(abs(found.mean - mean).max()), allowed
         yield f"smallest probabilities, {name}", float(abs(found.smallest - P.min((1, 3))).max()), allowed
@@ -106,9 +107,9 @@ def memory(device: Any, precision: str, models: Sequence[Any] = MODELS) -> Itera
         yield f"working memory, {model.name}, {precision}", share, allowed
 
 
-def cut(device: Any, precision: str) -> Iterator[Check]:
+def cut(device: Any, precision: str, samples: int = 50000) -> Iterator[Check]:
     """The same bits however many chunks a call takes: the number of results that differ."""
-    pairs, plan = jl.SettingPairs.random(700), Plan.of(50000, "rqmc")
+    pairs, plan = jl.SettingPairs.random(700), Plan.of(samples, "rqmc")
     runs = [
         average(
             KEY,
@@ -138,11 +139,11 @@ def quadrature(device: Any, precision: str) -> Iterator[Check]:
         yield f"quadrature at V = {V}, {precision}", float(abs(found.mean[0] - want).max()), allowed
 
 
-def verdicts(device: Any, precision: str) -> Iterator[Check]:
+def verdicts(device: Any, precision: str, settings: str = "random:4096", samples: int = 2**18) -> Iterator[Check]:
     """`verify` over a scan across V_c: the number of wrong verdicts, and the error of the averages."""
     V = np.array([0.0, 0.5, 0.85, 0.8535, 0.8536, 0.9, 1.0])
     # verify takes all devices of the default platform, which main() has made that of `device`.
-    found = jl.verify(jl.WernerModel, "random:4096", V, samples=2**18, precision=precision)  # type: ignore[arg-type]
+    found = jl.verify(jl.WernerModel, settings, V, samples=samples, precision=precision)  # type: ignore[arg-type]
     want = ["reproduces" if v <= oracles.V_C else "negative_probability" for v in V]
     wrong = sum(row.verdict != verdict for row, verdict in zip(found.rows, want, strict=True))
     yield f"wrong verdicts, {precision}", float(wrong), 0.0

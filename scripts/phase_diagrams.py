@@ -73,7 +73,7 @@ def main() -> None:
         {"theta": float(theta), "upper": certify_pure(float(theta))} for theta in np.geomspace(5e-8, np.pi / 4, 60)
     ]
     provenance.write_json(file, content)
-    plot_phase_diagrams(content, FOLDER / "phase_diagrams.png")
+    plot_phase_diagrams(json.loads(file.read_text()), FOLDER / "phase_diagrams.png")
     seconds = sum(point["seconds"] for point in content["points"].values())
     command = ["python", "scripts/phase_diagrams.py", *sys.argv[1:]]
     provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=seconds))

@@ -21,7 +21,7 @@ import numpy as np
 import jaxleggett as jl
 from jaxleggett.inequalities import files
 from jaxleggett.output import provenance
-from jaxleggett.output.plots import plot_records
+from jaxleggett.output.plots import PowerLaw, Record, plot_records
 from jaxleggett.proofs.branch_and_bound import count_symmetries
 from jaxleggett.searches.result import count_settings, rounded_up
 from jaxleggett.thresholds.run import prove
@@ -64,14 +64,14 @@ def rows(tolerance: float, published: list[tuple[int, float]]) -> list[dict[str,
     return found
 
 
-def fit(found: list[dict[str, Any]]) -> dict[str, float]:
+def fit(found: list[dict[str, Any]]) -> PowerLaw:
     """excess = factor * pairs^-power, by least squares on logarithms."""
     N, excess = (np.log([row[name] for row in found]) for name in ("pairs", "excess"))
     slope, intercept = np.polyfit(N, excess, 1)
     return {"factor": float(np.exp(intercept)), "power": float(-slope)}
 
 
-def table(found: list[dict[str, Any]], law: dict[str, float]) -> str:
+def table(found: list[dict[str, Any]], law: PowerLaw) -> str:
     """The table in Markdown."""
     lines = [
         "| N pairs | threshold, proved | above V_c | settings of Alice, Bob | rotations | published, at most N pairs |",
@@ -100,7 +100,8 @@ def main() -> None:
     law = fit(found)
     content = {"records": found, "fit": law}
     provenance.write_json(FOLDER / "records.json", content)
-    plot_records(found, law, published, FOLDER / "records.png")
+    drawn: list[Record] = [{"pairs": row["pairs"], "threshold": row["threshold"]} for row in found]
+    plot_records(drawn, law, published, FOLDER / "records.png")
     head, _, rest = PAGE.read_text().partition(BEGIN)
     PAGE.write_text(f"{head}{BEGIN}\n\n{table(found, law)}\n\n{END}{rest.partition(END)[2]}")
     command = ["python", "scripts/reproduce_records.py", *sys.argv[1:]]

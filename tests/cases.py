@@ -10,8 +10,8 @@ import jaxleggett as jl
 from jaxleggett.inequalities.published import published
 from jaxleggett.kernels import chunks
 from jaxleggett.kernels.points import one_point
+from jaxleggett.searches.generators import Generators
 from jaxleggett.searches.orbits import rotation_group
-from jaxleggett.searches.sequential_lp import Generators
 from jaxleggett.sphere import cylinder_to_sphere, rotated_fibonacci
 
 THREE_AXES = published(np.eye(3), np.eye(3)[[1, 2, 0]])

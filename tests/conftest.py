@@ -1,21 +1,45 @@
-"""Two CPU devices, asked for before JAX starts: sharding is tested wherever the tests run."""
+"""What is asked of JAX before it starts, and what no test may leave behind."""
 
+import functools
 import os
 import sys
+from pathlib import Path
 
+# Two CPU devices: sharding is tested wherever the tests run.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
 import jax
 import pytest
+import shapes
 
-from jaxleggett.searches import restarts
+# Before anything of the package is imported: shapes in annotations are checked in all tests.
+shapes.install()
+
+from jaxleggett import searches  # noqa: E402
+from jaxleggett.searches import PolishOptions, SearchOptions  # noqa: E402
+
+COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"
+"""What one process of the tests has compiled serves the others, and the next run: two thirds of the time would be
+compiling. `pytest --cache-clear` removes it. Programs that tests start have no part in it: what JAX prints to stderr
+when it loads from it is no user's."""
+
+if not jax.config.jax_compilation_cache_dir:  # `scripts/mutate.py` has one for all of its copies
+    jax.config.update("jax_compilation_cache_dir", str(COMPILED))
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+ENOUGH = 2**30
+"""Bytes of resident memory beyond which a process drops what it has compiled: kept to the end it takes gigabytes, and
+dropped after every module the many small programmes are compiled again in each."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _compiled_functions_freed():
-    """All that the tests compile, kept to the end, takes gigabytes."""
     yield
-    jax.clear_caches()
+    pages = int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc/self/statm").exists() else ENOUGH
+    if pages * os.sysconf("SC_PAGE_SIZE") > ENOUGH:
+        jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +58,15 @@ def _subnormal_numbers_kept():
 
 
 @pytest.fixture
-def briefly(monkeypatch):
-    """Searches that hardly polish, where something else than the threshold they reach is tested."""
-    monkeypatch.setattr(restarts, "POLISH_STEPS", 5)
-    monkeypatch.setattr(restarts, "FINISHES", 1)
+def brief():
+    """Options of searches that hardly polish, where something else than the threshold they reach is tested."""
+    return SearchOptions(finishes=1, polish=PolishOptions(programmes=5))
+
+
+@pytest.fixture
+def briefly(monkeypatch, brief):
+    """The search that commands call, made brief; they have no option for that."""
+    monkeypatch.setattr(searches, "search", functools.partial(searches.search, options=brief))
 
 
 @pytest.fixture

@@ -140,8 +140,9 @@ def reached(names, doors=True):
 
 
 def folder(name):
-    path = modules()[name]
-    return "" if path.parent == PACKAGE else path.parent.name
+    """The folder of the package that a module lies in, or below; "" for what lies at the top."""
+    parts = modules()[name].relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
 
 
 def test_the_source_is_read_as_python_reads_it():
@@ -173,7 +174,7 @@ def test_folders_import_only_from_those_before_them():
 
 def test_no_modules_import_each_other_in_a_circle():
     graph = {name: own_imports(name) for name in modules()}
-    assert graph["__init__"] == set()
+    assert graph["__init__"] == {"_lazy"}  # the names of the package are imported when they are first used
     list(graphlib.TopologicalSorter(graph).static_order())  # CycleError names the circle
 
 
@@ -210,7 +211,7 @@ def test_proofs_load_no_solver_no_search_and_no_jax():
         "print(*sys.modules)"
     ).split()
     own = {name.removeprefix("jaxleggett.") for name in loaded if name.startswith("jaxleggett.")}
-    assert own <= reached(within("proofs")) - {"sphere", "_numerics", "joint_rotations"}
+    assert own <= (reached(within("proofs")) | {"_lazy"}) - {"sphere", "_numerics", "joint_rotations"}
     assert not {"jax", "jaxlib", "highspy", "optax"} & set(loaded)
 
 

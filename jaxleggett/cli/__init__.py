@@ -16,7 +16,7 @@ import click
 
 from .. import __version__
 from ._search import search
-from ._shared import INTERRUPTED
+from ._shared import INTERRUPTED, epilog
 from ._threshold import threshold
 from ._verify import verify
 
@@ -70,10 +70,18 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=epilog("jaxleggett verify --visibility 0.86 --settings icosahedron --samples 1e4"),
+)
 @click.version_option(__version__, prog_name="jaxleggett", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Leggett's crypto-nonlocality: what locally pure hidden variables can and cannot reproduce."""
+    if context.invoked_subcommand is None:
+        # Somebody who types the bare name asks what there is: no error, and exit code 0.
+        print(context.get_help())
 
 
 cli.add_command(verify)

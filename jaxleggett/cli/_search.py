@@ -2,58 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import click
 
-from ._shared import (
-    INTERRUPTED,
-    Count,
-    Positive,
-    answered,
-    command_line,
-    devices,
-    progress_bar,
-    refuse_single,
-    say_written,
-    shared_options,
-)
-
-if TYPE_CHECKING:
-    from ..runs import Progress
+from ._shared import Common, Count, Positive, command, exit_code, progress_bar, say_ending
 
 
-@click.command()
-@click.option(
-    "--pairs",
-    type=Count(1, "MAX_SEARCHED_PAIRS"),
-    help="Setting pairs of the inequality [default: 6, one orbit, or --start's].",
+@command(
+    example="jaxleggett search --target model --restarts 256",
+    options=[
+        click.Option(
+            ["--pairs"],
+            type=Count(1, "MAX_SEARCHED_PAIRS"),
+            help="Setting pairs of the inequality [default: 6, one orbit, or --start's].",
+        ),
+        click.Option(
+            ["--restarts"],
+            type=Count(1, "MAX_RESTARTS"),
+            help="Random beginnings [default: 64 for an inequality, 4096 for the model].",
+        ),
+        click.Option(
+            ["--symmetry"], metavar="none|T|O|I|Dn", help="Let the pairs be orbits of a rotation group [default: none]."
+        ),
+        click.Option(
+            ["--start"],
+            metavar="FILE",
+            help="Begin with the inequality of this JSON file (as --out writes it, or --json), and with perturbed "
+            "copies.",
+        ),
+        click.Option(
+            ["--target"],
+            type=click.Choice(["inequality", "model"]),
+            default="inequality",
+            show_default=True,
+            help="model: the smallest visibility at which the explicit model has a negative probability.",
+        ),
+        click.Option(
+            ["--time-limit"], type=Positive(), metavar="SECONDS", help="Return the best so far after this long."
+        ),
+        click.Option(["--certify"], is_flag=True, help="Prove the inequality's bound, rounding included."),
+    ],
 )
-@click.option(
-    "--restarts",
-    type=Count(1, "MAX_RESTARTS"),
-    help="Random beginnings [default: 64 for an inequality, 4096 for the model].",
-)
-@click.option(
-    "--symmetry", metavar="none|T|O|I|Dn", help="Let the pairs be orbits of a rotation group [default: none]."
-)
-@click.option(
-    "--start",
-    metavar="FILE",
-    help="Begin with the inequality of this JSON file (as --out writes it, or --json), and with perturbed copies.",
-)
-@click.option(
-    "--target",
-    type=click.Choice(["inequality", "model"]),
-    default="inequality",
-    show_default=True,
-    help="model: the smallest visibility at which the explicit model has a negative probability.",
-)
-@click.option("--time-limit", type=Positive(), metavar="SECONDS", help="Return the best so far after this long.")
-@click.option("--certify", is_flag=True, help="Prove the inequality's bound, rounding included.")
-@shared_options
 def search(
+    common: Common,
     pairs: int | None,
     restarts: int | None,
     symmetry: str | None,
@@ -61,86 +51,68 @@ def search(
     target: str,
     time_limit: float | None,
     certify: bool,
-    seed: int,
-    as_json: bool,
-    out: str | None,
-    force: bool,
-    platform: str | None,
-    precision: str,
 ) -> int:
     """Look for Leggett inequalities that exclude Werner states from a low visibility on.
 
     Settings and coefficients are improved by gradients from many random beginnings at once, and the
     best are polished. Ctrl-C returns the best found so far.
     """
-    devices(platform)
+    common.devices()
     from .._checks import InputError
     from ..inequalities.files import read_inequality
-    from ..output import folders, saved
+    from ..output import saved
     from ..searches import search as search_for
-    from ..searches.restarts import BATCH
+    from ..searches.run import RESTARTS
 
-    refuse_single(precision, "search")
+    common.refuse_single("search")
     if target == "model":
         other = {"--pairs": pairs, "--symmetry": symmetry, "--start": start, "--time-limit": time_limit}
         if given := [name for name, value in other.items() if value is not None] + ["--certify"] * certify:
             raise InputError(f"{given[0]} must be left out with --target model")
-        return _break(restarts, seed, as_json, out, force)
+        return _search_model(common, restarts)
     first = None if start is None else read_inequality(start)
-    with folders.claimed(out, saved.SEARCH_FILES, force) as folder:
-        with progress_bar("searching") as progress:
-
-            def tell(event: Progress) -> None:
-                if progress:
-                    best = 1.0 if event.upper is None else event.upper
-                    progress(event.done, "no violation yet" if best >= 1 else f"best so far {best:.6f}")
-
+    with common.folder(saved.SEARCH_FILES) as folder:
+        with progress_bar("searching") as show:
             found = search_for(
                 pairs,
-                restarts=restarts or BATCH,
-                seed=seed,
+                restarts=restarts or RESTARTS,
+                seed=common.seed,
                 symmetry="none" if symmetry is None else symmetry,
                 start=first,
                 time_limit=time_limit,
                 certify=certify,
-                progress=tell,
+                progress=show,
             )
-        answer: dict[str, Any] = {**found.to_json(), "symmetry": "none" if symmetry is None else symmetry, "seed": seed}
+        answer = {**found.to_json(), "symmetry": "none" if symmetry is None else symmetry, "seed": common.seed}
 
         def report() -> None:
             print(found)
+            say_ending(found.status)
             if found.inequality is not None:
                 print(f"\n{found.inequality}")
 
-        def save(folder: Path) -> None:
-            saved.save_search(found, answer, folder, command_line())
-
-        answered(answer, as_json, report, folder, save)
-    say_written(out, saved.SEARCH_FILES, as_json)
-    return INTERRUPTED if found.status == "interrupted" else 0
+        common.answer(answer, report, folder, lambda folder, line: saved.save_search(found, answer, folder, line))
+    common.say_written(saved.SEARCH_FILES)
+    return exit_code(found.status)
 
 
-def _break(restarts: int | None, seed: int, as_json: bool, out: str | None, force: bool) -> int:
-    """`--target model`."""
-    from ..output import folders, saved
+def _search_model(common: Common, restarts: int | None) -> int:
+    """`--target model`: the smallest visibility at which the explicit model breaks."""
+    from ..output import saved
     from ..searches.explicit_model import STARTS, break_model
 
-    with folders.claimed(out, saved.SEARCH_FILES, force) as folder:
-        with progress_bar("searching") as progress:
-
-            def tell(event: Progress) -> None:
-                if progress:
-                    progress(event.done, f"best so far {event.upper:.12f}")
-
-            found = break_model(restarts or STARTS, seed, progress=tell)
-        answer = {"target": "model", **found.to_json(), "seed": seed}
+    with common.folder(saved.SEARCH_FILES) as folder:
+        with progress_bar("searching") as show:
+            found = break_model(restarts or STARTS, common.seed, progress=show)
+        answer = {"target": "model", **found.to_json(), "seed": common.seed}
 
         def report() -> None:
             print(found)
+            say_ending(found.status)
             if found.witness is not None:
                 print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
                 print(found.witness)
 
-        answered(answer, as_json, report, folder, lambda folder: saved.save_break(answer, folder, command_line()))
-    say_written(out, saved.SEARCH_FILES, as_json)
-    return INTERRUPTED if found.status == "interrupted" else 0
+        common.answer(answer, report, folder, lambda folder, line: saved.save_break(answer, folder, line))
+    common.say_written(saved.SEARCH_FILES)
+    return exit_code(found.status)

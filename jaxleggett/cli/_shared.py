@@ -1,31 +1,47 @@
-"""What the commands share: option types, the options all of them have, progress, where files went."""
+"""What the commands share: how one is built, the options of all of them, progress, and how an answer is given."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Concatenate, Literal, ParamSpec, Protocol
 
 import click
+
+from ..runs import Ending, Progress
 
 INTERRUPTED = 130
 """Exit code of a run that Ctrl-C ended."""
 
+Own = ParamSpec("Own")
+"""The options of one command."""
+
+
+class Device(Protocol):
+    """What is asked of a JAX device here; the class itself has no type that a checker can see."""
+
+    platform: str
+
 
 class Count(click.ParamType):
-    """A whole number from `low` up; integral floats such as 1e6 are whole numbers."""
+    """A whole number from `low` up to the constant `high` of `_checks`; integral floats such as 1e6 are whole numbers.
+
+    The constant is named rather than given, because `_checks` imports NumPy, which `--help` must not wait for.
+    """
 
     name = "number"
 
     def __init__(self, low: int, high: str) -> None:
         self.low, self.high = low, high
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number, or a message that names the option."""
         from .. import _checks
 
@@ -39,7 +55,7 @@ class Positive(click.ParamType):
 
     name = "number"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number, or a message that names the option."""
         from .._checks import InputError, quoted
 
@@ -53,99 +69,159 @@ class Positive(click.ParamType):
         return number
 
 
-def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every command has."""
-    for option in (
-        click.option(
-            "--seed", type=Count(0, "MAX_SEED"), default=0, show_default=True, help="Seed of everything random."
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."),
-        click.option("--out", metavar="DIR", help="Also write data, meta.json and a picture to this folder."),
-        click.option("--force", is_flag=True, help="Let --out overwrite another run's data."),
-        click.option(
-            "--platform", type=click.Choice(["cpu", "gpu"]), help="Where to compute [default: what JAX finds]."
-        ),
-        click.option("--precision", type=click.Choice(["single", "double"]), default="double", show_default=True),
-    ):
-        command = option(command)
-    return command
+@dataclass(frozen=True)
+class Common:
+    """The values of the options that every command has, and what a command does with them."""
+
+    seed: int
+    as_json: bool
+    out: str | None
+    force: bool
+    platform: Literal["cpu", "gpu"] | None
+    precision: Literal["single", "double"]
+
+    def devices(self) -> list[Device]:
+        """The local devices to compute on. A command asks for them before it imports anything that imports JAX.
+
+        Raises InputError where there are none of the platform that is asked for, and RuntimeError where they are CPUs
+        for which the installed compiler is known to be wrong.
+        """
+        if self.platform == "cpu":
+            # JAX reads the variable when it is imported, and then never starts a GPU, which would take its memory.
+            os.environ["JAX_PLATFORMS"] = "cpu"
+        import jax
+
+        from .._checks import InputError
+        from .._compiler import compiler_fault
+
+        given = os.environ.get("JAX_PLATFORMS", "")
+        asked = f"--platform {self.platform}" if self.platform else f"JAX_PLATFORMS={given}"
+        try:
+            found = jax.local_devices(backend=self.platform)
+        except (RuntimeError, AssertionError) as error:  # the latter where a plugin is missing
+            why = str(error) or "JAX finds none"
+            raise InputError(f"{asked} must name a platform of this machine: {why}") from None
+        if found[0].platform == "cpu" and (fault := compiler_fault()):
+            raise RuntimeError(fault)
+        return found
+
+    def refuse_single(self, command: str) -> None:
+        """InputError unless the precision is double."""
+        from .._checks import InputError
+
+        if self.precision != "double":
+            raise InputError(f"--precision must be double for {command}, whose bounds need it")
+
+    def folder(self, names: Sequence[str]) -> contextlib.AbstractContextManager[Path | None]:
+        """The place to write the files `names` to, claimed for this run while the block lasts; None without --out."""
+        from ..output import folders
+
+        return folders.claimed(self.out, names, self.force)
+
+    def answer(
+        self,
+        content: Mapping[str, object],
+        report: Callable[[], None],
+        folder: Path | None,
+        save: Callable[[Path, list[str]], None],
+    ) -> None:
+        """Print an answer, as JSON or by `report`, and `save` it where there is a folder.
+
+        Neither is lost where the other fails: a full disk still leaves the answer on the terminal, a closed pipe
+        still leaves the files. `save` is given the folder and the command line for meta.json.
+        """
+        try:
+            if self.as_json:
+                print(json.dumps(content, allow_nan=False))
+            else:
+                report()
+            sys.stdout.flush()
+        finally:
+            if folder is not None:
+                save(folder, ["jaxleggett", *sys.argv[1:]])
+
+    def say_written(self, names: Sequence[str]) -> None:
+        """Where the files went; called once the folder is no longer claimed, so that they are there."""
+        if self.out is not None and not self.as_json:
+            written = [name for name in names if (Path(self.out) / name).exists()]
+            print(f"\nWritten to {self.out}: {', '.join(written)}")
 
 
-def answered(
-    answer: dict[str, Any],
-    as_json: bool,
-    report: Callable[[], None],
-    folder: Path | None,
-    save: Callable[[Path], None],
-) -> None:
-    """Print an answer, and save it where there is a folder: neither is lost where the other fails."""
-    try:
-        if as_json:
-            print(json.dumps(answer, allow_nan=False))
-        else:
-            report()
-        sys.stdout.flush()
-    finally:
-        if folder is not None:
-            save(folder)
+def command(
+    *, options: Sequence[click.Parameter], example: str, notes: str = ""
+) -> Callable[[Callable[Concatenate[Common, Own], int]], click.Command]:
+    """Make a command of a function: it is given a `Common`, and the values of its own options by their names.
 
+    options     its own options; in the help they stand before those that all commands have
+    example     a command line that ends the help, and that works as printed (a test runs each)
+    notes       paragraphs before it, for click: one that begins with a line `\\b` keeps its line breaks
 
-def say_written(out: str | None, names: Sequence[str], as_json: bool) -> None:
-    """Where the files went."""
-    if out is not None and not as_json:
-        print(f"\nWritten to {out}: {', '.join(name for name in names if (Path(out) / name).exists())}")
-
-
-def refuse_single(precision: str, command: str) -> None:
-    """InputError unless `precision` is double."""
-    from .._checks import InputError
-
-    if precision != "double":
-        raise InputError(f"--precision must be double for {command}, whose bounds need it")
-
-
-def devices(platform: str | None) -> Any:
-    """The local devices to compute on. Called before anything imports JAX, which reads the variable then.
-
-    Raises InputError where there are none of that platform, and RuntimeError where they are CPUs for which the
-    installed compiler is known to be wrong.
+    The function returns the exit code, and its docstring is the help.
     """
-    if platform == "cpu":
-        os.environ["JAX_PLATFORMS"] = "cpu"
-    import jax
 
-    from .._checks import InputError
-    from .._compiler import compiler_fault
+    def make(function: Callable[Concatenate[Common, Own], int]) -> click.Command:
+        @functools.wraps(function)
+        def run(*args: Own.args, **kwargs: Own.kwargs) -> int:
+            shared = {option.name: kwargs.pop(str(option.name)) for option in SHARED_OPTIONS}
+            return function(Common(**shared), *args, **kwargs)  # type: ignore[arg-type]
 
-    asked = f"--platform {platform}" if platform else f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
-    try:
-        found = jax.local_devices(backend=platform)
-    except (RuntimeError, AssertionError) as error:  # the latter where a plugin is missing
-        why = str(error) or "JAX finds none"
-        raise InputError(f"{asked} must name a platform of this machine: {why}") from None
-    if found[0].platform == "cpu" and (fault := compiler_fault()):
-        raise RuntimeError(fault)
-    return found
+        return click.command(params=[*options, *SHARED_OPTIONS], epilog=epilog(example, notes))(run)
+
+    return make
+
+
+def epilog(example: str, notes: str = "") -> str:
+    """What ends a help: notes, and the example on a line of its own."""
+    return f"{notes}\n\n\b\nExample: {example}"
+
+
+SHARED_OPTIONS: list[click.Parameter] = [
+    click.Option(
+        ["--seed"], type=Count(0, "MAX_SEED"), default=0, show_default=True, help="Seed of everything random."
+    ),
+    click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object and nothing else."),
+    click.Option(["--out"], metavar="DIR", help="Also write data, meta.json and a picture to this folder."),
+    click.Option(["--force"], is_flag=True, help="Let --out overwrite another run's data."),
+    click.Option(["--platform"], type=click.Choice(["cpu", "gpu"]), help="Where to compute [default: what JAX finds]."),
+    click.Option(["--precision"], type=click.Choice(["single", "double"]), default="double", show_default=True),
+]
+"""The options of every command, one for each field of `Common`."""
+
+
+def say_ending(status: str) -> None:
+    """Print what it means that a run ended early, and what would lead further; nothing where it did not."""
+    ending = Ending(status)
+    if ending not in (Ending.COMPLETE, Ending.CONVERGED):
+        print(ending.advice)
+
+
+def exit_code(status: str) -> int:
+    """The exit code of a command whose answer has this status."""
+    return INTERRUPTED if status == Ending.INTERRUPTED else 0
 
 
 @contextlib.contextmanager
-def progress_bar(what: str) -> Iterator[Callable[..., None] | None]:
-    """A progress bar on stderr while the block runs, told the share that is done, and perhaps what to say of it.
-
-    None unless stderr is a terminal.
-    """
+def progress_bar(what: str) -> Iterator[Callable[[Progress], None] | None]:
+    """A progress bar on stderr while the block runs, for the events of a run; None unless stderr is a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=1.0)
-        yield lambda fraction, said=what: bar.update(task, completed=fraction, description=said)
+        yield lambda event: bar.update(task, completed=event.done, description=described(what, event))
 
 
-def command_line() -> list[str]:
-    """The command line as a user would type it again."""
-    return ["jaxleggett", *sys.argv[1:]]
+def described(what: str, event: Progress) -> str:
+    """An event in words: what is being done, and the bounds so far of the visibility that is looked for."""
+    lower = "" if event.lower is None else f"{event.lower:.9f} <= "
+    upper = "" if event.upper is None else f" <= {event.upper:.9f}"
+    return f"{what}: {lower}V{upper}" if lower or upper else what

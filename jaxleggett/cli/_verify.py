@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ._shared import INTERRUPTED, Count, answered, command_line, devices, progress_bar, say_written, shared_options
+from ..models.registry import MODELS
+from ._shared import Common, Count, command, exit_code, progress_bar, say_ending
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..verification import Verification
 
-MODELS = ("werner", "white-noise", "great-circle", "pr-box", "separable")
-
-DEFAULT_VISIBILITY = "0.8:0.9:11"
-
-DEFAULT_SETTINGS = {
-    "werner": "random:1024",
-    "white-noise": "random:1024",
-    "great-circle": "equatorial:16",
-    "separable": "random:1024",
-}
+DEFAULT_MODEL = "werner"
 
 
 class Scan(click.ParamType):
@@ -30,121 +24,119 @@ class Scan(click.ParamType):
 
     name = "V|START:STOP:NUM"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """An array of visibilities."""
-        import numpy as np
-
-        from .._checks import InputError, integer, quoted, visibilities
-
-        parts = value.split(":")
-        if len(parts) not in (1, 3):
-            raise InputError(f"--visibility must be V or START:STOP:NUM, but is {quoted(value)}")
-        try:
-            ends = [float(part) for part in parts[:2]]
-        except ValueError:
-            raise InputError(f"--visibility must be a number or START:STOP:NUM, but is {quoted(value)}") from None
-        fewest = 1 if ends[0] == ends[-1] else 2
-        num = integer("NUM of --visibility START:STOP:NUM", parts[2], fewest, 10**6) if len(parts) == 3 else 1
-        V = np.linspace(ends[0], ends[-1], num) if all(map(math.isfinite, ends)) else np.array(ends)
-        return visibilities(V)
+    def convert(self, value: str | np.ndarray, param: click.Parameter | None, ctx: click.Context | None) -> np.ndarray:
+        """An array of visibilities, or a message that names the option."""
+        return scan(value) if isinstance(value, str) else value
 
 
-@click.command()
-@click.option(
-    "--visibility", type=Scan(), metavar="V|START:STOP:NUM", help=f"One, or a scan [default: {DEFAULT_VISIBILITY}]."
+def scan(text: str) -> np.ndarray:
+    """The visibilities that V or START:STOP:NUM stands for; InputError for any other text.
+
+    >>> scan("0:1:3")
+    array([0. , 0.5, 1. ])
+    """
+    import numpy as np
+
+    from .._checks import InputError, integer, quoted, visibilities
+
+    parts = text.split(":")
+    if len(parts) not in (1, 3):
+        raise InputError(f"--visibility must be V or START:STOP:NUM, but is {quoted(text)}")
+    try:
+        ends = [float(part) for part in parts[:2]]
+    except ValueError:
+        raise InputError(f"--visibility must be a number or START:STOP:NUM, but is {quoted(text)}") from None
+    # One value cannot be both ends, unless they are the same.
+    fewest = 1 if ends[0] == ends[-1] else 2
+    num = integer("NUM of --visibility START:STOP:NUM", parts[2], fewest, 10**6) if len(parts) == 3 else 1
+    # linspace warns of ends that are infinite or NaN; they are passed on as they are, and refused.
+    return visibilities(np.linspace(ends[0], ends[-1], num) if all(map(math.isfinite, ends)) else np.array(ends))
+
+
+@command(
+    example="jaxleggett verify --settings random:64 --samples 1e4",
+    notes="\n".join(["\b", "Models:", *(f"  {name:12}  {entry.summary}" for name, entry in MODELS.items())]),
+    options=[
+        click.Option(
+            ["--visibility"],
+            type=Scan(),
+            metavar="V|START:STOP:NUM",
+            help=f"One, or a scan [default: {MODELS[DEFAULT_MODEL].visibility}].",
+        ),
+        click.Option(
+            ["--settings"],
+            metavar="SETTINGS",
+            help="random:N, grid:N, equatorial:N, icosahedron or a CSV file [default: what the model is made for].",
+        ),
+        click.Option(
+            ["--samples"],
+            type=Count(1, "MAX_SAMPLES"),
+            default=10**6,
+            show_default=True,
+            help="Hidden vectors to draw.",
+        ),
+        click.Option(
+            ["--method"],
+            type=click.Choice(["rqmc", "mc", "exact"]),
+            default="rqmc",
+            show_default=True,
+            help="Randomised low-discrepancy sampling, independent sampling, or quadrature.",
+        ),
+        click.Option(["--model"], type=click.Choice(list(MODELS)), default=DEFAULT_MODEL, show_default=True),
+    ],
 )
-@click.option(
-    "--settings",
-    metavar="SETTINGS",
-    help="random:N, grid:N, equatorial:N, icosahedron or a CSV file [default: what the model is made for].",
-)
-@click.option(
-    "--samples", type=Count(1, "MAX_SAMPLES"), default=10**6, show_default=True, help="Hidden vectors to draw."
-)
-@click.option(
-    "--method",
-    type=click.Choice(["rqmc", "mc", "exact"]),
-    default="rqmc",
-    show_default=True,
-    help="Randomised low-discrepancy sampling, independent sampling, or quadrature.",
-)
-@click.option("--model", type=click.Choice(MODELS), default="werner", show_default=True)
-@shared_options
 def verify(
-    visibility: Any,
+    common: Common,
+    visibility: np.ndarray | None,
     settings: str | None,
     samples: int,
-    method: Any,
+    method: Literal["rqmc", "mc", "exact"],
     model: str,
-    seed: int,
-    as_json: bool,
-    out: str | None,
-    force: bool,
-    platform: str | None,
-    precision: Any,
 ) -> int:
     """Sample a Leggett model and hold it against the statistics it should reproduce.
 
     Checks that every probability is non-negative and that the averages are right, at each
     visibility V. For the Werner model the answer changes at V_c = (1 + 1/sqrt 2)/2 = 0.853553...
     """
-    chosen = devices(platform)
+    devices = common.devices()
     from .. import verification
     from .._checks import InputError
-    from ..output import folders, saved
+    from ..output import saved
 
-    if visibility is not None and model != "werner":
+    entry = MODELS[model]
+    if visibility is not None and entry.visibility is None:
         raise InputError(f"--visibility must be left out for --model {model}, which has none")
-    family, pairs, V = _model_and_settings(model, settings, visibility, seed)
-    with folders.claimed(out, saved.VERIFY_FILES, force) as folder:
-        with progress_bar("sampling" if method != "exact" else "integrating") as progress:
+    family, pairs = entry.build(settings, common.seed)
+    if visibility is None and entry.visibility is not None:
+        visibility = scan(entry.visibility)
+    with common.folder(saved.VERIFY_FILES) as folder:
+        with progress_bar("sampling" if method != "exact" else "integrating") as show:
             result = verification.verify(
                 family,
                 pairs,
-                V,
+                visibility,
                 samples=samples,
                 method=method,
-                seed=seed,
-                precision=precision,
-                devices=chosen,
-                progress=progress and (lambda event: progress(event.done)),
+                seed=common.seed,
+                precision=common.precision,
+                devices=devices,
+                progress=show,
             )
-        answered(
+        common.answer(
             result.to_json(),
-            as_json,
-            lambda: _report(result),
+            lambda: _report(result, entry.remark),
+            # Where nothing was finished there is nothing to write.
             folder if result.rows else None,
-            lambda folder: saved.save_verification(result, folder, command_line()),
+            lambda folder, line: saved.save_verification(result, folder, line),
         )
     if result.rows:
-        say_written(out, saved.VERIFY_FILES, as_json)
-    return 0 if result.status == "complete" else INTERRUPTED
+        common.say_written(saved.VERIFY_FILES)
+    return exit_code(result.status)
 
 
-def _model_and_settings(model: str, settings: str | None, visibility: Any, seed: int) -> tuple[Any, Any, Any]:
-    """The model (or family), its setting pairs, and the visibilities (None for a model without)."""
-    from .. import models
-    from ..settings import SettingPairs
-
-    pairs = None if settings is None else SettingPairs.parse(settings, seed)
-    if model == "pr-box":
-        box = models.PRBoxModel() if pairs is None else models.PRBoxModel.at(pairs)
-        return box, pairs or box.pairs, None
-    pairs = pairs or SettingPairs.parse(DEFAULT_SETTINGS[model], seed)
-    if model == "werner":
-        V = visibility if visibility is not None else Scan().convert(DEFAULT_VISIBILITY, None, None)
-        return models.WernerModel, pairs, V
-    others = {
-        "white-noise": models.WhiteNoiseModel,
-        "great-circle": models.GreatCircleModel,
-        "separable": models.SeparableModel,
-    }
-    return others[model](), pairs, None
-
-
-def _report(result: Verification) -> None:
-    """What was found, in words, then the table."""
-    from ..models import CRITICAL_VISIBILITY
+def _report(result: Verification, remark: str) -> None:
+    """What was found, in words, then the table; the model's `remark` belongs to the words."""
+    from .._checks import counted
 
     if not result.rows:
         print("Interrupted before anything was finished.")
@@ -152,18 +144,17 @@ def _report(result: Verification) -> None:
     how = (
         "integrated exactly over hidden vectors"
         if result.num_samples is None
-        else f"averaged over {result.num_samples:,} hidden vectors ({result.method})"
+        else f"averaged over {counted(result.num_samples, 'hidden vector')} ({result.method})"
     )
-    print(f"Leggett model '{result.model}' at {len(result.settings):,} setting pairs, {how}.")
-    if result.status == "interrupted":
-        print("Interrupted: the figures are those of what was finished.")
+    print(f"Leggett model '{result.model}' at {counted(len(result.settings), 'setting pair')}, {how}.")
+    say_ending(result.status)
     print(f"{result.seconds:.1f} s on {result.device}, {result.dtype}.\n")
     for line in _findings(result):
         print(line)
     if any(row.tolerance is None and row.verdict == "reproduces" for row in result.rows):
         print("Too few samples: no error of the averages could have failed.")
-    if result.model == "werner":
-        print(f"(The note's model is non-negative for 0 <= V <= V_c = {CRITICAL_VISIBILITY:.6f}.)")
+    if remark:
+        print(remark)
     print(f"\n{result}")
     broken = min(result.rows, key=lambda row: row.min_probability)
     if broken.witness:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import InputError, quoted
+from .._checks import InputError, counted, quoted
 from .._doubles import exponent
 from ..settings import SettingPairs
 
@@ -51,7 +51,9 @@ class LeggettInequality:
             except (TypeError, ValueError):
                 column = np.empty(0)
             if column.shape != (len(pairs),) or not np.isfinite(column).all():
-                raise InputError(f"{name} of an inequality must be {len(pairs)} finite numbers, one a setting pair")
+                raise InputError(
+                    f"{name} of an inequality must be {counted(len(pairs), 'finite number')}, one a setting pair"
+                )
             object.__setattr__(self, name, column)
         with np.errstate(over="ignore"):
             total = np.abs([self.coefficients, self.alice, self.bob]).sum()

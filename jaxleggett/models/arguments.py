@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import register_dataclass, register_static
-from jax.typing import ArrayLike, DTypeLike
 
 from .._checks import UNIT_TOLERANCE, InputError
 from .._numerics import dot
 from .interface import CompleteModel, LeggettModel
+
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Array, ArrayLike, DTypeLike, Float
 
 
 @register_static
@@ -81,7 +83,7 @@ def opened(models: Sequence[LeggettModel | Packed], dtype: DTypeLike) -> list[Co
     return found
 
 
-def off_unit(u: ArrayLike, v: ArrayLike) -> jax.Array:
+def off_unit(u: Float[AnyArray, "n 3"], v: Float[AnyArray, "n 3"]) -> Float[Array, ""]:
     """By how much the norm of the worst of these hidden vectors (n, 3) misses 1; NaN where one is NaN."""
     return jnp.max(jnp.abs(jnp.sqrt(jnp.stack([dot(u, u), dot(v, v)])) - 1)).astype(float)
 

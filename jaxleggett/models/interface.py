@@ -35,15 +35,17 @@ A model that knows what it should reproduce says so in `target`, an object with
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from .._numerics import dot
 from ..correlation import correlation_bounds
+
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, ArrayLike, Float
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,7 +113,9 @@ class TargetedModel(LeggettModel, Protocol):
         ...
 
 
-def marginals(u: ArrayLike, v: ArrayLike, a: ArrayLike, b: ArrayLike) -> tuple[jax.Array, jax.Array]:
+def marginals(
+    u: Float[AnyArray, "... 3"], v: Float[AnyArray, "... 3"], a: Float[AnyArray, "... 3"], b: Float[AnyArray, "... 3"]
+) -> tuple[Float[AnyArray, "..."], Float[AnyArray, "..."]]:
     """M^A = u.a and M^B = v.b: locally pure qubits, Malus' law.   [B13 (2)] [B13 (3)]
 
     Vectors of shape (..., 3) that broadcast against each other; the results have shape (...).

@@ -6,27 +6,27 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from .._checks import InputError, quoted
-
-if TYPE_CHECKING:
-    pass
 from .provenance import META
 
 LOCK, UNFINISHED = ".jaxleggett.lock", ".jaxleggett-unfinished"
-"""What an output folder holds while a run is writing to it."""
+"""What an output folder holds while a run is at work: a lock, and a folder for files until all are written."""
 
 
 @contextlib.contextmanager
 def claimed(folder: str | None, names: Sequence[str], force: bool) -> Iterator[Path | None]:
-    """A place to write the files `names` to, META last, from where they go to `folder` together; None for None.
+    """A place to write a run's files to, from where they go to the output folder together when the block ends.
 
-    The folder is locked before anything is computed, so that of two runs one has it. Raises InputError where it
-    cannot be written, is another run's, or holds one of those files and `force` is not set. If the block ends
-    without META, what it wrote, and folders that were made here, are removed again.
+    folder    the output folder that the user named; with None the place is None, too
+    names     the files that the run may write; META must be the last one that it writes
+    force     whether files of these names that are there already may be replaced
+
+    The folder is locked before anything is computed, so that of two runs only one has it. Raises InputError where it
+    cannot be written, is being written by another run, or holds one of those files and `force` is not set. If the block
+    ends without META, what it wrote, and folders that were made here, are removed again.
     """
     if folder is None:
         yield None

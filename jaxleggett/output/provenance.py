@@ -8,18 +8,20 @@ import subprocess
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 
-if TYPE_CHECKING:
-    pass
-
 META = "meta.json"
+"""The file that says where a result comes from; it is written last, so that a folder that has it is complete."""
 
 
-def provenance(command: Sequence[str], **facts: Any) -> dict[str, Any]:
-    """What `meta.json` says: the command, software versions, commit, platform, and `facts`."""
+def provenance(command: Sequence[str], **facts: object) -> dict[str, object]:
+    """What `meta.json` says: the command line, software versions, commit, platform, and whatever `facts` are given.
+
+    >>> from jaxleggett.output.provenance import provenance
+    >>> provenance(["jaxleggett", "verify"], seed=3)["seed"]
+    3
+    """
     return {
         "command": " ".join(command),
         "versions": {
@@ -49,7 +51,7 @@ def _commit() -> str | None:
     return head + ("+" if changed else "") if Path(where).resolve() == root.resolve() else None
 
 
-def write_json(path: Path, content: Any) -> None:
-    """`content` as JSON; a NaN or an infinity in it raises ValueError."""
+def write_json(path: Path, content: object) -> None:
+    """Write `content` to `path` as JSON. Raises ValueError where it holds a NaN or an infinity, before it writes."""
     text = json.dumps(content, indent=1, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")

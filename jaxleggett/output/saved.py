@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -16,6 +16,7 @@ from ..verification.report import Verification
 from .provenance import META, provenance, write_json
 
 if TYPE_CHECKING:
+    from ..inequalities.inequality import LeggettInequality
     from ..searches.result import Search
 
 
@@ -25,71 +26,83 @@ SEARCH_FILES = ("report.json", "inequality.json", "settings.csv", "search.png", 
 
 THRESHOLD_FILES = ("report.json", "inequality.json", "model.npz", "settings.csv", "threshold.png", META)
 
+LONG = ("visibilities", "model", "inequality", "witness")
+"""Fields of a report that `meta.json` leaves out, because they are data and not facts about the run."""
+
 
 def save_verification(result: Verification, folder: Path, command: Sequence[str] | None = None) -> None:
-    """Write a verification: report.json, averages.npz, settings.csv, verification.png, meta.json.
-
-    meta.json comes last: a folder that has it is complete.
-    """
+    """Write a verification: the files `VERIFY_FILES`. `command` is the command line [that of this process]."""
     from .plots import plot_verification
 
-    report = result.to_json()
-    write_json(folder / "report.json", report)
-    mean, covariance, smallest, witness = result.averages.arrays()
-    arrays: dict[str, Any] = {"mean": mean, "smallest": smallest, "witness": witness}
-    if covariance is not None:
-        arrays["covariance"] = covariance
-    np.savez(folder / "averages.npz", a=result.settings.a, b=result.settings.b, **arrays)
-    result.settings.to_csv(folder / "settings.csv")
+    names = ("mean", "covariance", "smallest", "witness")
+    averages = {name: x for name, x in zip(names, result.averages.arrays(), strict=True) if x is not None}
+    _save_arrays(folder / "averages.npz", a=result.settings.a, b=result.settings.b, **averages)
     plot_verification(result, folder / "verification.png")
-    facts = {name: value for name, value in report.items() if name != "visibilities"} | {"seed": result.seed}
-    write_json(folder / META, provenance(command or sys.argv, **facts))
+    _save_shared(result.to_json(), folder, command, settings=result.settings, facts={"seed": result.seed})
 
 
 def save_threshold(
     result: Threshold,
-    report: dict[str, Any],
+    report: Mapping[str, object],
     history: Sequence[tuple[float, float]],
     folder: Path,
     command: Sequence[str] | None = None,
 ) -> None:
-    """Write a threshold: report.json, inequality.json, model.npz, settings.csv, threshold.png, meta.json.
+    """Write a threshold: of the files `THRESHOLD_FILES` those whose content exists.
 
-    A file whose content does not exist (no inequality, no model, all settings) is left out.
+    `report` is the JSON answer, `history` has the bounds (lower, upper) of all rounds.
     """
     from .plots import plot_threshold
 
-    write_json(folder / "report.json", report)
-    if result.inequality is not None:
-        write_json(folder / "inequality.json", report["inequality"])
     if result.model is not None:
-        np.savez(folder / "model.npz", weights=result.model.weights, u=result.model.u, v=result.model.v)
-    if result.settings is not None:
-        result.settings.to_csv(folder / "settings.csv")
+        _save_arrays(folder / "model.npz", weights=result.model.weights, u=result.model.u, v=result.model.v)
     plot_threshold(result, history, folder / "threshold.png")
-    _save_meta(report, folder, command)
+    _save_shared(report, folder, command, result.inequality, result.settings)
 
 
-def save_search(result: Search, report: dict[str, Any], folder: Path, command: Sequence[str] | None = None) -> None:
-    """Write a search: report.json, inequality.json, settings.csv, search.png, meta.json (what exists of it)."""
+def save_search(
+    result: Search, report: Mapping[str, object], folder: Path, command: Sequence[str] | None = None
+) -> None:
+    """Write a search: of the files `SEARCH_FILES` those whose content exists. `report` is the JSON answer."""
     from .plots import plot_search
 
-    write_json(folder / "report.json", {**report, "history": list(result.history)})
-    if result.inequality is not None:
-        write_json(folder / "inequality.json", result.inequality.to_json())
-        SettingPairs(result.inequality.a, result.inequality.b).to_csv(folder / "settings.csv")
+    cut = result.inequality
+    if cut is not None:
         plot_search(result, folder / "search.png")
-    _save_meta(report, folder, command)
+    settings = None if cut is None else SettingPairs(cut.a, cut.b)
+    _save_shared(report, folder, command, cut, settings, only_in_report={"history": list(result.history)})
 
 
-def save_break(report: dict[str, Any], folder: Path, command: Sequence[str] | None = None) -> None:
-    """Write where the explicit model breaks: report.json, meta.json."""
-    write_json(folder / "report.json", report)
-    _save_meta(report, folder, command)
+def save_break(report: Mapping[str, object], folder: Path, command: Sequence[str] | None = None) -> None:
+    """Write where the explicit model breaks: report.json and meta.json. `report` is the JSON answer."""
+    _save_shared(report, folder, command)
 
 
-def _save_meta(report: dict[str, Any], folder: Path, command: Sequence[str] | None) -> None:
-    """The provenance, with what is short of the report."""
-    facts = {name: value for name, value in report.items() if name not in ("model", "inequality", "witness")}
-    facts = {"dtype": "float64", "device": jax.default_backend(), **facts}
-    write_json(folder / META, provenance(command or sys.argv, **facts))
+def _save_shared(
+    report: Mapping[str, object],
+    folder: Path,
+    command: Sequence[str] | None,
+    inequality: LeggettInequality | None = None,
+    settings: SettingPairs | None = None,
+    *,
+    only_in_report: Mapping[str, object] | None = None,
+    facts: Mapping[str, object] | None = None,
+) -> None:
+    """Write the files that all commands share: report, inequality, settings, and the provenance with what is short.
+
+    `facts` are added to the provenance [precision and device]. It comes last: a folder that has it is complete.
+    """
+    write_json(folder / "report.json", {**report, **(only_in_report or {})})
+    if inequality is not None:
+        write_json(folder / "inequality.json", inequality.to_json())
+    if settings is not None:
+        settings.to_csv(folder / "settings.csv")
+    # A verification has its own; the other commands always compute in double precision, on JAX's first device.
+    facts = {"dtype": "float64", "device": jax.default_backend()} if facts is None else facts
+    short = {name: value for name, value in report.items() if name not in LONG}
+    write_json(folder / META, provenance(command or sys.argv, **{**facts, **short}))
+
+
+def _save_arrays(path: Path, **arrays: np.ndarray) -> None:
+    """Write named arrays as an .npz file."""
+    np.savez(path, **arrays)  # type: ignore[arg-type]

@@ -6,14 +6,14 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._checks import MAX_RESTARTS, MAX_SEED, integer
+from .._checks import MAX_RESTARTS, MAX_SEED, counted, integer
 from .._numerics import dot, double_precision, normalised, random_key
 from ..correlation import OUTCOMES, probabilities
 from ..models.werner import WernerModel
@@ -55,18 +55,6 @@ class BreakOptions:
 DEFAULT = BreakOptions()
 
 
-class BreakAnswer(TypedDict):
-    """The fields of the command line's JSON answer."""
-
-    critical_visibility: float
-    witness: dict[str, object] | None
-    witness_visibility: float | None
-    starts: int
-    reached: int
-    status: str
-    seconds: float
-
-
 @dataclass(frozen=True)
 class Break:
     """The smallest visibility at which the explicit model has a negative probability, and where.
@@ -84,7 +72,7 @@ class Break:
     status: Ending
     seconds: float
 
-    def to_json(self) -> BreakAnswer:
+    def to_json(self) -> dict[str, object]:
         """The fields of the command line's JSON answer."""
         return {
             "critical_visibility": self.critical_visibility,
@@ -97,7 +85,7 @@ class Break:
         }
 
     def __str__(self) -> str:
-        by = f"{self.starts:,} gradient searches ({self.status}), {self.seconds:.1f} s"
+        by = f"{counted(self.starts, 'gradient search', 'gradient searches')} ({self.status}), {self.seconds:.1f} s"
         if self.witness is None:
             return f"no negative probability of the model of [B13 (9)] was found, by {by}"
         w = self.witness
@@ -126,19 +114,16 @@ def break_model(
     (D. P. Kingma and J. Ba, ICLR 2015), then L-BFGS (D. C. Liu and J. Nocedal, Math. Program. 45, 503
     (1989)), both of optax.
 
-    Args:
-        starts: number of random starts.
-        seed: an integer from 0 to 2^63 - 1; the same seed gives the same answer.
-        progress: is called after every batch of starts; `upper` is the lowest V so far.
-        options: how the descent is made.
+    starts      number of random starts
+    seed        an integer from 0 to 2^63 - 1; the same seed gives the same answer
+    progress    is called after every batch of starts with a `Progress`, whose `upper` is the lowest V so far
+    options     how the descent is made
 
-    Returns:
-        A `Break`: the smallest V, and a witness that can be recomputed by hand. After Ctrl-C it has what the batches
-        finished so far have found, and `status` is `interrupted`.
+    Returned are the smallest V and a witness that can be recomputed by hand. After Ctrl-C they are what the finished
+    batches have found, and `status` is `interrupted`. Raises InputError for arguments outside of what is
+    described here.
 
-    Raises:
-        InputError: for arguments outside of what is described here.
-
+    >>> from jaxleggett.searches import break_model
     >>> found = break_model(32)
     >>> print(f"{found.critical_visibility:.9f}")
     0.853553391
@@ -211,7 +196,7 @@ def _descended(starts: jax.Array, options: BreakOptions) -> tuple[jax.Array, jax
         def descend(_: int, state: tuple[jax.Array, optax.OptState]) -> tuple[jax.Array, optax.OptState]:
             x, memory = state
             updates, memory = adam.update(jax.grad(loss)(x), memory)
-            return normalised(optax.apply_updates(x, updates)), memory
+            return normalised(jnp.asarray(optax.apply_updates(x, updates))), memory
 
         x, _ = jax.lax.fori_loop(0, options.steps, descend, (x, adam.init(x)))
         newton = optax.lbfgs()

@@ -4,142 +4,208 @@ An inequality -sum_i p_i C(a_i, b_i) <= sum_i p_i - m for Werner states, p_i >= 
 
     V = (sum_i p_i - m) / sum_i p_i a_i.b_i,        m = min over u, v of sum_i p_i |u.a_i + v.b_i|.
 
-It is a game: one player chooses p, a and b, the other u and v. Here the second keeps a crowd of hidden
-vectors near the minima, led back there by Newton's method after every step of the first, which goes down
-the gradient of a soft maximum over the crowd. By the envelope theorem the hidden vectors count as
-constants in it. |x| is rounded to sqrt(x^2 + eps^2); eps, the softness of the maximum and the steps
-shrink together. What comes out is a good start for `polishing`, no bound.
+To make V small is a game: one player chooses p, a and b, the other u and v. The algorithm lets both move in turn.
 
-Every function works on one restart; `advance` is the batch of all of them, and runs on any device.
+1. The second player keeps a crowd of hidden vectors near the local minima. Each takes one Newton step on the
+   sum above with the modulus |x| rounded to sqrt(x^2 + eps^2), which makes it smooth.
+2. The first player takes one step of Adam (D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization",
+   ICLR 2015) down the gradient of a softened maximum of V over the crowd, s log sum_k exp(V_k / s).
+   By the envelope theorem, hidden vectors in a minimum count as constants in that gradient.
+
+The rounding eps, the softness s and the length of Adam's steps shrink together, so that what is wide open in the
+beginning is settled in the end. Now and then half of the crowd is replaced by new hidden vectors, because minima may
+have opened elsewhere. What comes out is a good start for `sequential_lp`; it is no bound.
+
+Every function works on one restart; `advance` maps them over the batch of all restarts, and runs on any device.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.tree_util import register_dataclass
 
 from .._numerics import dot, normalised, tangents
 from ..sphere import sample_sphere
 
-STEPS = 800
-"""Steps of a restart."""
 
-SEGMENT = 100
-"""Steps between two looks at the clock."""
+@dataclass(frozen=True)
+class DescentOptions:
+    """How the descent of a batch of restarts is made. Pairs of numbers are those of the first and of the last step."""
 
-CROWD = 96
-"""Hidden vectors of a restart."""
+    steps: int = 800
+    """Steps of a restart."""
 
-REFRESHED = 10
-"""Steps after which half of the crowd, those farthest from the bound, make room for new ones."""
+    segment: int = 100
+    """Steps that `advance` takes, after which the caller can look at the clock; it divides `steps`."""
 
-CANDIDATES = 16
-"""Random hidden vectors, per member of the crowd, among which the new ones are the best."""
+    crowd: int = 96
+    """Hidden vectors of a restart."""
 
-RATE, LAST_RATE = 0.1, 0.002
-"""Step length of the optimiser, first and last (settings are unit vectors)."""
+    refreshed: int = 10
+    """Steps after which half of the crowd, those farthest from the bound, make room for new ones."""
 
-ROUNDING = (0.1, 0.003)
-"""eps, first and last."""
+    candidates: int = 16
+    """Random hidden vectors, for each one of the crowd, among which the new ones are the best."""
 
-SOFTNESS = (0.02, 0.0002)
-"""Temperature of the soft maximum of V, first and last."""
+    rate: tuple[float, float] = (0.1, 0.002)
+    """Length of Adam's steps; settings are unit vectors. In between it follows a cosine."""
 
-VALUE_FLOOR = 1e-3
-"""The value of an inequality, relative to its coefficients, below which its threshold is taken as if it had this."""
+    rounding: tuple[float, float] = (0.1, 0.003)
+    """The eps of sqrt(x^2 + eps^2). In between it falls by the same factor every step."""
 
-optimiser = optax.scale_by_adam()
+    softness: tuple[float, float] = (0.02, 0.0002)
+    """The s of the softened maximum of V. In between it falls by the same factor every step."""
 
-rate = optax.cosine_decay_schedule(RATE, STEPS, alpha=LAST_RATE / RATE)
+    value_floor: float = 1e-3
+    """The value at the singlet, relative to the weights, below which the threshold is taken as if it had this value."""
 
 
-def begin(key: jax.Array, raw: Any, a: Any, b: Any, axes: Any) -> dict[str, Any]:
-    """The state of one restart: parameters of shape (J,), (J, 3), (J, 3), the optimiser's memory and the crowd.
+DEFAULT = DescentOptions()
 
-    The weights are the softplus of `raw`. Settings stay orthogonal to their `axes` (J, 3), where these are not 0.
+ADAM = optax.scale_by_adam()
+
+
+class Parameters(NamedTuple):
+    """What Adam moves: generating pairs a, b (J, 3), kept at length 1, and `raw` (J,), whose softplus are weights.
+
+    softplus(x) = log(1 + exp(x)) keeps the weights above 0 without a constraint.
     """
-    parameters = {"raw": raw, "a": a, "b": b}
-    u, v = sample_sphere(key, (2, CROWD))
-    memory = optimiser.init(parameters)
-    return {"parameters": parameters, "axes": axes, "memory": memory, "u": u, "v": v, "threshold": jnp.array(jnp.inf)}
+
+    raw: jax.Array
+    a: jax.Array
+    b: jax.Array
 
 
-@functools.partial(jax.jit, donate_argnums=2)
-def advance(keys: jax.Array, rotations: Any, states: dict[str, Any], done: Any) -> dict[str, Any]:
-    """`SEGMENT` steps of all restarts, of which `done` steps are behind them."""
+@register_dataclass
+@dataclass(frozen=True, eq=False)
+class Restart:
+    """The state of one restart between two steps; a batch of restarts has one more axis in front of every array.
 
-    def one(key: Any, state: Any) -> Any:
-        return jax.lax.fori_loop(0, SEGMENT, lambda i, s: _step(key, rotations, s, done + i), state)
+    Fields:
+        parameters: the inequality.
+        axes: (J, 3), to which the settings stay orthogonal where they are not 0.
+        memory: Adam's averages of the gradient and of its square.
+        u, v: the crowd of hidden vectors (K, 3).
+        threshold: the largest V over the crowd in the last step, to tell good restarts from bad ones.
+    """
 
-    return jax.vmap(one)(keys, states)
+    parameters: Parameters
+    axes: jax.Array
+    memory: optax.OptState
+    u: jax.Array
+    v: jax.Array
+    threshold: jax.Array
 
 
-def weights_of(parameters: dict[str, Any]) -> Any:
+Terms = tuple[jax.Array, jax.Array, jax.Array]
+"""Weights p (N,) and settings a, b (N, 3) of all pairs of the orbits."""
+
+
+def begin(
+    key: jax.Array, raw: jax.Array, a: jax.Array, b: jax.Array, axes: jax.Array, options: DescentOptions = DEFAULT
+) -> Restart:
+    """A restart before its first step: weights softplus(raw) (J,), generating pairs a, b and axes (J, 3)."""
+    parameters = Parameters(raw, a, b)
+    u, v = sample_sphere(key, (2, options.crowd))
+    return Restart(parameters, axes, ADAM.init(parameters), u, v, jnp.array(jnp.inf))
+
+
+@functools.partial(jax.jit, static_argnames="options", donate_argnums=2)
+def advance(
+    keys: jax.Array,
+    rotations: jax.Array | np.ndarray,
+    restarts: Restart,
+    done: int | jax.Array,
+    options: DescentOptions = DEFAULT,
+) -> Restart:
+    """The batch of restarts after `options.segment` more steps; `done` steps are behind them."""
+
+    def one(key: jax.Array, restart: Restart) -> Restart:
+        def step(i: jax.Array, restart: Restart) -> Restart:
+            return _step(key, jnp.asarray(rotations), restart, done + i, options)
+
+        return jax.lax.fori_loop(0, options.segment, step, restart)
+
+    return jax.vmap(one)(keys, restarts)
+
+
+def weights_of(parameters: Parameters, options: DescentOptions = DEFAULT) -> jax.Array:
     """p (J,) >= 0, scaled to the value sum p a.b = 1 at the singlet."""
-    p = jax.nn.softplus(parameters["raw"])
-    value = p @ dot(parameters["a"], parameters["b"])
-    return p / jnp.maximum(value, VALUE_FLOOR * p.sum())
+    p = jax.nn.softplus(parameters.raw)
+    value = p @ dot(parameters.a, parameters.b)
+    return p / jnp.maximum(value, options.value_floor * p.sum())
 
 
-def _step(key: Any, rotations: Any, state: dict[str, Any], number: Any) -> dict[str, Any]:
-    """The crowd led back to the minima, then one step of the optimiser."""
-    share = number / STEPS
-    eps, softness = (first * (last / first) ** share for first, last in (ROUNDING, SOFTNESS))
-    terms = _terms(rotations, state["parameters"])
-    fresh = functools.partial(_refreshed, jax.random.fold_in(key, number), terms, eps)
-    u, v = jax.lax.cond(number % REFRESHED == 0, fresh, lambda u, v: (u, v), state["u"], state["v"])
+def _step(
+    key: jax.Array, rotations: jax.Array, restart: Restart, number: jax.Array, options: DescentOptions
+) -> Restart:
+    """The crowd led back to the minima, then one step of Adam."""
+    share = number / options.steps
+    eps, softness = (first * (last / first) ** share for first, last in (options.rounding, options.softness))
+    terms = _terms(rotations, restart.parameters, options)
+    fresh = functools.partial(_refreshed, jax.random.fold_in(key, number), terms, eps, options)
+    u, v = jax.lax.cond(number % options.refreshed == 0, fresh, lambda u, v: (u, v), restart.u, restart.v)
     u, v = jax.vmap(functools.partial(_towards_minimum, terms, eps))(u, v)
 
-    def threshold(parameters: Any) -> tuple[Any, Any]:
-        p, a, b = _terms(rotations, parameters)
+    def threshold(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
+        p, a, b = _terms(rotations, parameters, options)
         V = p.sum() - _price((p, a, b), eps, u, v)
         return softness * jax.nn.logsumexp(V / softness), V.max()
 
-    gradient, highest = jax.grad(threshold, has_aux=True)(state["parameters"])
-    updates, memory = optimiser.update(gradient, state["memory"])
-    length: Any = rate(number)
-    updates = jax.tree.map(lambda x: -length * x, updates)
-    parameters: Any = optax.apply_updates(state["parameters"], updates)
-    axes, project = state["axes"], jax.vmap(optax.projections.projection_l2_sphere)
-    for name in ("a", "b"):
-        # Along an axis the gradient is 0 but for rounding, which the optimiser would take for a direction.
-        x = parameters[name]
-        parameters[name] = project(x - dot(x, axes)[:, None] * axes)
-    return {**state, "parameters": parameters, "memory": memory, "u": u, "v": v, "threshold": highest}
+    gradient, highest = jax.grad(threshold, has_aux=True)(restart.parameters)
+    updates, memory = ADAM.update(gradient, restart.memory)
+    length = _rate(options)(number)
+    moved: Parameters = jax.tree.map(lambda x, update: x + -length * update, restart.parameters, updates)
+    axes, project = restart.axes, jax.vmap(optax.projections.projection_l2_sphere)
+    # Along an axis the gradient is 0 but for rounding, which Adam, blind to scale, would take for a direction.
+    a, b = (project(x - dot(x, axes)[:, None] * axes) for x in (moved.a, moved.b))
+    return Restart(moved._replace(a=a, b=b), axes, memory, u, v, highest)
 
 
-def _terms(rotations: Any, parameters: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """p (N,), a and b (N, 3) of all pairs of the orbits, settings normalised."""
-    a, b = normalised(parameters["a"]), normalised(parameters["b"])
-    p = weights_of({**parameters, "a": a, "b": b})
+def _rate(options: DescentOptions) -> Callable[[jax.Array], jax.Array]:
+    """The length of Adam's step as a function of its number."""
+    first, last = options.rate
+    return optax.cosine_decay_schedule(first, options.steps, alpha=last / first)  # type: ignore[return-value]
+
+
+def _terms(rotations: jax.Array | np.ndarray, parameters: Parameters, options: DescentOptions = DEFAULT) -> Terms:
+    """All pairs of the orbits, settings normalised."""
+    a, b = normalised(parameters.a), normalised(parameters.b)
+    p = weights_of(parameters._replace(a=a, b=b), options)
     a, b = (jnp.einsum("gij,nj->ngi", rotations, x).reshape(-1, 3) for x in (a, b))
     return jnp.repeat(p, len(rotations)) / len(rotations), a, b
 
 
-def _price(terms: tuple[Any, Any, Any], eps: Any, u: Any, v: Any) -> Any:
+def _price(terms: Terms, eps: float | jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
     """sum p sqrt((u.a + v.b)^2 + eps^2) for u, v (K, 3): (K,)."""
     p, a, b = terms
     z = u @ a.T + v @ b.T
     return jnp.sqrt(z * z + eps * eps) @ p
 
 
-def _refreshed(key: Any, terms: Any, eps: Any, u: Any, v: Any) -> tuple[Any, Any]:
+def _refreshed(
+    key: jax.Array, terms: Terms, eps: jax.Array, options: DescentOptions, u: jax.Array, v: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """The better half of the crowd, and the best of many random hidden vectors."""
-    half = CROWD // 2
-    new_u, new_v = sample_sphere(key, (2, CANDIDATES * CROWD))
+    half = options.crowd // 2
+    new_u, new_v = sample_sphere(key, (2, options.candidates * options.crowd))
     old, new = (jnp.argsort(_price(terms, eps, *x))[:half] for x in ((u, v), (new_u, new_v)))
     return jnp.concatenate([u[old], new_u[new]]), jnp.concatenate([v[old], new_v[new]])
 
 
-def _towards_minimum(terms: tuple[Any, Any, Any], eps: Any, u: Any, v: Any) -> tuple[Any, Any]:
+def _towards_minimum(terms: Terms, eps: float | jax.Array, u: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:
     """A Newton step of one pair of hidden vectors on S^2 x S^2.
 
     The curvature of the spheres, which is negative, is left out: the Hessian is then positive, the step goes
-    down, and near a corner it is Newton's. In 2 x 2 blocks, which stay in registers for all of a batch.
+    down, and near a corner it is Newton's.
     """
     p, a, b = terms
     (e, f), (g, h) = tangents(u), tangents(v)
@@ -148,7 +214,9 @@ def _towards_minimum(terms: tuple[Any, Any, Any], eps: Any, u: Any, v: Any) -> t
     root = jnp.sqrt(z * z + eps * eps)
     gradient = rows @ (p * z / root)
     hessian = (rows * (p * eps * eps / root**3)) @ rows.T
+    # Away from all corners the Hessian nearly vanishes in some direction.
     hessian += 1e-6 * jnp.trace(hessian) * jnp.eye(4)
+    # Solved in 2 x 2 blocks, which stay in registers for all of a batch; a batched 4 x 4 solver does not.
     A, B, D = hessian[:2, :2], hessian[:2, 2:], hessian[2:, 2:]
     inverse = _inverse(A)
     second = _inverse(D - B.T @ inverse @ B) @ (gradient[2:] - B.T @ (inverse @ gradient[:2]))
@@ -159,7 +227,7 @@ def _towards_minimum(terms: tuple[Any, Any, Any], eps: Any, u: Any, v: Any) -> t
     return normalised(u + move[0] * e + move[1] * f), normalised(v + move[2] * g + move[3] * h)
 
 
-def _inverse(M: Any) -> Any:
-    """Of a 2 x 2 matrix."""
+def _inverse(M: jax.Array) -> jax.Array:
+    """The inverse of a 2 x 2 matrix."""
     adjugate = jnp.array([[M[1, 1], -M[0, 1]], [-M[1, 0], M[0, 0]]])
     return adjugate / (M[0, 0] * M[1, 1] - M[0, 1] * M[1, 0])

@@ -18,12 +18,21 @@ from .._doubles import unit
 from .._numerics import double_precision
 
 SYMMETRIES = "none, T, O, I or D2, D3, ..."
+"""The names of groups, as messages give them."""
 
 LARGEST_DIHEDRAL = 200
+"""The largest n of Dn that is accepted; an orbit has up to 2 n pairs."""
 
 
 def rotation_group(name: str) -> np.ndarray:
-    """The rotations (G, 3, 3) of `none`, `T`, `O`, `I` (tetra-, octa-, icosahedron) or `Dn` (n-fold axis z)."""
+    """The rotations (G, 3, 3) of `none`, `T`, `O`, `I` (tetra-, octa-, icosahedron) or `Dn` (n-fold axis z).
+
+    Raises InputError for any other name.
+
+    >>> from jaxleggett.searches.orbits import rotation_group
+    >>> len(rotation_group("O"))
+    24
+    """
     from scipy.spatial.transform import Rotation
 
     if name == "none":
@@ -35,9 +44,13 @@ def rotation_group(name: str) -> np.ndarray:
 
 
 def two_fold_axes(rotations: np.ndarray) -> np.ndarray:
-    """The axes (K, 3) of the group's half-turns: R + 1 = 2 n n^T there."""
+    """The axes (K, 3) of the half-turns among `rotations` (G, 3, 3).
+
+    The half-turn about n is R = 2 n n^T - 1, and a rotation is one where its trace is -1.
+    """
     half = rotations[np.abs(np.trace(rotations, axis1=1, axis2=2) + 1) < 1e-9]
     columns = (half + np.eye(3)) / 2
+    # Any column of n n^T that is not 0 has the direction of n; the longest is the most accurate.
     longest = np.argmax(np.diagonal(columns, axis1=1, axis2=2), axis=1)
     axes = columns[np.arange(len(half)), longest]
     return unit(axes)
@@ -52,9 +65,9 @@ class Layout:
     bound: int
 
     def start(self, key: jax.Array, angle: float, spread: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Random generating pairs a, b (J, 3) at about `angle`, give or take `spread` of it, and their axes (J, 3).
+        """Random generating pairs a, b (J, 3) and their axes (J, 3), which are 0 for free pairs.
 
-        The axes of free pairs are 0.
+        The angles between a and b are normally distributed about `angle`, with `spread` times it as standard deviation.
         """
         number = self.free + self.bound
         axes = np.zeros((number, 3))
@@ -97,6 +110,7 @@ def written_out(
         orbit = np.concatenate([rotations @ first, rotations @ second], axis=1)
         distinct: list[np.ndarray] = []
         for pair in orbit:
+            # (a, b) and (-a, -b) are the same pair.
             if not any(min(np.abs(pair - p).max(), np.abs(pair + p).max()) < 1e-9 for p in distinct):
                 distinct.append(pair)
         kept += distinct

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
 
 import numpy as np
 
+from .._checks import counted
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
 from ..runs import Ending
@@ -15,12 +15,16 @@ from ..runs import Ending
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """The best inequality found, scaled to the value 1 at the singlet, and its threshold for Werner states.
+    """The best inequality that a search has found, and how the search ended.
 
-    `inequality` is None, and `visibility_threshold` 1, where none was found that excludes the singlet.
-    `certified` says whether its bound is proved (docs/CERTIFICATES.md) or numerical. `status` is `complete`,
-    `time_limit` or `interrupted`; `restarts` counts those that were finished. `history` has the thresholds of
-    all that were weighed against each other, most of them polished, in that order, as far as a search saw.
+    num_pairs             number of setting pairs that was asked for
+    visibility_threshold  the visibility above which Werner states break the inequality; 1 where there is none
+    certified             whether its bound is proved (docs/CERTIFICATES.md) or numerical
+    inequality            scaled to the value 1 at the singlet; None where none was found that excludes the singlet
+    restarts              number of random beginnings that were finished
+    status                `complete`, `time_limit` or `interrupted`
+    seconds               time that the search took, with the proof
+    history               thresholds, as far as a search saw, of all inequalities that were compared, in that order
     """
 
     num_pairs: int
@@ -32,7 +36,7 @@ class Search:
     seconds: float
     history: tuple[float, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The fields of the command line's JSON answer."""
         return {
             "num_pairs": self.num_pairs,
@@ -46,7 +50,8 @@ class Search:
         }
 
     def __str__(self) -> str:
-        head = f"Leggett inequalities with {self.num_pairs} setting pairs, {self.restarts} restarts ({self.status})"
+        pairs, restarts = counted(self.num_pairs, "setting pair"), counted(self.restarts, "restart")
+        head = f"Leggett inequalities with {pairs}, {restarts} ({self.status})"
         if self.inequality is None:
             return f"{head}\n  none was found that excludes any Werner state: threshold 1"
         alice, bob = count_settings(self.inequality)
@@ -61,13 +66,19 @@ class Search:
 
 
 def count_settings(inequality: LeggettInequality) -> tuple[int, int]:
-    """How many different settings Alice and Bob have, to 1e-6 (a and -a are one measurement)."""
+    """How many different settings Alice and Bob have in an inequality, to 1e-6 (a and -a are one measurement)."""
     used = inequality.coefficients != 0
+    # The cosine of an angle of 1.4e-6 is 1 - 1e-12. A setting counts where it is the same as none before.
     same = (np.abs(x[used] @ x[used].T) > 1 - 1e-12 for x in (inequality.a, inequality.b))
     alice, bob = (int((np.triu(x).sum(0) == 1).sum()) for x in same)
     return alice, bob
 
 
 def rounded_up(threshold: float, digits: int) -> str:
-    """A threshold in decimals that is none too low: what is proved of it is proved of these, too."""
+    """A threshold in decimals, rounded up: what is proved to be excluded above it is so above these, too.
+
+    >>> from jaxleggett.searches.result import rounded_up
+    >>> rounded_up(0.9246781, 4)
+    '0.9247'
+    """
     return str(Decimal(threshold).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_CEILING))

@@ -4,54 +4,61 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from .. import _checks
-from .._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, integer, quoted
+from .._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, counted, integer, quoted
 from .._numerics import double_precision
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
 from ..runs import Ending, Progress
 from ..states import werner
 from ..thresholds.run import prove
+from .generators import Generators
 from .orbits import layouts, rotation_group, written_out
-from .restarts import BATCH, _Work
+from .restarts import DEFAULT, MultiStart, SearchOptions
 from .result import Search
-from .sequential_lp import Generators
 
-PROOF_SHARE = 0.2
-"""Of the time limit, kept for the proof where one is asked for."""
-
-CERTIFIED_TO = 1e-6
-"""Distance of a certified threshold from the search's."""
+RESTARTS = 64
+"""Random beginnings where the caller names no number."""
 
 
 def search(
     pairs: int | None = None,
     *,
-    restarts: int = BATCH,
+    restarts: int = RESTARTS,
     seed: int = 0,
     symmetry: str = "none",
     start: LeggettInequality | None = None,
     time_limit: float | None = None,
     certify: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    options: SearchOptions = DEFAULT,
 ) -> Search:
     """Look for the Leggett inequality of `pairs` setting pairs that excludes Werner states from the lowest V on.
 
-    pairs       number of pairs (a_i, b_i): 6, or that of `start`, or that of one orbit
-    restarts    random beginnings; they run in batches of 64, and the best of each batch are polished
+    pairs       number of pairs (a_i, b_i) [6, or that of `start`, or that of one orbit]
+    restarts    number of random beginnings; they run in batches, and the best of each batch are polished
+    seed        an integer from 0 to 2^63 - 1
     symmetry    none, or T, O, I, Dn: the pairs are orbits of that rotation group
     start       an inequality to begin with: it is polished as it is, and restarts begin near it (its marginal
                 terms are left out: they are of no use for Werner states)
     time_limit  seconds after which the best so far is returned; the same seed then need not give the same
-    certify     prove the bound, to 1e-6
+    certify     whether to prove the bound, to 1e-6
     progress    is called now and then with a `Progress`: its `upper` is the lowest threshold so far
+    options     how the search is made (docs/SEARCH.md); the defaults are for the best thresholds
 
-    Ctrl-C returns the best so far. Raises InputError for bad arguments, ArithmeticError if a bound
-    comes out below what a model reaches at all settings, (1 + 1/sqrt 2)/2.
+    Returned is a `Search`: the inequality, its threshold, and how the search ended. Ctrl-C, too, returns the best so
+    far. Raises InputError for arguments outside of what is described here, and ArithmeticError if a threshold
+    comes out below what a model reaches at all settings, (1 + 1/sqrt 2)/2: that would be an error of this program.
+
+    >>> import jaxleggett as jl
+    >>> from jaxleggett.searches import DescentOptions, PolishOptions, SearchOptions
+    >>> short = SearchOptions(descent=DescentOptions(steps=200), polish=PolishOptions(programmes=5), finishes=0)
+    >>> found = jl.search(6, restarts=1, options=short)
+    >>> found.num_pairs, found.status.value, bool(0.85 < found.visibility_threshold < 0.95)
+    (6, 'complete', True)
     """
     started = time.monotonic()
     restarts = integer("restarts", restarts, 1, MAX_RESTARTS)
@@ -63,8 +70,9 @@ def search(
     pairs = integer("pairs", default if pairs is None else pairs, 1, MAX_SEARCHED_PAIRS)
     given = None if start is None else _given(start, pairs, symmetry)
     with double_precision():
-        ends = deadline if deadline is None or not certify else deadline - PROOF_SHARE * (deadline - started)
-        work = _Work(layouts(pairs, symmetry), given, restarts, seed, ends)
+        kept = options.proof_share if certify else 0.0
+        ends = None if deadline is None else deadline - kept * (deadline - started)
+        work = MultiStart(layouts(pairs, symmetry), given, restarts, seed, ends, options)
         status = work.run(progress)
         proof = None
         if work.best is not None:
@@ -73,7 +81,8 @@ def search(
                 # After Ctrl-C the answer is wanted, not a proof; a limit has to be above 0.
                 proved = certify and status != Ending.INTERRUPTED
                 left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
-                proof = prove(found, werner(), tolerance=CERTIFIED_TO, time_limit=left, certify=proved, seed=seed)
+                to = options.certified_to
+                proof = prove(found, werner(), tolerance=to, time_limit=left, certify=proved, seed=seed)
                 if proof.status == Ending.INTERRUPTED:
                     raise KeyboardInterrupt
                 status = status if proof.status == Ending.CONVERGED else Ending.TIME_LIMIT
@@ -98,18 +107,20 @@ def _inequality(best: Generators, pairs: int) -> LeggettInequality:
     """The inequality of generators, written out; its bound is still to be found."""
     p, a, b = written_out(best.rotations, best.p, best.a, best.b)
     if len(p) > pairs:
-        raise ArithmeticError(f"{pairs} pairs were asked for, but the best orbits have {len(p)}")
+        raise ArithmeticError(
+            f"the best orbits have {counted(len(p), 'pair')}, more than the {pairs} that were asked for"
+        )
     return LeggettInequality(-p, a, b, np.zeros(len(p)), np.zeros(len(p)), bound=0.0)
 
 
-def _given(start: Any, pairs: int, symmetry: str) -> Generators:
+def _given(start: object, pairs: int, symmetry: str) -> Generators:
     """The inequality to begin with: coefficients below 0, b turned around where they were above."""
     if not isinstance(start, LeggettInequality):
         raise InputError(f"start must be a LeggettInequality, but is {quoted(start)}")
     if symmetry != "none":
         raise InputError(f"symmetry must be none with a start, but is {quoted(symmetry)}")
     if pairs != len(start.a):
-        raise InputError(f"start must have {pairs} pairs, but has {len(start.a)}")
+        raise InputError(f"start must have {counted(pairs, 'pair')}, but has {len(start.a)}")
     p = np.abs(start.coefficients)
     p = p / max(p.max(), np.finfo(float).tiny)
     b = np.where(start.coefficients[:, None] > 0, -start.b, start.b)

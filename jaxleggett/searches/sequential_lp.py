@@ -1,172 +1,186 @@
-"""The last digits of a Leggett inequality: coefficients and settings moved together, by linear programmes.
+"""The last digits of a Leggett inequality: sequential linear programming with a trust region.
 
 With p scaled so that sum_i p_i a_i.b_i = 1, the threshold for Werner states is the largest of
 
     V_k = sum_i p_i - m_k,        m_k = sum_i p_i |u_k.a_i + v_k.b_i| at a local minimum (u_k, v_k),
 
-and m_k moves with p by |u_k.a_i + v_k.b_i| and with the settings by p_i sigma_ki (u_k, v_k), where sigma
-are the signs, and in a corner (where some terms vanish) those multipliers in [-1, 1] that hold the
-corner. A programme minimises the largest V_k so linearised, within a trust region that grows and
-shrinks as it keeps its promises; hidden vectors that spoil a step are followed back and join the rest.
+so that what is sought is a minimax: the p, a, b for which the largest V_k is least. Each m_k moves with p by
+|u_k.a_i + v_k.b_i| and with the settings by p_i sigma_ki (u_k, v_k). There sigma are the signs of the terms; in a
+corner, where some terms vanish, these have instead the multipliers in [-1, 1] that hold the corner. One step solves
+the linear programme that minimises the largest V_k so linearised, within a trust region: settings may turn and
+weights may change by no more than its radius. The radius grows where the programme keeps its promise, and shrinks
+where it does not; in that case the hidden vectors that spoiled the step are followed back and join those that the
+next programme knows.
+
+Minimax by linear programmes with a trust region: K. Madsen and H. Schjaer-Jacobsen, Math. Program. 14, 208 (1978);
+for non-smooth functions in general: R. Fletcher and E. Sainz de la Maza, Math. Program. 43, 235 (1989).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from .._doubles import unit
+from .._doubles import tangent_frames
 from .._numerics import double_precision
-from ..inequalities.worst_vectors import Prices, descend, search
-
-EFFORT = {"lattice": 300, "starts": 256, "steps": 32}
-"""Of the searches for hidden vectors on the way."""
-
-MOST = 400
-"""Local minima that a programme knows."""
-
-FOLLOWED = 64
-"""Hidden vectors that are followed back from a step that failed."""
-
-IN_CORNER = 1e-7
-"""Terms below this vanish."""
-
-FIRST_REGION, LARGEST_REGION, SMALLEST_REGION = 0.03, 0.5, 1e-9
-"""Radius of the trust region, in radians for settings and in means for coefficients."""
-
-LEAST_VALUE = 1e-6
-"""Values at the singlet below this, relative to the weights, are none."""
-
-NO_GAIN = 1e-9
-"""Promises below this are not worth a step."""
+from ..inequalities.worst_vectors import descend, search
+from .generators import Generators
 
 
-@dataclass(frozen=True, eq=False)
-class Generators:
-    """Weights p (J,) and generating pairs a, b (J, 3); `axes` (J, 3) of those that stay orthogonal to one, else 0."""
+@dataclass(frozen=True)
+class PolishOptions:
+    """How an inequality is polished."""
 
-    rotations: np.ndarray
-    p: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    axes: np.ndarray
+    programmes: int = 60
+    """Linear programmes of a polish, at most."""
 
-    @property
-    def value(self) -> float:
-        """At the singlet."""
-        return float(self.p @ (self.a * self.b).sum(1))
+    lattice: int = 300
+    """Directions of the lattice on which the search for hidden vectors begins, after each programme."""
 
-    def scaled(self) -> Generators:
-        """With value 1 at the singlet."""
-        return self._with(self.p / self.value, self.a, self.b)
+    starts: int = 256
+    """Starts of that search."""
 
-    def _with(self, p: np.ndarray, a: np.ndarray, b: np.ndarray) -> Generators:
-        return Generators(self.rotations, p, a, b, self.axes)
+    newton_steps: int = 32
+    """Newton steps of that search."""
 
-    @property
-    def empty(self) -> bool:
-        """Whether the value is none, relative to the weights: then there is nothing to scale."""
-        return not self.value > LEAST_VALUE * self.p.sum()
+    minima: int = 400
+    """Local minima that a programme knows, at most."""
 
-    @property
-    def prices(self) -> Prices:
-        """Of all pairs of the orbits, generator by generator."""
-        number = len(self.rotations)
-        a, b = (np.einsum("gij,nj->ngi", self.rotations, x).reshape(-1, 3) for x in (self.a, self.b))
-        p = np.repeat(self.p, number) / number
-        return Prices(p, np.zeros_like(p), np.zeros(3), np.zeros(3), a, b)
+    followed: int = 64
+    """Hidden vectors that are followed back from a step that failed, at most."""
 
-    def frames(self) -> tuple[np.ndarray, np.ndarray]:
-        """Two tangents at every setting, (J, 3, 2) of Alice and of Bob; with an axis, the second along it."""
-        free = ~self.axes.any(1)
-        sides = []
-        for x in (self.a, self.b):
-            frame = np.stack(_tangents(x), axis=-1)
-            frame[~free] = np.stack([np.cross(self.axes, x), self.axes], axis=-1)[~free]
-            sides.append(frame)
-        return sides[0], sides[1]
+    in_corner: float = 1e-7
+    """Terms below this count as vanishing."""
 
-    def moved(self, p: np.ndarray, x: np.ndarray, y: np.ndarray) -> Generators:
-        """p added to the weights; settings moved by x, y (J, 2) along their tangents."""
-        A, B = self.frames()
-        a, b = (s + np.einsum("jcx,jx->jc", frame, z) for s, frame, z in ((self.a, A, x), (self.b, B, y)))
-        return self._with(np.maximum(self.p + p, 0), unit(a), unit(b)).scaled()
+    first_region: float = 0.03
+    """First radius of the trust region, in radians for settings and in means of the weights for weights."""
+
+    largest_region: float = 0.5
+    """Radius to which the trust region may grow."""
+
+    smallest_region: float = 1e-9
+    """Radius below which the polish ends."""
+
+    no_gain: float = 1e-9
+    """Promised gain below which the polish ends."""
+
+
+DEFAULT = PolishOptions()
 
 
 @dataclass(frozen=True, eq=False)
-class _Minima:
-    """Local minima u, v (K, 3) and their m (K,), least first."""
+class Minima:
+    """Local minima u, v (K, 3) of the sum over terms and its values m (K,) there, least first."""
 
     u: np.ndarray
     v: np.ndarray
     m: np.ndarray
 
     @classmethod
-    def distinct(cls, *parts: tuple[np.ndarray, np.ndarray, np.ndarray]) -> _Minima:
-        """The lowest of the parts, none twice or with its opposite."""
+    def distinct(cls, *parts: tuple[np.ndarray, np.ndarray, np.ndarray], most: int = DEFAULT.minima) -> Minima:
+        """The `most` lowest of the parts (u, v, m), none twice or together with its opposite (-u, -v)."""
         u, v, m = (np.concatenate(x) for x in zip(*parts, strict=True))
         order = np.argsort(m)
         x = np.round(np.hstack([u, v])[order], 6)
         # Of x and -x the one whose first component that is not 0 is positive.
         leading = np.take_along_axis(x, (x != 0).argmax(1)[:, None], axis=1)
+        # Adding 0 turns -0 into 0, which `unique` would tell apart.
         first = np.unique(x * np.sign(leading) + 0.0, axis=0, return_index=True)[1]
-        kept = order[np.sort(first)][:MOST]
+        kept = order[np.sort(first)][:most]
         return cls(u[kept], v[kept], m[kept])
 
 
+class Step(NamedTuple):
+    """What a programme promises: how far the threshold falls, to first order, and at which generators."""
+
+    promise: float
+    there: Generators
+
+
 def threshold_of(
-    key: jax.Array, at: Generators, known: _Minima | None = None, steps: int = EFFORT["steps"]
-) -> tuple[float, _Minima]:
-    """V of scaled generators, as far as a search of so many steps sees, and the local minima that it found."""
+    key: jax.Array,
+    at: Generators,
+    known: Minima | None = None,
+    *,
+    steps: int | None = None,
+    options: PolishOptions = DEFAULT,
+) -> tuple[float, Minima]:
+    """V of scaled generators, as far as a search sees, and the local minima that it found.
+
+    The search begins with the `known` minima, and takes `steps` Newton steps, where these are given.
+    """
     near = (None, None) if known is None else (known.u, known.v)
-    found = _Minima.distinct(search(key, at.prices, *near, **(EFFORT | {"steps": steps})))
+    effort = options.newton_steps if steps is None else steps
+    every = search(key, at.prices, *near, lattice=options.lattice, starts=options.starts, steps=effort)
+    found = Minima.distinct(every, most=options.minima)
     return float(at.p.sum() - found.m[0]), found
 
 
-def polish(key: jax.Array, at: Generators, steps: int) -> Iterator[Generators]:
-    """Ever lower thresholds near `at`, towards a local minimum: where it stands after each of `steps` programmes."""
-    at, region = at.scaled(), FIRST_REGION
-    V, minima = threshold_of(jax.random.fold_in(key, 0), at)
+def polish(
+    key: jax.Array, at: Generators, deadline: float | None = None, options: PolishOptions = DEFAULT
+) -> Iterator[Generators]:
+    """Ever lower thresholds near `at`, towards a local minimum.
+
+    A generator function: it yields where the polish stands before the first linear programme and after each, so that
+    the caller can stop at any time. It ends after `options.programmes` of them, or where no further gain is in sight.
+    Past the deadline (seconds of `time.monotonic`) a programme is given up, which ends it, too.
+    """
+    at, region = at.scaled(), options.first_region
+    V, minima = threshold_of(jax.random.fold_in(key, 0), at, options=options)
     yield at
-    for number in range(1, steps + 1):
-        step = _step(at, minima, V, region)
-        if step is None or step[0] < NO_GAIN:
+    for number in range(1, options.programmes + 1):
+        step = _step(at, minima, V, region, deadline, options)
+        if step is None or step.promise < options.no_gain:
             return
-        promise, there = step
-        V_there, minima_there = threshold_of(jax.random.fold_in(key, number), there, minima)
+        new_key = jax.random.fold_in(key, number)
+        V_there, minima_there = threshold_of(new_key, step.there, minima, options=options)
         gain = V - V_there
-        if gain > 0.1 * promise:
-            region = min(2 * region, LARGEST_REGION) if gain > 0.7 * promise else region
-            at, V, minima = there, V_there, minima_there
+        if gain > 0.1 * step.promise:
+            # A good step is taken; after one that kept nearly all of its promise the next may be longer.
+            region = min(2 * region, options.largest_region) if gain > 0.7 * step.promise else region
+            at, V, minima = step.there, V_there, minima_there
         else:
+            # A bad step is not taken: the programme did not know the hidden vectors that limit it.
             region /= 3 if gain < 0 else 2
-            if region < SMALLEST_REGION:
+            if region < options.smallest_region:
                 return
-            u, v = minima_there.u[:FOLLOWED], minima_there.v[:FOLLOWED]
+            u, v = minima_there.u[: options.followed], minima_there.v[: options.followed]
             # A minimum there may be none here, only close to one: as it stands, too, it limits the next step.
-            minima = _Minima.distinct((minima.u, minima.v, minima.m), _followed(at, u, v), (u, v, at.prices.at(u, v)))
+            parts = (minima.u, minima.v, minima.m), _followed(at, u, v, options), (u, v, at.prices.at(u, v))
+            minima = Minima.distinct(*parts, most=options.minima)
             V = max(V, float(at.p.sum() - minima.m[0]))
         yield at
 
 
-def _step(at: Generators, minima: _Minima, V: float, region: float) -> tuple[float, Generators] | None:
-    """The best move within the region as far as derivatives tell, and how much they promise; None without an optimum.
+def _step(
+    at: Generators,
+    minima: Minima,
+    V: float,
+    region: float,
+    deadline: float | None = None,
+    options: PolishOptions = DEFAULT,
+) -> Step | None:
+    """The best move within the region as far as derivatives tell; None where the programme has no optimum in time.
 
     Unknowns, in units of the region: the new V, changes of p in means of p, moves of a and of b along two tangents.
     """
     from scipy.optimize import linprog
 
     number, mean = len(at.p), at.p.mean()
-    by_p, by_a, by_b = _derivatives(at, minima)
+    by_p, by_a, by_b = _derivatives(at, minima, options)
     A, B = at.frames()
     value = [np.array([0.0]), (at.a * at.b).sum(1) * mean]
     value += [np.einsum("j,jc,jcx->jx", at.p, other, frame).ravel() for other, frame in ((at.b, A), (at.a, B))]
     rows = np.hstack([np.full((len(minima.m), 1), -1.0), (1 - by_p) * mean, -by_a, -by_b])
     free = np.stack([np.ones(number), ~at.axes.any(1)], axis=1).ravel()
     tangential = [(-x, x) for x in np.tile(free, 2)]
+    # The solver takes a limit of 0 for none.
+    limit = {} if deadline is None else {"time_limit": max(deadline - time.monotonic(), 1e-3)}
     answer = linprog(
         np.eye(1, 1 + 5 * number)[0],
         A_ub=rows,
@@ -175,22 +189,26 @@ def _step(at: Generators, minima: _Minima, V: float, region: float) -> tuple[flo
         b_eq=[0.0],
         bounds=[(None, None), *((-min(p / mean / region, 1), 1) for p in at.p), *tangential],
         method="highs",
+        options=limit,
     )
     if answer.status != 0:
         # Nothing is lost but further digits: what was reached so far stands.
         return None
     lower, p, x, y = np.split(region * answer.x, np.cumsum([1, number, 2 * number]))
-    return -float(lower[0]), at.moved(p * mean, x.reshape(-1, 2), y.reshape(-1, 2))
+    return Step(-float(lower[0]), at.moved(p * mean, x.reshape(-1, 2), y.reshape(-1, 2)))
 
 
-def _derivatives(at: Generators, minima: _Minima) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of m_k: by p (K, J), and along the tangents of a and of b (K, 2 J)."""
+def _derivatives(
+    at: Generators, minima: Minima, options: PolishOptions = DEFAULT
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The derivatives of m_k by p (K, J), and along the tangents of a and of b (K, 2 J each)."""
     prices, u, v = at.prices, minima.u, minima.v
     z = u @ prices.a.T + v @ prices.b.T
-    zero = np.abs(z) < IN_CORNER
+    zero = np.abs(z) < options.in_corner
     sigma = np.where(zero, 0.0, np.sign(z))
-    # At a minimum sum p sigma (a, b) has no part along the spheres: this gives sigma where terms vanish.
-    frames = [np.stack(_tangents(x), axis=-1) for x in (u, v)]
+    # At a minimum sum p sigma (a, b) has no part along the spheres: this gives sigma where terms vanish, by the
+    # least squares of four equations for each minimum, regularised because fewer than four terms may vanish.
+    frames = [tangent_frames(x) for x in (u, v)]
     parts = [np.einsum("kcx,nc->knx", f, x) for f, x in zip(frames, (prices.a, prices.b), strict=True)]
     rows = np.concatenate(parts, axis=2) * prices.plus[None, :, None]
     corner = rows * zero[..., None]
@@ -208,16 +226,13 @@ def _derivatives(at: Generators, minima: _Minima) -> tuple[np.ndarray, np.ndarra
     return np.abs(z).reshape(shape).mean(2), along[0], along[1]
 
 
-def _followed(at: Generators, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _followed(
+    at: Generators, u: np.ndarray, v: np.ndarray, options: PolishOptions
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The local minima that hidden vectors lead to, and their m."""
     number = len(u)
-    full = (np.resize(x, (FOLLOWED, 3)) for x in (u, v))
+    # Always the same number of rows, so that nothing is compiled anew.
+    full = (np.resize(x, (options.followed, 3)) for x in (u, v))
     with double_precision():
-        found = [np.asarray(x)[:number] for x in descend(at.prices.padded(), *full, EFFORT["steps"] // 2)]
+        found = [np.asarray(x)[:number] for x in descend(at.prices.padded(), *full, options.newton_steps // 2)]
     return found[0], found[1], found[2]
-
-
-def _tangents(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two unit vectors (K, 3) orthogonal to the rows of x (K, 3) and to each other."""
-    first = unit(np.cross(x, np.eye(3)[np.abs(x).argmin(1)]))
-    return first, np.cross(x, first)

@@ -23,7 +23,6 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 import numpy as np
@@ -37,8 +36,10 @@ from ..lp.restricted_programme import RestrictedProgramme, Solution
 from ..models.interpolated import NOISE_MEAN, AxialModel, InterpolatedModel
 from ..runs import Ending, Progress
 from ..states import TwoQubitState
-from .all_settings_search import AT_ONCE, AxialSearch, FullSearch, filled
+from .axial_search import AxialSearch
 from .canonical_form import CanonicalForm, Kind, averaged_kernel
+from .full_search import FullSearch
+from .worst_points import AT_ONCE, Search, filled
 
 NEGLIGIBLE = 1e-4
 """Weights and prices below this, relative to the largest, are left out."""
@@ -116,7 +117,7 @@ class _AllSettings:
         self.deadline = deadline
         self.reserved = 0.0 if deadline is None else options.reserved * (deadline - time.monotonic())
         self.reserve = self.reserved
-        self.searcher = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
+        self.searcher: Search = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
         self.L = form.invariants
         self.programme = RestrictedProgramme(self.L @ form.marginals)
         self.x, self.y = self.searcher.first(self.key)
@@ -328,7 +329,7 @@ def _heaviest(weights: np.ndarray) -> np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnames="kind")
-def _matrix(kind: Kind, group: Any, x: Any, y: Any) -> jax.Array:
+def _matrix(kind: Kind, group: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     return jax.lax.map(lambda one: averaged_kernel(kind, group, x, one), y, batch_size=16)
 
 

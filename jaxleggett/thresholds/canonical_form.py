@@ -10,10 +10,11 @@ then only the averaged kernel K(x, y) = mean over G of |y.G x| is left.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from ..joint_rotations import Axis, Symmetry, axial_mean
 from ..states import TwoQubitState
@@ -136,11 +137,11 @@ def _discrete(r_A: np.ndarray, r_B: np.ndarray, axial: bool) -> np.ndarray:
     return np.array(group)
 
 
-def averaged_kernel(kind: Kind, group: Any, x: Any, y: Any) -> Any:
+def averaged_kernel(kind: Kind, group: Array | np.ndarray, x: Array, y: Array) -> Array:
     """K(x, y) of a `CanonicalForm` of this kind and group, for x, y (..., 6) that broadcast; in JAX."""
     function = axial_mean if kind == "O(2)" else _modulus
-    return sum(function(x, y @ G) for G in group) / len(group)
+    return sum((function(x, y @ G) for G in group), jnp.zeros(())) / len(group)
 
 
-def _modulus(x: Any, y: Any) -> Any:
+def _modulus(x: Array, y: Array) -> Array:
     return jnp.abs((x * y).sum(-1))

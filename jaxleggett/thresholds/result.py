@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import counted
 from ..inequalities.inequality import LeggettInequality
 from ..joint_rotations import Axis, Symmetry, mean_modulus
 from ..models.interpolated import InterpolatedModel
@@ -108,10 +109,14 @@ class Threshold:
         }
 
     def __str__(self) -> str:
-        where = "all settings" if self.settings is None else f"{len(self.settings)} setting pairs"
+        where = "all settings" if self.settings is None else counted(len(self.settings), "setting pair")
         proved = "proved, rounding included" if self.certified else "numerical"
-        atoms = "none" if self.model is None else f"{len(self.model.weights)} pairs of hidden vectors"
-        cut = "none needed" if self.inequality is None else f"{np.count_nonzero(self.inequality.coefficients)} terms"
+        atoms = "none" if self.model is None else f"{counted(len(self.model.weights), 'pair')} of hidden vectors"
+        cut = (
+            "none needed"
+            if self.inequality is None
+            else counted(int(np.count_nonzero(self.inequality.coefficients)), "term")
+        )
         return (
             f"largest compatible visibility at {where}\n"
             f"  lower       {self.lower:.17g}  (model: {atoms})\n"

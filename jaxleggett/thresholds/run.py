@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,21 +58,14 @@ def threshold(
     deadline = None if time_limit is None else started + time_limit
     everywhere = isinstance(settings, str) and settings == "all"
     pairs = None if everywhere else SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
-    found, certified = _separable(state, tolerance)
-    symmetry: Symmetry = None
-    if certify and everywhere and not certified and CanonicalForm.of(state).kind != "SO(3)":
-        raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
+    effort = _Effort(tolerance, deadline, seed, certify, progress)
     try:
-        if pairs is None and found is None:
-            found, certified, symmetry = _all_settings(state, tolerance, deadline, seed, progress)
-        elif pairs is not None and found is None:
-            # Half the tolerance is left to the proof.
-            found = solve(state, pairs, tolerance / 2 if certify else tolerance, deadline, seed, progress)
-        if found and pairs is not None and certify and not certified and found.status != Ending.INTERRUPTED:
-            found, certified = certified_bracket(state, pairs, found, tolerance, deadline, seed), True
+        answer = _separable(state, tolerance)
+        if answer is None:
+            answer = _all_settings(state, effort) if pairs is None else _finite_settings(state, pairs, effort)
     except KeyboardInterrupt:
-        found = Bracket.of_none(Ending.INTERRUPTED) if found is None else replace(found, status=Ending.INTERRUPTED)
-    assert found is not None
+        answer = _Answer(Bracket.of_none(Ending.INTERRUPTED))
+    found = answer.bracket
     return Threshold(
         state=state,
         settings=pairs,
@@ -81,10 +74,30 @@ def threshold(
         model=found.model,
         inequality=found.inequality,
         status=_ending(found, tolerance, deadline),
-        certified=certified,
+        certified=answer.certified,
         seconds=time.monotonic() - started,
-        symmetry=symmetry,
+        symmetry=answer.symmetry,
     )
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """What is asked of an answer: the arguments of `threshold` that all ways to one share."""
+
+    tolerance: float
+    deadline: float | None
+    seed: int
+    certify: bool
+    progress: Callable[[Progress], None] | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A bracket, whether both of its ends are proved, and what its model and inequality are averaged over."""
+
+    bracket: Bracket
+    certified: bool = False
+    symmetry: Symmetry = None
 
 
 def _ending(found: Bracket, tolerance: float, deadline: float | None) -> Ending:
@@ -146,31 +159,44 @@ def prove(
     )
 
 
-def _separable(state: TwoQubitState, tolerance: float) -> tuple[Bracket | None, bool]:
-    """The bracket of a state that is separable to `tolerance`, and whether it is proved; None for others."""
+def _separable(state: TwoQubitState, tolerance: float) -> _Answer | None:
+    """The answer for a state that is separable to `tolerance`; None for others."""
     lower = separable_visibility(state)
     if 1 - lower > tolerance:
-        return None, False
+        return None
     certain = proved_separable(state)
     lower = 1.0 if certain else lower
-    return Bracket(lower, 1.0, decomposition(state.with_visibility(lower)), None, Ending.CONVERGED), certain
+    model = decomposition(state.with_visibility(lower))
+    return _Answer(Bracket(lower, 1.0, model, None, Ending.CONVERGED), certain)
 
 
-def _all_settings(
-    state: TwoQubitState,
-    tolerance: float,
-    deadline: float | None,
-    seed: int,
-    progress: Callable[[Progress], None] | None,
-) -> tuple[Bracket, bool, Symmetry]:
-    """The bracket for all settings, whether it is proved, and what its model and inequality are averaged over."""
+def _finite_settings(state: TwoQubitState, pairs: SettingPairs, effort: _Effort) -> _Answer:
+    """The answer at setting pairs, by a linear programme and, where it is asked for, a proof."""
+    # Half the tolerance is left to the proof.
+    tolerance = effort.tolerance / 2 if effort.certify else effort.tolerance
+    found = solve(state, pairs, tolerance, effort.deadline, effort.seed, effort.progress)
+    if not effort.certify or found.status == Ending.INTERRUPTED:
+        return _Answer(found)
+    try:
+        proved_one = certified_bracket(state, pairs, found, effort.tolerance, effort.deadline, effort.seed)
+        return _Answer(proved_one, certified=True)
+    except KeyboardInterrupt:
+        # After Ctrl-C the numerical bracket is still an answer.
+        return _Answer(replace(found, status=Ending.INTERRUPTED))
+
+
+def _all_settings(state: TwoQubitState, effort: _Effort) -> _Answer:
+    """The answer for all projective measurements."""
     form = CanonicalForm.of(state)
-    if form.kind != "SO(3)":
-        return solve_everywhere(state, form, tolerance, deadline, seed, progress), False, form.symmetry
-    return *_isotropic(state, form), "SO(3)"
+    if form.kind == "SO(3)":
+        return _isotropic(state, form)
+    if effort.certify:
+        raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
+    found = solve_everywhere(state, form, effort.tolerance, effort.deadline, effort.seed, effort.progress)
+    return _Answer(found, symmetry=form.symmetry)
 
 
-def _isotropic(state: TwoQubitState, form: CanonicalForm) -> tuple[Bracket, bool]:
+def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
     """T = -s times a rotation: as the singlet (s = 1), whose interval is proved, at visibility s V.
 
     For s < 1 the quotient is rounded outwards, but the state's own entries may be rounded: no proof.
@@ -193,4 +219,4 @@ def _isotropic(state: TwoQubitState, form: CanonicalForm) -> tuple[Bracket, bool
     cut = LeggettInequality(-np.ones(1), z, b, np.zeros(1), np.zeros(1), bound) if upper < 1 else None
     lower = min(lower, 1.0)
     model = IsotropicModel(np.ones(1), z, z @ T, state.with_visibility(lower), hand * T)
-    return Bracket(lower, min(upper, 1.0), model, cut, Ending.CONVERGED), exact
+    return _Answer(Bracket(lower, min(upper, 1.0), model, cut, Ending.CONVERGED), exact, "SO(3)")

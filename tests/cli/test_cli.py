@@ -13,34 +13,15 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import cli, verification
-from jaxleggett.cli._verify import MODELS
+from jaxleggett import searches, verification
+from jaxleggett.models.registry import MODELS
 from jaxleggett.verification import montecarlo
 
 SETTINGS = "ax,ay,az,bx,by,bz\n1,0,0,0,0.6,0.8\n1,0,0,0.8284271247461900976,0.5600969,0\n"
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line in this process: exit code, stdout, stderr."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jaxleggett", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    def leave(code):
-        raise SystemExit(code)
-
-    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
-    monkeypatch.setattr(os, "_exit", leave)  # how an interrupted command ends
-    return call
-
-
 def test_the_main_job_tells_a_newcomer_what_was_found(run):
-    code, out, err = run("verify", "--samples", 2000, "--settings", "random:200")
+    code, out, err = run("verify", "--samples", 20000)
     assert (code, err) == (0, "")
     assert "V = 0.800000 ... 0.850000 (6 values): all probabilities are non-negative" in out
     assert "V = 0.860000 ... 0.900000 (5 values): some probabilities are negative" in out
@@ -74,7 +55,7 @@ def test_exact_answers_with_nulls(run):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_has_settings_of_its_own(run, model):
-    code, out, _ = run("verify", "--json", "--model", model, "--samples", 500, "--precision", "single")
+    code, out, _ = run("verify", "--json", "--model", model, "--samples", 2000, "--precision", "single")
     answer = json.loads(out)
     assert code == 0
     assert (answer["model"], answer["dtype"]) == (model, "float32")
@@ -84,7 +65,7 @@ def test_every_model_has_settings_of_its_own(run, model):
 
 def test_out_holds_everything(run, tmp_path):
     folder = tmp_path / "new" / "run"
-    arguments = ("verify", "--samples", 1000, "--settings", "random:9", "--out", folder, "--json")
+    arguments = ("verify", "--samples", 2000, "--settings", "random:7", "--out", folder, "--json")
     code, out, _ = run(*arguments)
     assert code == 0
     assert {p.name for p in folder.iterdir()} == {
@@ -92,13 +73,13 @@ def test_out_holds_everything(run, tmp_path):
     }  # fmt: skip
     assert json.loads((folder / "report.json").read_text()) == json.loads(out)
     meta = json.loads((folder / "meta.json").read_text())
-    assert meta["command"].startswith("jaxleggett verify --samples 1000")
+    assert meta["command"].startswith("jaxleggett verify --samples 2000")
     assert {"versions", "commit", "seed", "num_pairs", "num_samples", "dtype", "device", "seconds"} <= set(meta)
     assert (folder / "verification.png").read_bytes()[:4] == b"\x89PNG"
     pairs = jl.SettingPairs.from_csv(folder / "settings.csv")
     with np.load(folder / "averages.npz") as data:
         np.testing.assert_allclose(data["a"], pairs.a, atol=1e-15)
-        assert data["mean"].shape == (2, 4, 9)
+        assert data["mean"].shape == (2, 4, 7)
     before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
@@ -191,17 +172,14 @@ def test_folders_that_cannot_be_used(run, tmp_path):
 
 
 def test_the_largest_seed(run):
-    code, out, _ = run("verify", "--json", "--seed", 2**63 - 1, "--settings", "random:2", "--samples", 100)
+    code, out, _ = run("verify", "--json", "--seed", 2**63 - 1, "--settings", "random:2", "--samples", 2000)
     assert (code, json.loads(out)["seed"]) == (0, 2**63 - 1)
 
 
-def test_an_unknown_command_and_none(run):
+def test_an_unknown_command(run):
     code, _, err = run("verfiy")
     assert (code, err.count("\n")) == (2, 1)
     assert "No such command" in err
-    code, _, err = run()
-    assert (code, err.count("\n")) == (2, 1)
-    assert "Missing command" in err
 
 
 def test_what_is_no_fault_of_the_input_exits_with_1(run, monkeypatch):
@@ -223,19 +201,19 @@ def test_an_interruption_reports_what_was_finished(run, monkeypatch, tmp_path):
         return whole(*arguments)
 
     monkeypatch.setattr(montecarlo, "_run_group", interrupted)
-    code, out, _ = run("verify", "--json", "--samples", 100, "--settings", "random:100", "--platform", "cpu")
+    code, out, _ = run("verify", "--json", "--samples", 2000, "--settings", "random:100", "--platform", "cpu")
     answer = json.loads(out)
     assert code == 130
     assert answer["status"] == "interrupted"
     assert answer["num_pairs"] == 32  # two rounds of one block a device
     calls[:] = [1, 1]
     folder = tmp_path / "a" / "b"
-    nothing = ("verify", "--samples", 100, "--settings", "random:100", "--out", folder)
+    nothing = ("verify", "--samples", 2000, "--settings", "random:100", "--out", folder)
     code, out, err = run(*nothing, "--json")
     answer = json.loads(out)
     assert (code, err) == (130, "")
     assert (answer["status"], answer["visibilities"], answer["evaluations"]) == ("interrupted", [], 0)
-    assert set(answer) == set(json.loads(run("verify", "--json", "--samples", 1, "--settings", "random:1")[1]))
+    assert set(answer) == set(json.loads(run("verify", "--json", "--samples", 2000, "--settings", "random:1")[1]))
     assert not (tmp_path / "a").exists()
     calls[:] = [1, 1]
     assert run(*nothing) == (130, "Interrupted before anything was finished.\n", "")
@@ -269,14 +247,15 @@ def test_threshold_at_finitely_many_settings(run, tmp_path):
 
 def test_an_inequality_is_proved_again_from_its_file(run, tmp_path):
     folder = tmp_path / "out"
-    code, out, _ = run("threshold", "--settings", "random:20", "--certify", "--json", "--out", folder)
+    roughly = ("--tolerance", "1e-3", "--json")
+    code, out, _ = run("threshold", "--settings", "random:20", "--certify", *roughly, "--out", folder)
     first = json.loads(out)
     assert (code, first["certified"]) == (0, True)
     file = folder / "inequality.json"
-    code, out, _ = run("threshold", "--inequality", file, "--certify", "--json", "--tolerance", "1e-5")
+    code, out, _ = run("threshold", "--inequality", file, "--certify", *roughly)
     again = json.loads(out)
     assert (code, again["certified"], again["lower"], again["model"]) == (0, True, 0.0, None)
-    assert again["upper"] == pytest.approx(first["upper"], abs=1e-4)
+    assert again["upper"] == pytest.approx(first["upper"], abs=1e-3)  # worst seen 0
     code, out, _ = run("threshold", "--inequality", file)
     assert code == 0
     assert "an inequality that this state breaks above" in out
@@ -367,9 +346,9 @@ def test_a_measured_state_is_projected_on_demand(run, tmp_path):
 
 
 def test_a_rerun_from_the_settings_of_a_run_writes_the_same_bytes(run, tmp_path):
-    settings = "random:300"
+    settings = "random:1024"
     for name in ("one", "two"):
-        code, _, _ = run("verify", "--settings", settings, "--samples", 100, "--out", tmp_path / name)
+        code, _, _ = run("verify", "--settings", settings, "--samples", 20000, "--out", tmp_path / name)
         assert code == 0
         settings = tmp_path / name / "settings.csv"
     assert settings.read_bytes() == (tmp_path / "one" / "settings.csv").read_bytes()
@@ -448,7 +427,6 @@ def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
 
     def stop(*arguments, progress, **options):
         def tell(event):
-            progress(event)
             raise KeyboardInterrupt
 
         return real(*arguments, progress=tell, **options)
@@ -463,7 +441,7 @@ def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
 
 @pytest.mark.usefixtures("briefly")
 def test_ctrl_c_in_a_search_keeps_the_best(run, monkeypatch):
-    real = jl.search
+    real = searches.search
 
     def stop(*arguments, progress, **options):
         def tell(event):
@@ -519,7 +497,7 @@ def test_ctrl_c_in_the_middle_of_a_long_run():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         signal.signal(signal.SIGINT, before)
-        time.sleep(12)  # well into the sampling; there is no progress to wait for without a terminal
+        time.sleep(9)  # well into the sampling; there is no progress to wait for without a terminal
         try:
             process.send_signal(signal.SIGINT)
             try:
@@ -532,27 +510,6 @@ def test_ctrl_c_in_the_middle_of_a_long_run():
             process.kill()
     assert process.returncode == 130
     assert json.loads(out)["status"] == "interrupted"
-
-
-def test_as_a_process_on_one_device_and_on_two():
-    arguments = ("verify", "--json", "--samples", "2000", "--settings", "random:20", "--method", "mc")
-    flag = "--xla_force_host_platform_device_count="
-    one, two = (_process(*arguments, XLA_FLAGS=flag + n) for n in "12")
-    assert (one.returncode, one.stderr, two.returncode) == (0, "", 0)
-    one, two = json.loads(one.stdout), json.loads(two.stdout)
-    assert one["visibilities"] == two["visibilities"]
-    assert (one["device"], two["device"]) == ("cpu", "2 x cpu")
-
-
-def test_version_and_help_without_jax():
-    for option, text in (("--version", jl.__version__), ("--help", "verify")):
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-m", "jaxleggett", option], capture_output=True, text=True
-        )
-        assert done.returncode == 0
-        assert text in done.stdout
-        assert "numpy" not in done.stderr
-        assert " jax\n" not in done.stderr
 
 
 def test_import_changes_no_setting_and_names_what_there_is():
@@ -581,21 +538,38 @@ ANSWERS_ANYWAY = (
 )
 
 
+@functools.cache
+def _answer(**environment):
+    """What one command prints in an environment; each is a process that compiles anew."""
+    done = _process("verify", "--json", "--samples", "2000", "--settings", "random:8", **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
 def _figures(**environment):
-    answer = _process("verify", "--json", "--samples", "4096", "--settings", "random:8", **environment)
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)["visibilities"]
+    return _answer(**environment)["visibilities"]
+
+
+DEVICES = "--xla_force_host_platform_device_count="
+
+
+def test_as_a_process_on_one_device_and_on_two():
+    one, two = (_answer(XLA_FLAGS=DEVICES + n) for n in "12")
+    assert one["visibilities"] == two["visibilities"]
+    assert (one["device"], two["device"]) == ("cpu", "2 x cpu")
 
 
 def test_the_seed_fixes_the_bits_whatever_the_environment_says():
     """All at once; one by one they are slow."""
-    assert _figures(**dict(setting.split("=") for setting in ANSWERS_ANYWAY)) == _figures()
+    usual, changed = DEVICES + "1", dict(setting.split("=") for setting in ANSWERS_ANYWAY)
+    assert _figures(XLA_FLAGS=usual, **changed) == _figures(XLA_FLAGS=usual)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("setting", ANSWERS_ANYWAY)
 def test_the_seed_fixes_the_bits_whatever_one_variable_says(setting):
-    assert _figures(**dict([setting.split("=")])) == _figures()
+    usual = DEVICES + "1"
+    assert _figures(XLA_FLAGS=usual, **dict([setting.split("=")])) == _figures(XLA_FLAGS=usual)
 
 
 def test_too_few_samples_are_said_to_be_too_few(run):

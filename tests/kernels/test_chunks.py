@@ -19,7 +19,9 @@ KEY = jax.random.key(5)
 
 
 @pytest.mark.parametrize(("method", "half"), [("mc", False), ("rqmc", False), ("rqmc", True)])
-@pytest.mark.parametrize("samples", [3, 1000, 20000, (5, 3, 20)])
+@pytest.mark.parametrize(
+    "samples", [3, pytest.param(1000, marks=pytest.mark.slow), 20000, (5, 3, 20)]
+)  # 1000 lies between
 def test_sums_against_numpy_on_the_same_hidden_vectors(method, half, samples):
     pairs = jl.SettingPairs.random(13, seed=2)
     V = (0.3, 0.95)

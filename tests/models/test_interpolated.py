@@ -169,7 +169,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+# The states in turned frames are the general ones, and find faults of the special ones too.
+TURNED_TOO = ("all, SO(3)", "all, O(2)")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in TURNED_TOO else case for case in CASES]
+)
 def test_verify_confirms_what_threshold_found(case):
     """And no more: above the lower bound some probability is negative or an average wrong, at the pairs themselves."""
     state, settings, tolerance, method = CASES[case]

@@ -146,9 +146,11 @@ def test_the_suite_for_gpus_sees_bits_and_verdicts_change(suite, monkeypatch):
         return found
 
     monkeypatch.setattr(suite, "average", cut_shows)
-    assert [worst for _, worst, _ in suite.cut(device, "double")] == [1]
+    assert [worst for _, worst, _ in suite.cut(device, "double", 2000)] == [1]
     monkeypatch.setattr(oracles, "V_C", 0.87)
-    assert [worst for name, worst, _ in suite.verdicts(device, "double") if "verdicts" in name] == [1]
+    assert [
+        worst for name, worst, _ in suite.verdicts(device, "double", "random:1024", 20000) if "verdicts" in name
+    ] == [1]
 
 
 def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):

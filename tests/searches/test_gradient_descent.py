@@ -8,8 +8,8 @@ from cases import generators
 
 from jaxleggett._numerics import double_precision
 from jaxleggett.searches import gradient_descent, sequential_lp
+from jaxleggett.searches.generators import Generators
 from jaxleggett.searches.orbits import written_out
-from jaxleggett.searches.sequential_lp import Generators
 
 RNG = np.random.default_rng(12)
 
@@ -27,7 +27,7 @@ def test_the_orbits_of_generators_are_all_their_pairs(number, group):
     assert at.prices.at(u, v) == pytest.approx([_price(terms, x, y) for x, y in zip(u, v, strict=True)])
     logits = np.log(np.expm1(3 * at.p))
     with double_precision():
-        parameters = {"raw": logits, "a": 2 * at.a, "b": at.b}
+        parameters = gradient_descent.Parameters(logits, 2 * at.a, at.b)
         for eps in (0.0, 0.2):
             found = gradient_descent._price(gradient_descent._terms(at.rotations, parameters), eps, u, v)
             assert found == pytest.approx([_price(terms, x, y, eps) for x, y in zip(u, v, strict=True)])
@@ -60,11 +60,11 @@ def test_annealing_lowers_the_threshold_that_a_search_finds():
     with double_precision():
         parameters = np.log(np.expm1(at.p / at.p.mean())), at.a, at.b, at.axes
         state = gradient_descent.begin(jax.random.key(1), *parameters)
-        states = jax.tree.map(lambda x: np.asarray(x)[None], {k: v for k, v in state.items()})
+        states = jax.tree.map(lambda x: np.asarray(x)[None], state)
         keys = jax.random.split(jax.random.key(2), 1)
-        for done in (0, gradient_descent.SEGMENT):
+        for done in (0, gradient_descent.DEFAULT.segment):
             states = gradient_descent.advance(keys, at.rotations, states, done)
-        p = np.asarray(gradient_descent.weights_of(jax.tree.map(lambda x: x[0], states["parameters"])))
-        a, b = (np.asarray(states["parameters"][name])[0] for name in "ab")
+        found = jax.tree.map(lambda x: x[0], states.parameters)
+        p, a, b = (np.asarray(x) for x in (gradient_descent.weights_of(found), found.a, found.b))
     after, _ = sequential_lp.threshold_of(jax.random.key(0), Generators(at.rotations, p, a, b, at.axes).scaled())
     assert after < V - 0.02

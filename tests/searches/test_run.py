@@ -6,7 +6,7 @@ import pytest
 from cases import THREE_AXES
 
 import jaxleggett as jl
-from jaxleggett.searches import restarts, result, run
+from jaxleggett.searches import PolishOptions, SearchOptions, result, run
 from jaxleggett.searches.orbits import rotation_group
 from jaxleggett.thresholds import prove
 
@@ -24,30 +24,27 @@ def test_the_published_settings_are_improved():
     assert found.inequality.value(jl.werner()) == pytest.approx(1)
 
 
-@pytest.mark.usefixtures("briefly")
-def test_the_same_seed_gives_the_same_inequality():
-    first, second = (jl.search(6, restarts=2, seed=3) for _ in range(2))
+def test_the_same_seed_gives_the_same_inequality(brief):
+    first, second = (jl.search(6, restarts=2, seed=3, options=brief) for _ in range(2))
     for name in ("coefficients", "a", "b"):
         assert (getattr(first.inequality, name) == getattr(second.inequality, name)).all()
     assert first.visibility_threshold == second.visibility_threshold < 0.9428
     assert result.count_settings(first.inequality) == (6, 6)
     assert first.restarts == 2
     assert "threshold   0.9" in str(first)
-    assert jl.search(6, restarts=2, seed=4).visibility_threshold != first.visibility_threshold
+    assert jl.search(6, restarts=2, seed=4, options=brief).visibility_threshold != first.visibility_threshold
 
 
-@pytest.mark.usefixtures("briefly")
-def test_orbits_keep_their_symmetry():
-    found = jl.search(12, restarts=2, symmetry="O")
+def test_orbits_keep_their_symmetry(brief):
+    found = jl.search(12, restarts=2, symmetry="O", options=brief)
     assert found.num_pairs == len(found.inequality.a) == 12
     u, v = oracles.unit(RNG, 3), oracles.unit(RNG, 3)
     turn = rotation_group("O")[5]
     assert found.inequality.at(u @ turn.T, v @ turn.T) == pytest.approx(found.inequality.at(u, v))
 
 
-@pytest.mark.usefixtures("briefly")
-def test_too_few_pairs_exclude_nothing():
-    found = jl.search(2, restarts=2)
+def test_too_few_pairs_exclude_nothing(brief):
+    found = jl.search(2, restarts=2, options=brief)
     assert found.visibility_threshold == 1
     assert found.inequality is None
     assert not found.certified
@@ -69,13 +66,18 @@ def test_coefficients_of_either_sign_begin_the_same_search():
 def test_ctrl_c_keeps_the_best(share):
     """While the start is polished, in the annealing, in a polish, in the last one."""
 
+    events = []
+
     def stop(event):
+        events.append(event)
         if event.done >= share:
             raise KeyboardInterrupt
 
     start = THREE_AXES if share == 0 else None
     found = jl.search(6, restarts=2, seed=3, start=start, progress=stop)
     assert found.status == "interrupted"
+    assert [event.done for event in events] == sorted(event.done for event in events)
+    assert 0 <= events[-1].done < 1
     assert found.restarts == (2 if share > 0.9 else 0)
     assert found.visibility_threshold < 0.9429
     assert found.inequality is not None
@@ -142,13 +144,12 @@ def test_a_start_that_says_nothing_about_the_singlet_is_refused(g, b):
 
 
 @pytest.mark.slow
-def test_no_search_ends_below_what_models_reach(monkeypatch):
+def test_no_search_ends_below_what_models_reach():
     """200 tiny searches, no two alike; `search` itself raises below V_c, the bound is proved here."""
-    monkeypatch.setattr(restarts, "POLISH_STEPS", 6)
-    monkeypatch.setattr(restarts, "FINISHES", 1)
+    tiny = SearchOptions(finishes=1, polish=PolishOptions(programmes=6))
     for seed in range(200):
         pairs = 3 + seed % 4
-        found = jl.search(pairs, restarts=1, seed=seed)
+        found = jl.search(pairs, restarts=1, seed=seed, options=tiny)
         if found.inequality is not None:
             proved = prove(found.inequality, jl.werner(), tolerance=1e-4)
             assert oracles.V_C <= proved.upper

@@ -1,5 +1,7 @@
 """The polish: derivatives by differences, steps that keep their promise."""
 
+import time
+
 import jax
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from scipy.optimize import linprog
 import jaxleggett as jl
 from jaxleggett.inequalities.worst_vectors import THOROUGH, bounded_inequality
 from jaxleggett.searches import sequential_lp
-from jaxleggett.searches.sequential_lp import Generators
+from jaxleggett.searches.generators import Generators
+from jaxleggett.searches.sequential_lp import PolishOptions
 
 
 @pytest.mark.parametrize(("number", "group"), [(14, "none"), (2, "T")])
@@ -64,10 +67,17 @@ def test_small_steps_of_a_polish_keep_their_promise(number, group):
     assert V - sequential_lp.threshold_of(jax.random.key(0), there, minima, steps=THOROUGH)[0] > 0.9 * promise
 
 
+def test_a_programme_is_given_up_when_time_is_over():
+    at = generators(60, seed=3)
+    V, minima = sequential_lp.threshold_of(jax.random.key(0), at)
+    assert sequential_lp._step(at, minima, V, 0.03) is not None
+    assert sequential_lp._step(at, minima, V, 0.03, deadline=time.monotonic() - 1) is None
+
+
 def test_a_polish_ends_no_higher_than_it_began():
     at = generators(6, seed=5)
     V, _ = sequential_lp.threshold_of(jax.random.key(0), at)
-    *before, found = sequential_lp.polish(jax.random.key(0), at, 15)
+    *before, found = sequential_lp.polish(jax.random.key(0), at, options=PolishOptions(programmes=15))
     polished, _ = sequential_lp.threshold_of(jax.random.key(1), found)
     assert len(before) <= 15
     assert polished < V - 0.01

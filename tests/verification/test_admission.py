@@ -76,10 +76,10 @@ def _plain(model):
 def test_a_family_is_affine_at_every_visibility(form, at):
     V = np.linspace(0, 0.8, 9)
     with pytest.raises(jl.InputError, match=f"must be affine in the visibility, but is not at {at}"):
-        jl.verify(lambda V: form(jl.WernerModel(V if abs(V - at) > 0.05 else 0.0)), "random:4", V, samples=100)
+        jl.verify(lambda V: form(jl.WernerModel(V if abs(V - at) > 0.05 else 0.0)), "random:4", V, samples=2000)
     with pytest.raises(jl.InputError, match=f"must be affine in the visibility, but is not at {at}"):
-        jl.verify(lambda V: form(jl.WernerModel(V + 1e-9 * (abs(V - at) < 0.05))), "random:4", V, samples=100)
-    found = jl.verify(lambda V: form(jl.WernerModel(V)), "random:4", V, samples=100)
+        jl.verify(lambda V: form(jl.WernerModel(V + 1e-9 * (abs(V - at) < 0.05))), "random:4", V, samples=2000)
+    found = jl.verify(lambda V: form(jl.WernerModel(V)), "random:4", V, samples=2000)
     assert len(found.rows) == 9
     assert found.reproduces
 

@@ -1,18 +1,20 @@
 """What a run says in JSON."""
 
 import json
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import verdicts_of
+from jax.tree_util import register_dataclass
 
 import jaxleggett as jl
 from jaxleggett.output.saved import save_verification
 
 
 def test_json_is_finite_and_complete():
-    found = jl.verify(jl.WernerModel, "random:4", [0.5, 1.0], samples=100).to_json()
+    found = jl.verify(jl.WernerModel, "random:4", [0.5, 1.0], samples=2000).to_json()
     assert {"model", "method", "num_pairs", "num_samples", "seed", "dtype", "device", "seconds"} <= set(found)
     assert found["evaluations"] == found["num_samples"] * found["num_pairs"]
     assert found["model"] == "werner"
@@ -22,17 +24,22 @@ def test_json_is_finite_and_complete():
     assert set(found["visibilities"][1]["witness"]) == {"a", "b", "u", "v", "alpha", "beta", "probability"}
 
 
+@register_dataclass
+@dataclass(frozen=True)
 class _Rarely:
     """The model of white noise, but `what` at one hidden vector in ten thousand: `sample(key, 64)` shows none."""
 
-    target = jl.werner(0.0)
+    what: float
 
-    def __init__(self, what):
-        self.what = what
-        self.sample = jl.WhiteNoiseModel().sample
+    def sample(self, key, num):
+        return jl.WhiteNoiseModel().sample(key, num)
 
     def correlator(self, u, v, a, b):
         return jnp.where(u[2] > 1 - 2e-4, self.what, jnp.dot(u, a) * jnp.dot(v, b))
+
+    @property
+    def target(self):
+        return jl.werner(0.0)
 
 
 @pytest.mark.parametrize("what", [np.nan, np.inf, -np.inf])

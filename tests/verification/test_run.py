@@ -32,9 +32,9 @@ def test_the_explicit_model_on_both_sides_of_its_range(method, precision):
 
 @pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
 def test_smallest_probability_against_its_exact_value(method):
-    pairs = jl.SettingPairs.random(300, seed=4)
+    pairs = jl.SettingPairs.random(1024, seed=4)
     V = np.array(BROKEN + REPRODUCED)
-    found = jl.verify(jl.WernerModel, pairs, V, samples=50000, method=method)
+    found = jl.verify(jl.WernerModel, pairs, V, samples=20000, method=method)
     for v, row in zip(V, found.rows, strict=True):
         exact = min(oracles.smallest_werner_probability(v, a, b) for a, b in zip(pairs.a, pairs.b, strict=True))
         assert row.min_probability >= exact - SMALLEST
@@ -46,7 +46,7 @@ def test_smallest_probability_against_its_exact_value(method):
 
 @pytest.mark.parametrize("method", ["rqmc", "exact"])
 def test_a_witness_can_be_recomputed_by_hand(method):
-    found = jl.verify(jl.WernerModel, "random:200", BROKEN, samples=5000, method=method)
+    found = jl.verify(jl.WernerModel, "random:1024", BROKEN, samples=20000, method=method)
     for V, row in zip(BROKEN, found.rows, strict=True):
         w = row.witness
         a, b, u, v = (np.array(x) for x in (w.a, w.b, w.u, w.v))
@@ -75,27 +75,35 @@ def test_rqmc_reaches_2e_8():
 
 
 def test_mc_errors_are_those_of_their_standard_errors():
-    found = jl.verify(jl.WernerModel, "random:1024", [0.0, 0.5, 0.85], samples=10**5, method="mc")
+    found = jl.verify(jl.WernerModel, "random:1024", [0.0, 0.5, 0.85], samples=20000, method="mc")
     for row in found.rows:
-        assert 2e-4 < row.max_standard_error < 2e-3
+        assert 5e-4 < row.max_standard_error < 5e-3
         assert 1 < row.max_z < 6
 
 
+FEW_ATOMS = (
+    jl.SeparableModel(np.array([0.999, 0.001]), np.eye(3)[:2], np.eye(3)[1:]),
+    jl.SettingPairs.product(np.eye(3), np.eye(3)),
+)
+RIGHT = [
+    (jl.WhiteNoiseModel(), "random:50"),
+    (jl.GreatCircleModel(), "equatorial:7"),
+    (jl.PRBoxModel(), jl.PRBoxModel().pairs),
+    (jl.SeparableModel(), "random:50"),
+    FEW_ATOMS,
+]
+
+
 @pytest.mark.parametrize(
-    ("model", "settings"),
+    ("model", "settings", "samples"),
     [
-        (jl.WhiteNoiseModel(), "random:50"),
-        (jl.GreatCircleModel(), "equatorial:7"),
-        (jl.PRBoxModel(), jl.PRBoxModel().pairs),
-        (jl.SeparableModel(), "random:50"),
-        (
-            jl.SeparableModel(np.array([0.999, 0.001]), np.eye(3)[:2], np.eye(3)[1:]),
-            jl.SettingPairs.product(np.eye(3), np.eye(3)),
-        ),
+        *((*right, 3000) for right in RIGHT),
+        # Few samples are hardest for an atom that most of them miss.
+        (*FEW_ATOMS, 10),
+        *(pytest.param(*right, 10, marks=pytest.mark.slow) for right in RIGHT[:-1]),
     ],
 )
 @pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
-@pytest.mark.parametrize("samples", [10, 3000])
 def test_every_model_reproduces_its_target(model, settings, method, samples):
     found = jl.verify(model, settings, method=method, samples=samples)
     assert verdicts_of(found) == ["reproduces"]
@@ -104,7 +112,7 @@ def test_every_model_reproduces_its_target(model, settings, method, samples):
 
 
 def test_off_its_circle_the_great_circle_model_breaks():
-    assert verdicts_of(jl.verify(jl.GreatCircleModel(), "random:20")) == ["negative_probability"]
+    assert verdicts_of(jl.verify(jl.GreatCircleModel(), "random:50", samples=3000)) == ["negative_probability"]
 
 
 def test_everything_may_be_rotated():
@@ -134,16 +142,16 @@ def test_equal_and_opposite_settings_are_no_special_case():
 def test_a_scan_is_the_sum_of_its_rows():
     """Every row of a scan equals the run at that visibility alone, witnesses between the ends apart."""
     V = [0.1, 0.4, 0.8]
-    scan = jl.verify(jl.WernerModel, "random:32", V, samples=5000)
+    scan = jl.verify(jl.WernerModel, "random:40", V, samples=5000)
     for v, row in zip(V, scan.rows, strict=True):
-        alone = jl.verify(jl.WernerModel, "random:32", v, samples=5000).rows[0]
+        alone = jl.verify(jl.WernerModel, "random:40", v, samples=5000).rows[0]
         assert row.max_abs_error == pytest.approx(alone.max_abs_error, rel=1e-6)
         assert row.max_standard_error == pytest.approx(alone.max_standard_error, rel=1e-6)
         assert row.min_probability >= alone.min_probability - 1e-15
 
 
 def test_the_seed_decides():
-    runs = [jl.verify(jl.WernerModel, "random:8", 0.5, samples=1000, seed=s).averages.mean for s in (3, 3, 4)]
+    runs = [jl.verify(jl.WernerModel, "random:8", 0.5, samples=2000, seed=s).averages.mean for s in (3, 3, 4)]
     assert runs[0].tobytes() == runs[1].tobytes()
     assert not np.allclose(runs[0], runs[2], atol=1e-6)
 
@@ -215,18 +223,18 @@ def test_a_subclass_that_samples_otherwise_is_sampled():
 
 def test_the_callers_configuration_does_not_matter():
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        assert jl.verify(jl.WernerModel, "random:4", [0.1, 0.5], samples=100).reproduces
+        assert jl.verify(jl.WernerModel, "random:4", [0.1, 0.5], samples=2000).reproduces
 
 
 def test_a_hundred_thousand_visibilities_in_seconds():
     V = np.linspace(0, 0.8535, 10**5)
     told = []
     started = time.perf_counter()
-    found = jl.verify(jl.WernerModel, "random:3", V, samples=500, progress=lambda event: told.append(event.done))
+    found = jl.verify(jl.WernerModel, "random:3", V, samples=2000, progress=lambda event: told.append(event.done))
     assert time.perf_counter() - started < 60  # 4 s; one by one it was 200 s
     assert found.reproduces
     np.testing.assert_array_equal([row.visibility for row in found.rows], V)
-    some = jl.verify(jl.WernerModel, "random:3", V[[0, 77777, -1]], samples=500).rows
+    some = jl.verify(jl.WernerModel, "random:3", V[[0, 77777, -1]], samples=2000).rows
     assert found.rows[77777].max_abs_error == pytest.approx(some[1].max_abs_error, rel=1e-9)
     assert told == sorted(told)
     assert told[-1] == 1
@@ -239,24 +247,24 @@ def test_ctrl_c_leaves_an_answer(monkeypatch, where):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, where, interrupted)
-    found = jl.verify(jl.WernerModel, "random:4", [0.1, 0.2], samples=100)
+    found = jl.verify(jl.WernerModel, "random:4", [0.1, 0.2], samples=2000)
     answer = found.to_json()
     done = 4 if where == "judged" else 0
     assert (found.status, found.rows, found.reproduces) == ("interrupted", (), False)
     assert (answer["num_pairs"], answer["evaluations"]) == (done, done * found.num_samples)
-    assert set(answer) == set(jl.verify(jl.WernerModel, "random:4", 0.1, samples=100).to_json())
+    assert set(answer) == set(jl.verify(jl.WernerModel, "random:4", 0.1, samples=2000).to_json())
 
 
 def test_ctrl_c_keeps_the_visibilities_that_were_judged():
     two_at_once = VerifyOptions(averages_at_once=8)
     V = np.linspace(0, 0.8, 7)
-    whole = jl.verify(jl.WernerModel, "random:4", V, samples=100)
+    whole = jl.verify(jl.WernerModel, "random:4", V, samples=2000)
 
     def progress(event):
         if event.done > (whole.num_samples + 3) / (whole.num_samples + 7):
             raise KeyboardInterrupt
 
-    found = jl.verify(jl.WernerModel, "random:4", V, samples=100, progress=progress, options=two_at_once)
+    found = jl.verify(jl.WernerModel, "random:4", V, samples=2000, progress=progress, options=two_at_once)
     assert (found.status, found.rows) == ("interrupted", whole.rows[:4])
 
 

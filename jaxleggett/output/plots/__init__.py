@@ -1,0 +1,17 @@
+"""Pictures of results, one module a subject; how they look is settled in `jaxleggett.output.style`."""
+
+from .performance import plot_benchmark
+from .searches import PowerLaw, Record, plot_records, plot_search
+from .thresholds import plot_phase_diagrams, plot_threshold
+from .verification import plot_verification
+
+__all__ = [
+    "PowerLaw",
+    "Record",
+    "plot_benchmark",
+    "plot_phase_diagrams",
+    "plot_records",
+    "plot_search",
+    "plot_threshold",
+    "plot_verification",
+]

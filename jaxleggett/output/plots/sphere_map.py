@@ -1,0 +1,32 @@
+"""Directions drawn on a map of the sphere (Mollweide's, which keeps areas)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..style import BLUE, RED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ...inequalities.inequality import LeggettInequality
+
+
+def mark(sphere: Axes, vectors: np.ndarray, marker: str, colour: str, label: str, area: float | np.ndarray) -> None:
+    """Unit vectors (N, 3) on the map, each with a marker of this area (square points)."""
+    longitude, latitude = np.arctan2(vectors[:, 1], vectors[:, 0]), np.arcsin(np.clip(vectors[:, 2], -1, 1))
+    sphere.scatter(longitude, latitude, s=area, marker=marker, color=colour, label=label, lw=1.0)  # type: ignore[arg-type]
+
+
+def mark_settings(sphere: Axes, inequality: LeggettInequality | None) -> None:
+    """The settings that an inequality uses, Alice's and Bob's; this finishes the map."""
+    if inequality is not None:
+        used = np.abs(inequality.coefficients) > 1e-9
+        mark(sphere, inequality.a[used], "x", BLUE, "a", 24.0)
+        mark(sphere, inequality.b[used], "+", RED, "b", 40.0)
+    sphere.set_xticklabels([])
+    sphere.set_yticklabels([])
+    if sphere.collections:
+        sphere.legend(loc="lower center", bbox_to_anchor=(0.5, -0.22), ncols=4)

@@ -1,0 +1,219 @@
+"""Searches where turns about an axis are averaged over: three angles a point, by Newton's method.
+
+A point is looked at up to joint turns: the polar angles of its two vectors, and the angle between their azimuths.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.tree_util import register_dataclass
+
+from .._clock import late
+from .canonical_form import CanonicalForm, averaged_kernel
+from .worst_points import Found, distinct, filled
+
+QUICK = 128
+"""Starts of a search with an axis of symmetry; a hard one has four times as many."""
+
+BLOCK = 32
+"""Starts that Newton's method takes together."""
+
+
+@register_dataclass
+@dataclass(frozen=True, eq=False)
+class _Objective:
+    """sign sum_k w_k K(x_k, z) + sum_j s_j z_j z_{j+3} - F.z, to be made least over points z = (p, q)."""
+
+    group: Array | np.ndarray
+    points: Array | np.ndarray
+    weights: Array | np.ndarray
+    sign: Array | float
+    s: Array | np.ndarray
+    F: Array | np.ndarray
+
+    def at(self, angles: Array) -> Array:
+        """Its value at three angles (3,)."""
+        z = _vectors(angles)
+        kernel = averaged_kernel("O(2)", self.group, jnp.asarray(self.points), z)
+        return self.sign * (kernel @ self.weights) + jnp.sum(z[:3] * self.s * z[3:]) - z @ self.F
+
+
+class AxialSearch:
+    """The search for states with an axis; see `worst_points.Search` for the methods."""
+
+    def __init__(self, form: CanonicalForm, deadline: float | None) -> None:
+        self.form, self.deadline = form, deadline
+
+    def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        """A coarse grid of all angles, for both pools."""
+        polar, between = ((np.arange(num) + 0.5) / num * np.pi for num in (8, 5))
+        angles = np.stack(np.meshgrid(polar, polar, between, indexing="ij"), -1)
+        points = np.asarray(_vectors(angles.reshape(-1, 3)))
+        return points, points
+
+    def breaches(
+        self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
+    ) -> Found:
+        """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first."""
+        y, value = self._least(key, x, weights, -1.0, V * self.form.s, np.zeros(6), known, hard)
+        return y, -value - 1
+
+    def cheapest(
+        self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
+    ) -> Found:
+        """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
+        return self._least(key, y, prices, 1.0, np.zeros(3), F, known, hard)
+
+    def _least(
+        self,
+        key: jax.Array,
+        points: np.ndarray,
+        weights: np.ndarray,
+        sign: float,
+        s: np.ndarray,
+        F: np.ndarray,
+        known: np.ndarray,
+        hard: bool,
+    ) -> Found:
+        points, weights = filled(points, weights)
+        objective = _Objective(self.form.group, points, weights, sign, s, F)
+        # Other grids in every round, so that what one passes over joins the pools in another.
+        shift = np.asarray(jax.random.uniform(key, (6,)))
+        polar, azimuth, planar = (40, 17, 152) if hard else (20, 11, 52)
+        between = (np.arange(azimuth) + shift[0]) / azimuth * np.pi
+        # Much happens where both vectors lie in one plane with the axis, on ridges that the first grid passes over.
+        grids = [_angles(polar, shift[0], shift[1], between)]
+        grids += [
+            _angles(planar, shift[2], shift[3], np.zeros(1)),
+            _angles(planar, shift[4], shift[5], np.full(1, np.pi)),
+        ]
+        grid = np.concatenate([g.reshape(-1, 3) for g in grids])
+        (value,) = _in_blocks(functools.partial(_values, objective), grid, 4096)
+        # A start in every basin that a grid shows, then the best others.
+        parts = np.split(value, np.cumsum([g.size // 3 for g in grids])[:-1])
+        local = np.concatenate(
+            [_local_minima(v.reshape(g.shape[:-1])).ravel() for v, g in zip(parts, grids, strict=True)]
+        )
+        starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
+        if not hard:
+            found, value = _descend(starts[:QUICK], objective, 12)
+        else:
+            # Most starts show soon what they lead to; where the kernel has corners the last digits come slowly.
+            found, value = _descend(starts[: 4 * QUICK], objective, 6, self.deadline)
+            found, value = _descend(found[np.argsort(value)[:QUICK]], objective, 14, self.deadline)
+            last = _descend(found[np.argsort(value)[:BLOCK]], objective, 100)
+            found, value = (np.concatenate(parts) for parts in zip((found, value), last, strict=True))
+        return distinct(self.form, np.asarray(_vectors(found)), value)
+
+
+def _polar(num: int, shift: float) -> np.ndarray:
+    """Polar angles: `num` evenly spread ones, and four more that close in on either pole.
+
+    For states that are nearly products what matters happens near the poles, on all scales.
+    """
+    even = (np.arange(num) + shift) / num * np.pi
+    near = np.pi / num * 0.5 ** (np.arange(1, 5) + shift)
+    return np.sort(np.concatenate([near, even, np.pi - near]))
+
+
+def _angles(polar: int, first: float, second: float, between: np.ndarray) -> np.ndarray:
+    """A grid of polar angles of two vectors, shifted by `first` and `second`, and of angles (Q,) between azimuths.
+
+    Shape (P, P, Q, 3).
+    """
+    return np.stack(np.meshgrid(_polar(polar, first), _polar(polar, second), between, indexing="ij"), -1)
+
+
+def _local_minima(values: np.ndarray) -> np.ndarray:
+    """Where a point of a grid is no higher than its neighbours."""
+    from scipy.ndimage import minimum_filter
+
+    return values == minimum_filter(values, [min(3, n) for n in values.shape])
+
+
+def _vectors(angles: Array | np.ndarray) -> Array:
+    """Two unit vectors, stacked (..., 6), at polar angles and an azimuth between them (..., 3)."""
+    p, q, azimuth = jnp.moveaxis(jnp.asarray(angles), -1, 0)
+    zero = jnp.zeros_like(p)
+    parts = (jnp.sin(p), zero, jnp.cos(p), jnp.sin(q) * jnp.cos(azimuth), jnp.sin(q) * jnp.sin(azimuth), jnp.cos(q))
+    return jnp.stack(parts, axis=-1)
+
+
+def _three_angles(points: np.ndarray) -> np.ndarray:
+    """The angles of points (N, 6)."""
+    first, second = points[:, :3], points[:, 3:]
+    azimuth = np.arctan2(second[:, 1], second[:, 0]) - np.arctan2(first[:, 1], first[:, 0])
+    polar = (np.arctan2(np.hypot(z[:, 0], z[:, 1]), z[:, 2]) for z in (first, second))
+    return np.stack([*polar, azimuth], axis=1)
+
+
+@jax.jit
+def _values(objective: _Objective, angles: Array) -> tuple[Array]:
+    return (jax.lax.map(objective.at, angles, batch_size=64),)
+
+
+def _descend(starts: np.ndarray, objective: _Objective, steps: int, deadline: float | None = None) -> Found:
+    """Where `steps` of Newton's method lead from angles (S, 3), and the values there (S,); fewer past a deadline."""
+    angles, values = _in_blocks(functools.partial(_newton, objective, steps), starts, BLOCK, deadline)
+    return angles, values
+
+
+def _in_blocks(
+    function: Callable[[np.ndarray], tuple[Array, ...]], rows: np.ndarray, block: int, deadline: float | None = None
+) -> tuple[np.ndarray, ...]:
+    """The arrays that a function of `block` rows returns for all rows: one program, however many there are.
+
+    Past a deadline the rows of the blocks that are finished, at least one.
+    """
+    found: list[list[np.ndarray]] = []
+    for first in range(0, len(rows), block):
+        if found and late(deadline):
+            rows = rows[:first]
+            break
+        part = rows[np.minimum(np.arange(first, first + block), len(rows) - 1)]
+        found.append([np.asarray(x) for x in function(part)])
+    return tuple(np.concatenate(column)[: len(rows)] for column in zip(*found, strict=True))
+
+
+_State = tuple[Array, Array, Array, Array]
+"""A point, the value there, the damping of Newton's step and the rate of the gradient's."""
+
+
+@jax.jit
+def _newton(objective: _Objective, steps: int, angles: Array) -> tuple[Array, Array]:
+    """Local minima from every start: the better of a Newton step on |curvature| and a step down the gradient.
+
+    Both grow and shrink as they succeed. The kernel is once differentiable only: where the curvature is
+    infinite Newton's step is none, and the gradient goes on.
+    """
+
+    function = objective.at
+
+    def one(z: Array) -> tuple[Array, Array]:
+        def step(_: int, state: _State) -> _State:
+            z, value, damping, rate = state
+            gradient = jax.grad(function)(z)
+            curvature, axes = jnp.linalg.eigh(jax.hessian(function)(z))
+            newton = -axes @ ((axes.T @ gradient) / (jnp.abs(curvature) + damping))
+            newton = newton * jnp.minimum(1, 0.3 / jnp.maximum(jnp.linalg.norm(newton), 1e-300))
+            down = -rate * gradient
+            by_newton, by_gradient = function(z + newton), function(z + down)
+            move = jnp.where(by_newton < by_gradient, newton, down)
+            there = jnp.minimum(by_newton, by_gradient)
+            return (
+                jnp.where(there < value, z + move, z),
+                jnp.minimum(there, value),
+                damping * jnp.where(by_newton < value, 0.25, 8),
+                rate * jnp.where(by_gradient < value, 2, 0.25),
+            )
+
+        return jax.lax.fori_loop(0, steps, step, (z, function(z), jnp.array(1e-2), jnp.array(0.3)))[:2]
+
+    return jax.vmap(one)(angles)

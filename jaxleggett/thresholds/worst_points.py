@@ -1,0 +1,81 @@
+"""What searches over all settings and all hidden vectors have in common, by the symmetry of a state.
+
+Points are pairs of unit vectors, stacked (6,): hidden vectors x = (u, v), or settings y = (a, b), in the frames of
+`CanonicalForm`, with its averaged kernel K. A search answers two questions:
+
+    breaches    pairs y at which sum_k w_k K(x_k, y) - V C(y) - 1 is largest
+    cheapest    hidden vectors x at which sum_i p_i K(x, y_i) - F.x is least
+
+from many starts; that nothing better exists is no proof. Past its deadline (seconds of `time.monotonic`) a hard
+search ends with what it has found.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import jax
+import numpy as np
+
+from .._numerics import shape_for
+from .canonical_form import CanonicalForm
+
+NEAR = 0.02
+"""Points closer than this in every component are one point to the pools."""
+
+AT_ONCE = 64
+"""Most pairs, and most hidden vectors, that join in one round."""
+
+Found = tuple[np.ndarray, np.ndarray]
+"""Points (N, 6) and the values (N,) there."""
+
+
+class Search(Protocol):
+    """Searches for the worst pairs and hidden vectors of one state."""
+
+    deadline: float | None
+
+    def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        """The hidden vectors (K, 6) and the pairs (M, 6) that the pools begin with."""
+        ...
+
+    def breaches(
+        self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
+    ) -> Found:
+        """Pairs y at which E K(x, y) - V C(y) - 1 is locally largest, and these values, largest first.
+
+        `known` (N, 6) are pairs to begin near; a `hard` search begins at more points, and goes on for longer.
+        """
+        ...
+
+    def cheapest(
+        self, key: jax.Array, y: np.ndarray, prices: np.ndarray, F: np.ndarray, known: np.ndarray, hard: bool = False
+    ) -> Found:
+        """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
+        ...
+
+
+def filled(points: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Points filled up to `shape_for` them, and weights that are 0 where points were added."""
+    weights = np.zeros(len(points)) if weights is None else weights
+    more = shape_for(len(points)) - len(points)
+    return (
+        np.concatenate([points, np.broadcast_to(points[:1], (more, points.shape[1]))]),
+        np.concatenate([weights, np.zeros(more)]),
+    )
+
+
+def distinct(form: CanonicalForm, points: np.ndarray, values: np.ndarray) -> Found:
+    """The first of the points, sorted by value, of which none is near another or an image of it."""
+    order = np.argsort(values)
+    points, values = form.gauged(points[order]), values[order]
+    chosen: list[int] = []
+    images = np.zeros((0, 6))
+    for i, point in enumerate(points):
+        if len(images) == 0 or np.abs(images - point).max(1).min() > NEAR:
+            chosen.append(i)
+            mine = form.gauged(form.images(point[None]))
+            images = np.concatenate([images, mine, form.gauged(-mine)])
+        if len(chosen) == AT_ONCE:
+            break
+    return points[chosen], values[chosen]

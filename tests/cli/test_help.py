@@ -1,0 +1,66 @@
+"""What `--help` says, and that its examples work as printed."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from jaxleggett import cli
+from jaxleggett.cli._shared import SHARED_OPTIONS, Common
+from jaxleggett.models.registry import MODELS
+
+COMMANDS = [(), *((name,) for name in cli.cli.commands)]
+
+
+def example(text):
+    """The command line on the last line of a help."""
+    return re.fullmatch(r"  Example: (jaxleggett .+)", text.rstrip("\n").split("\n")[-1])[1]
+
+
+def test_the_bare_command_shows_its_help(run):
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    assert out == run("--help")[1]
+    assert all(f"\n  {name} " in out for name in cli.cli.commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_that_ends_a_help_works_as_printed(run, command):
+    line = shlex.split(example(run(*command, "--help")[1]))
+    assert line[1 : 1 + len(command)] == list(command)
+    code, out, err = run(*line[1:])
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) > 3
+
+
+def test_an_example_that_is_wrapped_or_not_last_is_none():
+    for text in ("  Example: jaxleggett verify --seed\n  1\n", "  Example: jaxleggett verify\n\nMore.\n"):
+        with pytest.raises(TypeError):
+            example(text)
+
+
+def test_the_help_of_verify_lists_the_models_and_their_defaults(run):
+    out = run("verify", "--help")[1]
+    for name, entry in MODELS.items():
+        assert f"    {name:12}  {entry.summary}\n" in out
+    assert f"[default: {MODELS['werner'].visibility}]" in out
+
+
+def test_every_command_has_the_options_of_all():
+    assert [option.name for option in SHARED_OPTIONS] == list(Common.__dataclass_fields__)
+    for command in cli.cli.commands.values():
+        assert command.params[-len(SHARED_OPTIONS) :] == SHARED_OPTIONS
+        assert command.help
+
+
+@pytest.mark.parametrize("arguments", [("--version",), *((*command, "--help") for command in COMMANDS)])
+def test_version_and_help_without_jax(arguments):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "jaxleggett", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "jaxleggett" in done.stdout
+    assert "numpy" not in done.stderr
+    assert " jax\n" not in done.stderr
