@@ -1,5 +1,8 @@
 """Directions on the sphere S^2: random, low-discrepancy, exact quadrature, named sets."""
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -48,6 +48,7 @@ SHARED = {
     "inequalities.inequality": "what is proved",
     "settings": "the settings of an inequality",
     "joint_rotations": "the value of an inequality averaged over a symmetry; no proof is about one",
+    "runs": "the names of how a run ended",
     "_checks": "messages for bad input",
     "_files": "settings from a file",
     "_doubles": "exact scaling by powers of two",
@@ -199,8 +200,9 @@ def test_proofs_load_no_solver_no_search_and_no_jax():
     loaded = _run(
         "import sys, numpy as np\n"
         "from jaxleggett.inequalities import published\n"
-        "from jaxleggett.proofs.branch_and_bound import count_symmetries, enclose\n"
+        "from jaxleggett.proofs.branch_and_bound import enclose\n"
         "from jaxleggett.proofs.pure_states import certify_pure, pure_state_inequality\n"
+        "from jaxleggett.proofs.symmetries import count_symmetries\n"
         "from jaxleggett.proofs.werner import certify_werner\n"
         f"import {', '.join(f'jaxleggett.{name}' for name in sorted(within('proofs')))}\n"
         "axes = np.eye(3)\n"
