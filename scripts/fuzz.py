@@ -32,6 +32,7 @@ from unittest import mock
 import numpy as np
 
 from jaxleggett import cli
+from jaxleggett.models.registry import MODELS
 from jaxleggett.output import provenance
 
 FOLDER = Path(__file__).parent.parent / "results" / "fuzz"
@@ -134,7 +135,7 @@ OPTIONS = {
         "--settings": ("random:4", "grid:2", "icosahedron", "equatorial:2", "random:0", "grid:9999", "random:", "x"),
         "--samples": ("64", "1e2", "1.5", "-1", "0", "1e300"),
         "--method": ("rqmc", "mc", "exact", "qmc"),
-        "--model": ("werner", "white-noise", "great-circle", "pr-box", "separable", "leggett"),
+        "--model": (*MODELS, "leggett"),
         "--precision": ("single", "double", "half"),
     },
     "threshold": {

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from .._numerics import double_precision
 from ..correlation import probabilities, smallest_probability
-from ..models.arguments import as_pytree, off_unit, opened
+from ..models.arguments import Packed, as_pytree, off_unit, opened
 from ..models.interface import LeggettModel, correlator_at, marginals
 
 
 @functools.partial(jax.jit, static_argnames="batch_size")
-def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int = 64) -> tuple[jax.Array, ...]:
+def quadrature_averages(
+    models: Sequence[LeggettModel | Packed], a: jax.Array, b: jax.Array, batch_size: int = 64
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
 
     Returns the mean (E, 4, P), the smallest probability at a node (E, P), the hidden vectors of
     that node (E, P, 2, 3), and by how much the worst hidden vector misses the norm 1, ().
     """
-    models = opened(models, a.dtype)
+    complete = opened(models, a.dtype)
 
-    def one(pair: Any) -> tuple[Any, ...]:
+    def one(pair: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         a, b = pair
         means, least, hidden, off = [], [], [], []
-        for model in models:
+        for model in complete:
             u, v, weights = model.quadrature(a, b)
             off.append(off_unit(u, v))
             u, v = u.astype(a.dtype), v.astype(a.dtype)
@@ -48,13 +50,14 @@ def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int =
     return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1), off.max()
 
 
-def one_point(model: LeggettModel, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
+def one_point(model: LeggettModel | Packed, u: ArrayLike, v: ArrayLike, a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """P(alpha, beta) of a model at hidden vectors and settings of shape (N, 3): (N, 4), float64."""
     with double_precision():
         return np.asarray(_one_point((as_pytree(model),), u, v, a, b))
 
 
 @jax.jit
-def _one_point(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+def _one_point(models: Sequence[Packed], u: jax.Array, v: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     (model,) = opened(models, float)
-    return probabilities(*marginals(u, v, a, b), jax.vmap(model.correlator)(u, v, a, b))
+    C = jnp.asarray(jax.vmap(model.correlator)(u, v, a, b))
+    return probabilities(*marginals(u, v, a, b), C)

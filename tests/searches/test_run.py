@@ -63,7 +63,7 @@ def test_coefficients_of_either_sign_begin_the_same_search():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.95])
-def test_ctrl_c_keeps_the_best(share):
+def test_ctrl_c_keeps_the_best(share, brief):
     """While the start is polished, in the annealing, in a polish, in the last one."""
 
     events = []
@@ -74,7 +74,7 @@ def test_ctrl_c_keeps_the_best(share):
             raise KeyboardInterrupt
 
     start = THREE_AXES if share == 0 else None
-    found = jl.search(6, restarts=2, seed=3, start=start, progress=stop)
+    found = jl.search(6, restarts=2, seed=3, start=start, progress=stop, options=brief)
     assert found.status == "interrupted"
     assert [event.done for event in events] == sorted(event.done for event in events)
     assert 0 <= events[-1].done < 1
@@ -105,7 +105,7 @@ def test_a_time_limit_ends_the_search_with_what_there_is():
     assert jl.search(start=THREE_AXES, restarts=10**6, time_limit=1e-3).visibility_threshold < 0.9429
 
 
-def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
+def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch, brief):
     real = run.prove
 
     def wrong(*arguments, **options):
@@ -115,7 +115,7 @@ def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
 
     monkeypatch.setattr(run, "prove", wrong)
     with pytest.raises(ArithmeticError, match="below what a Leggett model reaches"):
-        jl.search(6, restarts=2, seed=3)
+        jl.search(6, restarts=2, seed=3, options=brief)
 
 
 @pytest.mark.parametrize(
