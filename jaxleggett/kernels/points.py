@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.typing import ArrayLike
 
 from .._numerics import double_precision
 from ..correlation import probabilities, smallest_probability
 from ..models.arguments import Packed, as_pytree, off_unit, opened
 from ..models.interface import LeggettModel, correlator_at, marginals
 
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Array, Float
+
 
 @functools.partial(jax.jit, static_argnames="batch_size")
 def quadrature_averages(
-    models: Sequence[LeggettModel | Packed], a: jax.Array, b: jax.Array, batch_size: int = 64
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    models: Sequence[LeggettModel | Packed], a: Float[Array, "3 P"], b: Float[Array, "3 P"], batch_size: int = 64
+) -> tuple[Float[Array, "E 4 P"], Float[Array, "E P"], Float[Array, "E P 2 3"], Float[Array, ""]]:
     """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
 
     Returns the mean (E, 4, P), the smallest probability at a node (E, P), the hidden vectors of
@@ -50,7 +53,13 @@ def quadrature_averages(
     return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1), off.max()
 
 
-def one_point(model: LeggettModel | Packed, u: ArrayLike, v: ArrayLike, a: ArrayLike, b: ArrayLike) -> np.ndarray:
+def one_point(
+    model: LeggettModel | Packed,
+    u: Float[AnyArray, "N 3"],
+    v: Float[AnyArray, "N 3"],
+    a: Float[AnyArray, "N 3"],
+    b: Float[AnyArray, "N 3"],
+) -> Float[np.ndarray, "N 4"]:
     """P(alpha, beta) of a model at hidden vectors and settings of shape (N, 3): (N, 4), float64."""
     with double_precision():
         return np.asarray(_one_point((as_pytree(model),), u, v, a, b))
