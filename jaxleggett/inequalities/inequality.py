@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -143,10 +143,11 @@ class LeggettInequality:
         if not isinstance(content, dict):
             raise InputError(f"an inequality must be a JSON object, but is {quoted(content)}")
         names = [f.name for f in fields(cls)]
-        given = cast("dict[str, Any]", content)
+        given = cast("dict[str, ArrayLike]", content)
         if missing := [name for name in names if name not in given]:
             raise InputError(f"an inequality must have the field {missing[0]}")
-        return cls(**{name: given[name] for name in names})
+        g, a, b, f, h, bound = (given[name] for name in names)
+        return cls(g, a, b, f, h, cast("float", bound))
 
     def __str__(self) -> str:
         def vector(x: np.ndarray) -> str:

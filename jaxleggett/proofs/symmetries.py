@@ -29,8 +29,8 @@ def count_symmetries(inequality: LeggettInequality) -> int:
     >>> import numpy as np
     >>> from jaxleggett.inequalities import published
     >>> from jaxleggett.proofs.symmetries import count_symmetries
-    >>> count_symmetries(published(np.eye(3), np.roll(np.eye(3), 1, axis=0)))  # turns about (1, 1, 1)
-    3
+    >>> count_symmetries(published(np.eye(3), np.roll(np.eye(3), 1, axis=0)))  # the rotations of a tetrahedron
+    12
     """
     maps, _ = symmetries(Terms.of(inequality.normalised()[0]))
     return int((np.linalg.det(maps) > 0).sum())
