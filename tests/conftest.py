@@ -14,13 +14,12 @@ import pytest
 from jaxleggett import searches
 from jaxleggett.searches import PolishOptions, SearchOptions
 
-COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"
+COMPILED = os.environ.get("JAXLEGGETT_COMPILED", str(Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"))
 """What one process of the tests has compiled serves the others, and the next run: two thirds of the time would be
 compiling. `pytest --cache-clear` removes it. Programs that tests start have no part in it: what JAX prints to stderr
-when it loads from it is no user's."""
+when it loads from it is no user's. `.ci/run` and `scripts/mutate.py` name one for all their copies."""
 
-if not jax.config.jax_compilation_cache_dir:  # `scripts/mutate.py` has one for all of its copies
-    jax.config.update("jax_compilation_cache_dir", str(COMPILED))
+jax.config.update("jax_compilation_cache_dir", COMPILED)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
