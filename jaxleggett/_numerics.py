@@ -1,23 +1,35 @@
 """What every kernel needs: products and tangents of 3-vectors, double precision, and parameters that compare."""
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import fields
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
 
 import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+if TYPE_CHECKING:
+    from ._shapes import AnyArray, Array, ArrayLike, Float
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def dot(p: Any, q: Any) -> Any:
+@overload
+def dot(p: Array, q: AnyArray) -> Array: ...
+@overload
+def dot(p: AnyArray, q: Array) -> Array: ...
+@overload
+def dot(p: np.ndarray, q: np.ndarray) -> np.ndarray: ...
+def dot(p: Float[AnyArray, "... 3"], q: Float[AnyArray, "... 3"]) -> AnyArray:
     """Scalar product of 3-vectors along the last axis, shapes (..., 3) -> (...).
 
     Written out, because XLA lowers a batched `jnp.dot` of 3-vectors to a matrix product that no
@@ -26,16 +38,16 @@ def dot(p: Any, q: Any) -> Any:
     return p[..., 0] * q[..., 0] + p[..., 1] * q[..., 1] + p[..., 2] * q[..., 2]
 
 
-def tangents(u: Any) -> tuple[Any, Any]:
+def tangents(u: Float[AnyArray, "3"]) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
     """Two unit vectors orthogonal to `u` and to each other."""
     helper = jnp.eye(3)[jnp.argmin(jnp.abs(u))]
     p = normalised(jnp.cross(u, helper))
     return p, jnp.cross(u, p)
 
 
-def normalised(x: Any) -> Any:
+def normalised(x: Float[AnyArray, "*n 3"]) -> Float[Array, "*n 3"]:
     """`x` (..., 3) divided by its length."""
-    return x / jnp.sqrt(dot(x, x))[..., None]
+    return jnp.asarray(x) / jnp.sqrt(dot(x, x))[..., None]
 
 
 def shape_for(rows: int) -> int:
@@ -44,7 +56,7 @@ def shape_for(rows: int) -> int:
 
 
 @contextlib.contextmanager
-def double_precision() -> Iterator[None]:
+def double_precision() -> Generator[None]:
     """64-bit types, JAX's usual promotion and random bits, whatever the caller's configuration, which comes back."""
     types = jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow")
     with contextlib.ExitStack() as stack:
@@ -53,13 +65,13 @@ def double_precision() -> Iterator[None]:
         yield
 
 
-def random_key(seed: int) -> jax.Array:
+def random_key(seed: int) -> Array:
     """The key of a seed from 0 to 2^64 - 1, for the generator Threefry-2x32.
 
     That of `jax.random.key(seed)` as JAX comes, but `jax_default_prng_impl` and `jax_random_seed_offset`
     have no say: the seed alone fixes the bits.
     """
-    data: Any = np.array([seed >> 32, seed % 2**32], np.uint32)
+    data = jnp.asarray(np.array([seed >> 32, seed % 2**32], np.uint32))
     return jax.random.wrap_key_data(data, impl="threefry2x32")
 
 
@@ -85,12 +97,12 @@ def in_double(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def _tracers(result: Any) -> list[Any]:
+def _tracers(result: object) -> list[object]:
     """Tracers among the leaves: constants computed inside a caller's trace have no values yet."""
     return [leaf for leaf in jax.tree.leaves(result) if isinstance(leaf, jax.core.Tracer)]
 
 
-def as_float(x: Any) -> jax.Array:
+def as_float(x: ArrayLike) -> Float[Array, "..."]:
     """`x` as a floating-point JAX array (integers and lists become the default float)."""
     array = jnp.asarray(x)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
@@ -99,7 +111,7 @@ def as_float(x: Any) -> jax.Array:
 class ByValue:
     """Equality and hash of a frozen dataclass by its fields' values, arrays included (with `eq=False` of its own)."""
 
-    def _values(self) -> tuple[Any, ...]:
+    def _values(self) -> tuple[object, ...]:
         arrays = (np.asarray(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
         return tuple((x.shape, *x.ravel().tolist()) for x in arrays)
 

@@ -4,32 +4,42 @@
 to arXiv:1303.5124v2; its equation numbers are used throughout the package.
 """
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-import jax
 import jax.numpy as jnp
 
 from ._numerics import as_float, in_double
+
+if TYPE_CHECKING:
+    from ._shapes import AnyArray, Array, ArrayLike, Float
 
 OUTCOMES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 """The pairs (alpha, beta), in the order in which every probability array holds them."""
 
 
 @in_double
-def probabilities(M_A: Any, M_B: Any, C: Any) -> jax.Array:
+def probabilities(M_A: ArrayLike, M_B: ArrayLike, C: ArrayLike) -> Float[Array, "*n 4"]:
     """P(alpha, beta) = (1 + alpha M^A + beta M^B + alpha beta C) / 4.   [B13 (4)]
 
-    `M_A`, `M_B`, `C` broadcast against each other to a shape (...); the result has shape (..., 4),
-    outcomes in the order ++, +-, -+, --. Negative values are returned as they are.
+    The marginals `M_A` and `M_B` and the correlator `C` are numbers or arrays that broadcast against each other to a
+    shape (...). The result has shape (..., 4), outcomes in the order ++, +-, -+, --. Negative values are returned as
+    they are: they say that there is no such correlation.
+
+    >>> import jaxleggett as jl
+    >>> jl.probabilities(0.0, 0.0, -1.0).tolist()  # the singlet, measured along one axis
+    [0.0, 0.5, 0.5, 0.0]
     """
-    M_A, M_B, C = as_float(M_A), as_float(M_B), as_float(C)
-    return jnp.stack([(1 + x * M_A + y * M_B + x * y * C) / 4 for x, y in OUTCOMES], axis=-1)
+    alice, bob, both = as_float(M_A), as_float(M_B), as_float(C)
+    return jnp.stack([(1 + x * alice + y * bob + x * y * both) / 4 for x, y in OUTCOMES], axis=-1)
 
 
 @in_double
-def moments(P: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+def moments(P: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"], Float[Array, "*n"]]:
     """(M^A, M^B, C) = sum over outcomes of (alpha, beta, alpha beta) P(alpha, beta): inverts [B13 (4)].
 
     `P` has shape (..., 4), outcomes in the order ++, +-, -+, --; the results have shape (...).
@@ -39,22 +49,27 @@ def moments(P: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 @in_double
-def correlation_bounds(M_A: Any, M_B: Any) -> tuple[jax.Array, jax.Array]:
+def correlation_bounds(M_A: ArrayLike, M_B: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
     """-1 + |M^A + M^B| <= C <= 1 - |M^A - M^B|: all that P >= 0 asks of C.   [B13 (5)]
 
-    Returns (lower, upper), each of the broadcast shape of the marginals. The interval is empty
-    only where a marginal leaves [-1, 1].
+    `M_A` and `M_B` are the marginals, numbers or arrays that broadcast against each other. Returns (lower, upper),
+    each of their common shape. The interval is empty only where a marginal leaves [-1, 1].
+
+    >>> import jaxleggett as jl
+    >>> lower, upper = jl.correlation_bounds(0.5, -0.25)
+    >>> float(lower), float(upper)
+    (-0.75, 0.25)
     """
-    M_A, M_B = as_float(M_A), as_float(M_B)
-    return -1 + jnp.abs(M_A + M_B), 1 - jnp.abs(M_A - M_B)
+    alice, bob = as_float(M_A), as_float(M_B)
+    return -1 + jnp.abs(alice + bob), 1 - jnp.abs(alice - bob)
 
 
-def smallest_probability(M_A: Any, M_B: Any, C: Any) -> jax.Array:
+def smallest_probability(M_A: ArrayLike, M_B: ArrayLike, C: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """Smallest of the four probabilities, a quarter of the `margin`.   [B13 (4)]"""
     return margin(M_A, M_B, C) / 4
 
 
-def margin(M_A: Any, M_B: Any, C: Any) -> jax.Array:
+def margin(M_A: ArrayLike, M_B: ArrayLike, C: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """How far C keeps from the nearer of its bounds, min(C - lower, upper - C); negative outside.   [B13 (5)]
 
     A quarter of the arithmetic of `4 * probabilities(...).min(-1)`, for the inner loop of the sampler.

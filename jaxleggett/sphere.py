@@ -1,8 +1,11 @@
 """Directions on the sphere S^2: random, low-discrepancy, exact quadrature, named sets."""
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +14,30 @@ import numpy as np
 from ._checks import MAX_SAMPLES, integer
 from ._numerics import dot, double_precision, in_double
 
+if TYPE_CHECKING:
+    from ._shapes import AnyArray, Array, DTypeLike, Float, Number
+
 GOLDEN = (np.sqrt(5) - 1) / 2
 """Fractional part of the golden ratio."""
 
 
 @in_double
-def sample_sphere(key: jax.Array, shape: int | tuple[int, ...] = (), dtype: Any = float) -> jax.Array:
-    """Independent directions, uniform on S^2.
+def sample_sphere(key: Array, shape: int | tuple[int, ...] = (), dtype: DTypeLike = float) -> Float[Array, "*n 3"]:
+    """Independent random directions, uniform on the sphere S^2: unit vectors of shape (*shape, 3).
 
-    Archimedes: the height z is uniform on [-1, 1] and independent of the azimuth. `shape` is an
-    integer or a tuple, the result has shape (*shape, 3). A pure function of `key`; float64 unless
-    `dtype` says otherwise (inside a caller's jit: the default float there). Raises InputError for a
-    shape that is none.
+    By Archimedes' theorem the height z is uniform on [-1, 1] and independent of the azimuth.
+
+    `key` is a JAX random key, and the result is a pure function of it. `shape` is an integer or a tuple of integers;
+    without it there is one direction, of shape (3,). `dtype` is the type of the numbers, float64 unless given (inside
+    a caller's `jit`: the default float there). Raises InputError for a shape that is none.
+
+    >>> import jax
+    >>> import jaxleggett as jl
+    >>> u = jl.sample_sphere(jax.random.key(0), 5)
+    >>> u.shape
+    (5, 3)
+    >>> abs((u**2).sum(axis=1) - 1).max() < 1e-12
+    True
     """
     sizes = np.ravel(np.asarray(shape, dtype=object)).tolist()
     shape = tuple(integer("shape of sample_sphere", size, 0, MAX_SAMPLES) for size in sizes)
@@ -30,24 +45,28 @@ def sample_sphere(key: jax.Array, shape: int | tuple[int, ...] = (), dtype: Any 
     return cylinder_to_sphere(height, azimuth)
 
 
-def cylinder_to_sphere(height: Any, azimuth: Any) -> jax.Array:
-    """Lambert's equal-area map of [0, 1]^2 to S^2: z = 1 - 2 height, longitude 2 pi azimuth."""
+def cylinder_to_sphere(height: Number, azimuth: Number) -> Float[Array, "*n 3"]:
+    """Lambert's equal-area map of [0, 1]^2 to S^2: z = 1 - 2 `height`, longitude 2 pi `azimuth`.
+
+    Points that are uniform on the square become uniform on the sphere. Both of shape (*n), the result (*n, 3).
+    """
     z = 1 - 2 * height
-    # 1 - z^2 without cancellation at the poles
+    # sqrt(1 - z^2), written so that nothing cancels near the poles.
     radius = 2 * jnp.sqrt(height * (1 - height))
     longitude = 2 * jnp.pi * azimuth
     return jnp.stack([radius * jnp.cos(longitude), radius * jnp.sin(longitude), z], axis=-1)
 
 
 @in_double
-def random_rotation(key: jax.Array) -> jax.Array:
-    """A rotation matrix drawn from the Haar measure on SO(3), shape (3, 3): that of a uniform unit quaternion."""
+def random_rotation(key: Array) -> Float[Array, "3 3"]:
+    """A rotation matrix drawn from the Haar measure on SO(3): that of a uniform unit quaternion."""
+    # Four independent normal numbers have no preferred direction in R^4.
     q = jax.random.normal(key, (4,), float)
     return _of_quaternion(q / jnp.sqrt(jnp.sum(q * q)))
 
 
-def rotation_matrix(point: jax.Array) -> jax.Array:
-    """The map of [0, 1]^3 to rotation matrices that takes even spread to the Haar measure: (..., 3) to (..., 3, 3).
+def rotation_matrix(point: Float[AnyArray, "*n 3"]) -> Float[Array, "*n 3 3"]:
+    """The map of [0, 1]^3 to rotation matrices that takes the uniform measure to the Haar measure.
 
     K. Shoemake, "Uniform random rotations", Graphics Gems III (1992): a unit quaternion whose first and last two
     components have the lengths sqrt(1 - x) and sqrt(x) and independent angles.
@@ -59,8 +78,8 @@ def rotation_matrix(point: jax.Array) -> jax.Array:
     return _of_quaternion(jnp.stack(parts))
 
 
-def _of_quaternion(q: jax.Array) -> jax.Array:
-    """The rotation matrix of a unit quaternion (4, ...): shape (..., 3, 3)."""
+def _of_quaternion(q: Float[Array, "4 *n"]) -> Float[Array, "*n 3 3"]:
+    """The rotation matrix of a unit quaternion."""
     w, x, y, z = q
     rows = (
         (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
@@ -70,19 +89,19 @@ def _of_quaternion(q: jax.Array) -> jax.Array:
     return jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def fibonacci(index: Any, num: Any) -> jax.Array:
-    """Points `index` of the `num`-point Fibonacci lattice on S^2: shape of `index` + (3,).
+def fibonacci(index: Number, num: Number) -> Float[Array, "*n 3"]:
+    """Points `index` (*n) of the `num`-point Fibonacci lattice on S^2.
 
     Point i sits at height (i + 1/2) / num of the cylinder and at i golden-ratio turns. A point
     needs only its own index, so a lattice of any size can be made in pieces.
     """
-    index = jnp.asarray(index).astype(float)
-    return cylinder_to_sphere((index + 0.5) / num, (index * GOLDEN) % 1)
+    position = jnp.asarray(index).astype(float)
+    return cylinder_to_sphere((position + 0.5) / num, (position * GOLDEN) % 1)
 
 
 @jax.jit
-def rotated_fibonacci(key: jax.Array, index: Any, num: Any) -> jax.Array:
-    """Points `index` of a Fibonacci lattice turned by a random rotation: each point alone is uniform.
+def rotated_fibonacci(key: Array, index: Number, num: Number) -> Float[Array, "*n 3"]:
+    """Points `index` (*n) of a `num`-point Fibonacci lattice turned by a random rotation: each alone is uniform.
 
     So an average over the lattice is unbiased, and the scatter over independent keys is its error,
     which falls like num^(-5/4) on functions with a crease along a great circle such as |u.c|.
@@ -95,8 +114,8 @@ SEAM = 0.1
 
 
 @jax.jit
-def rotated_half_fibonacci(key: jax.Array, index: Any, num: Any) -> tuple[jax.Array, jax.Array]:
-    """The same for even functions, f(-u) = f(u): points on half the sphere, and their weights.
+def rotated_half_fibonacci(key: Array, index: Number, num: Number) -> tuple[Float[Array, "*n 3"], Float[Array, "*n"]]:
+    """A turned Fibonacci lattice for even functions, f(-u) = f(u): points on half the sphere, and their weights.
 
     Each point stands for its opposite too, so the lattice is twice as fine and the error of |u.c|
     about 0.64 of that of `rotated_fibonacci`. A lattice that ends at the equator does not meet its
@@ -104,25 +123,28 @@ def rotated_half_fibonacci(key: jax.Array, index: Any, num: Any) -> tuple[jax.Ar
     z = -SEAM, with weights w(z) that rise smoothly over |z| < SEAM and obey w(z) + w(-z) = 1.
     """
     height = (jnp.asarray(index).astype(float) + 0.5) / num * (1 + SEAM) / 2
+    # From 0 to 1 across the seam; as r^2 (3 - 2 r) it has no corner at either end, and r and 1 - r add up to 1.
     rise = jnp.clip((1 - 2 * height + SEAM) / (2 * SEAM), 0, 1)
     points = cylinder_to_sphere(height, (jnp.asarray(index) * GOLDEN) % 1)
     return _rotated(key, points), rise**2 * (3 - 2 * rise)
 
 
-def _rotated(key: jax.Array, points: jax.Array) -> jax.Array:
+def _rotated(key: Array, points: Float[Array, "*n 3"]) -> Float[Array, "*n 3"]:
     return turned(random_rotation(key), points)
 
 
-def turned(rotation: Any, points: Any) -> jax.Array:
+def turned(rotation: Float[AnyArray, "... 3 3"], points: Float[AnyArray, "... 3"]) -> Float[Array, "... 3"]:
     """Vectors (..., 3) multiplied by matrices (..., 3, 3) that broadcast against them."""
-    return jnp.stack([dot(rotation[..., i, :], points) for i in range(3)], axis=-1)
+    return jnp.stack([jnp.asarray(dot(rotation[..., i, :], points)) for i in range(3)], axis=-1)
 
 
-def orthogonal_axes(a: Any, b: Any) -> jax.Array:
-    """Orthonormal rows along a - b, a + b and a x b, for one pair of unit vectors: shape (3, 3).
+def orthogonal_axes(a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, "3 3"]:
+    """Orthonormal rows along a - b, a + b and a x b, for one pair of unit vectors.
 
     (a - b).(a + b) = 0. Where a = +-b one of the two vanishes and the axes are completed freely.
     """
+    # The longer of the two keeps its digits; the other is made orthogonal to it, which matters only near a = +-b.
+    a, b = jnp.asarray(a), jnp.asarray(b)
     acute = dot(a, b) >= 0
     longer, shorter = jnp.where(acute, a + b, a - b), jnp.where(acute, a - b, a + b)
     longer = longer / jnp.sqrt(dot(longer, longer))
@@ -136,8 +158,8 @@ def orthogonal_axes(a: Any, b: Any) -> jax.Array:
     return jnp.stack([first, second, jnp.cross(first, second)])
 
 
-def octant_rule(order: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes (8 order^2, 3) and weights (8 order^2,) of a quadrature over S^2, octant by octant.
+def octant_rule(order: int = 12) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n"]]:
+    """Nodes and weights of a quadrature over S^2, octant by octant, with n = 8 `order`^2.
 
     Gauss-Legendre in both angles of each octant. A product of the axes' coordinates and of their
     moduli is smooth inside an octant, so moments of |u.(a - b)| and |u.(a + b)|, in the axes of
@@ -155,20 +177,20 @@ def octant_rule(order: int = 12) -> tuple[np.ndarray, np.ndarray]:
     return nodes, np.tile(weights, 8)
 
 
-def fibonacci_directions(num: int) -> np.ndarray:
-    """`num` directions spread evenly over S^2 (the Fibonacci lattice), shape (num, 3)."""
+def fibonacci_directions(num: int) -> Float[np.ndarray, "num 3"]:
+    """`num` directions spread evenly over S^2: the Fibonacci lattice, in double precision."""
     with double_precision():
         return np.asarray(fibonacci(np.arange(num), num))
 
 
-def equatorial_directions(num: int) -> np.ndarray:
-    """`num` directions at the angles k 180/num degrees of the great circle z = 0, shape (num, 3)."""
+def equatorial_directions(num: int) -> Float[np.ndarray, "num 3"]:
+    """`num` directions at the angles k 180/num degrees of the great circle z = 0."""
     angle = np.arange(num) * np.pi / num
     return np.stack([np.cos(angle), np.sin(angle), np.zeros(num)], axis=-1)
 
 
-def icosahedron_axes() -> np.ndarray:
-    """The six axes through opposite vertices of an icosahedron, shape (6, 3)."""
+def icosahedron_axes() -> Float[np.ndarray, "6 3"]:
+    """The six axes through opposite vertices of an icosahedron."""
     golden = (1 + np.sqrt(5)) / 2
     axes = np.array([[0, 1, golden], [0, 1, -golden], [1, golden, 0], [1, -golden, 0], [golden, 0, 1], [-golden, 0, 1]])
     return axes / np.sqrt(1 + golden**2)

@@ -4,10 +4,13 @@ The convention: <sigma_i x 1> = r_A, <1 x sigma_j> = r_B, T_ij = <sigma_i x sigm
 Settings a, b then give M^A = r_A.a, M^B = r_B.b and C = a.T b.
 """
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +21,9 @@ from ._checks import InputError, quoted
 from ._files import names_a_file
 from ._numerics import ByValue, as_float, dot, in_double
 from ._state_files import SHAPES, read_state_array
+
+if TYPE_CHECKING:
+    from ._shapes import AnyArray, Array, ArrayLike, Complex, Float, Number, Shaped
 
 STATE_TOLERANCE = 1e-9
 """How far from Hermitian, from trace 1 and from positive a density matrix may be."""
@@ -30,20 +36,35 @@ _PRODUCTS = np.einsum("iab,jcd->ijacbd", PAULI, PAULI).reshape(4, 4, 4, 4)
 _REMEDY = "; nearest=True (--project) takes the nearest state"
 
 
+@runtime_checkable
+class Operator(Protocol):
+    """QuTiP's objects: they are no arrays, and show their numbers by this method."""
+
+    def full(self) -> np.ndarray:
+        """The matrix, or the vector as a column."""
+        ...
+
+
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class TwoQubitState(ByValue):
     """A two-qubit state: Bloch vectors `r_A`, `r_B` of shape (3,), correlation matrix `T` of shape (3, 3).
 
+    `r_A` and `r_B` are the means of the Pauli matrices at Alice's and Bob's side, `T` those of their products, with
+    Alice's in the rows. Nothing is checked: whether there is such a state is known to `from_density_matrix` only.
     States are equal where all their numbers are.
+
+    >>> import jaxleggett as jl
+    >>> jl.TwoQubitState.from_density_matrix([0, 1, 0, 0]).T.round(12).tolist()  # |01>
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, -1.0]]
     """
 
-    r_A: Any
-    r_B: Any
-    T: Any
+    r_A: Float[AnyArray, "3"]
+    r_B: Float[AnyArray, "3"]
+    T: Float[AnyArray, "3 3"]
 
     @classmethod
-    def from_density_matrix(cls, rho: Any, nearest: bool = False) -> TwoQubitState:
+    def from_density_matrix(cls, rho: ArrayLike | Operator, nearest: bool = False) -> TwoQubitState:
         """The state of a 4x4 density matrix, or of a vector (4,), in the basis |00>, |01>, |10>, |11>.
 
         Alice's qubit is the first factor of the tensor product, as the matrix stands. QuTiP's objects and Qiskit's
@@ -57,20 +78,20 @@ class TwoQubitState(ByValue):
         """
         if nearest:
             return cls.nearest_to(rho)[0]
-        rho = _square(rho)
-        skew = float(np.abs(rho - rho.conj().T).max())
+        matrix = _square(rho)
+        skew = float(np.abs(matrix - matrix.conj().T).max())
         if skew > STATE_TOLERANCE:
             raise InputError(f"a density matrix must be Hermitian, but differs from its adjoint by {skew:.3g}{_REMEDY}")
-        trace = float(np.trace(rho).real)
+        trace = float(np.trace(matrix).real)
         if abs(trace - 1) > STATE_TOLERANCE:
             raise InputError(f"a density matrix must have trace 1, but has {trace:.12g}{_REMEDY}")
-        lowest = float(np.linalg.eigvalsh((rho + rho.conj().T) / 2)[0])
+        lowest = float(np.linalg.eigvalsh((matrix + matrix.conj().T) / 2)[0])
         if lowest < -STATE_TOLERANCE:
             raise InputError(f"a density matrix must be positive, but has the eigenvalue {lowest:.3g}{_REMEDY}")
-        return cls._of(rho)
+        return cls._of(matrix)
 
     @classmethod
-    def nearest_to(cls, rho: Any) -> tuple[TwoQubitState, float]:
+    def nearest_to(cls, rho: ArrayLike | Operator) -> tuple[TwoQubitState, float]:
         """The state whose density matrix is nearest to `rho`, and the distance |rho - state| in Frobenius norm.
 
         The eigenvalues of the Hermitian part of `rho` are projected onto the probability simplex: J. A. Smolin,
@@ -78,38 +99,39 @@ class TwoQubitState(ByValue):
         need not be Hermitian, of trace 1 or positive. What lies within 1e-9 of a state is left as it is, at
         distance 0.
         """
-        rho = _square(rho)
-        values, vectors = np.linalg.eigh((rho + rho.conj().T) / 2)
+        matrix = _square(rho)
+        values, vectors = np.linalg.eigh((matrix + matrix.conj().T) / 2)
         near = (vectors * _onto_simplex(values)) @ vectors.conj().T
-        distance = float(np.linalg.norm(rho - near))
-        return (cls._of(near), distance) if distance > STATE_TOLERANCE else (cls._of(rho), 0.0)
+        distance = float(np.linalg.norm(matrix - near))
+        return (cls._of(near), distance) if distance > STATE_TOLERANCE else (cls._of(matrix), 0.0)
 
     @classmethod
-    def _of(cls, rho: np.ndarray) -> TwoQubitState:
+    def _of(cls, rho: Complex[np.ndarray, "4 4"]) -> TwoQubitState:
         """<sigma_i x sigma_j> of a density matrix."""
         moments = np.einsum("ab,ijba->ij", rho, _PRODUCTS).real
         return cls(r_A=moments[1:, 0], r_B=moments[0, 1:], T=moments[1:, 1:])
 
-    def density_matrix(self) -> np.ndarray:
-        """rho = (1/4) sum_ij <sigma_i x sigma_j> sigma_i x sigma_j (sigma_0 = 1), shape (4, 4)."""
+    def density_matrix(self) -> Complex[np.ndarray, "4 4"]:
+        """rho = (1/4) sum_ij <sigma_i x sigma_j> sigma_i x sigma_j (sigma_0 = 1)."""
         moments = np.zeros((4, 4))
         moments[0, 0] = 1
         moments[1:, 0], moments[0, 1:], moments[1:, 1:] = self.r_A, self.r_B, self.T
         return np.einsum("ij,ijab->ab", moments, _PRODUCTS) / 4
 
-    def correlation(self, a: Any, b: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) for settings of shape (..., 3)."""
+    def correlation(
+        self, a: ArrayLike, b: ArrayLike
+    ) -> tuple[Float[AnyArray, "..."], Float[AnyArray, "..."], Float[AnyArray, "..."]]:
+        """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) for settings `a`, `b` of shape (..., 3)."""
         return _correlation(self, a, b)
 
     def with_visibility(self, V: float) -> TwoQubitState:
         """V rho + (1 - V) 1/4: white noise scales (r_A, r_B, T) by V."""
-        return jax.tree.map(lambda x: V * x, self)
+        return TwoQubitState(V * self.r_A, V * self.r_B, V * self.T)
 
 
-def _square(rho: Any) -> np.ndarray:
+def _square(rho: ArrayLike | Operator) -> Complex[np.ndarray, "4 4"]:
     """`rho`, or |psi><psi| of a vector, as a finite complex 4x4 matrix; InputError for anything else."""
-    # QuTiP's objects are no arrays, and show their numbers by this method.
-    rho = rho.full() if hasattr(rho, "full") else rho
+    rho = rho.full() if isinstance(rho, Operator) else rho
     try:
         matrix = np.asarray(rho, dtype=np.complex128)
     except (TypeError, ValueError, OverflowError):
@@ -127,7 +149,7 @@ def _square(rho: Any) -> np.ndarray:
     return np.outer(psi, psi.conj())
 
 
-def _onto_simplex(values: np.ndarray) -> np.ndarray:
+def _onto_simplex(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     """The point nearest to the ascending `values` among those with entries >= 0 that sum to 1.
 
     All entries fall by the same amount, those that would fall below 0 stop there.
@@ -141,36 +163,55 @@ def _onto_simplex(values: np.ndarray) -> np.ndarray:
 
 @in_double
 @jax.jit
-def _correlation(state: TwoQubitState, a: Any, b: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-    r_A, r_B, T, a, b = (jnp.asarray(x) for x in (state.r_A, state.r_B, state.T, a, b))
-    T_b = jnp.stack([dot(T[i], b) for i in range(3)], axis=-1)
-    return dot(r_A, a), dot(r_B, b), dot(a, T_b)
+def _correlation(
+    state: TwoQubitState, a: ArrayLike, b: ArrayLike
+) -> tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."]]:
+    r_A, r_B, T = (jnp.asarray(x) for x in (state.r_A, state.r_B, state.T))
+    alice, bob = as_float(a), as_float(b)
+    T_b = jnp.stack([dot(T[i], bob) for i in range(3)], axis=-1)
+    return dot(r_A, alice), dot(r_B, bob), dot(alice, T_b)
 
 
-def werner(V: Any = 1.0) -> TwoQubitState:
+def werner(V: Number = 1.0) -> TwoQubitState:
     """The Werner state V |Psi-><Psi-| + (1 - V) 1/4: no marginals, C(a, b) = -V a.b.   [B13 (6)]
 
-    V = 1 is the singlet; it is a state for V in [-1/3, 1].
+    `V` is the visibility. V = 1 is the singlet; it is a state for V in [-1/3, 1], which is not checked.
+
+    >>> import jaxleggett as jl
+    >>> z = [0.0, 0.0, 1.0]
+    >>> float(jl.werner(0.8).correlation(z, z)[2])
+    -0.8
     """
     return bell_diagonal(-V, -V, -V)
 
 
 @in_double
-def bell_diagonal(t1: Any, t2: Any, t3: Any) -> TwoQubitState:
-    """The Bell-diagonal state with T = diag(t1, t2, t3); the singlet is (-1, -1, -1)."""
+def bell_diagonal(t1: Number, t2: Number, t3: Number) -> TwoQubitState:
+    """The Bell-diagonal state with T = diag(`t1`, `t2`, `t3`) and no marginals; the singlet is (-1, -1, -1).
+
+    It is a state for (t1, t2, t3) in the tetrahedron of the four Bell states, which is not checked.
+
+    >>> import jaxleggett as jl
+    >>> jl.bell_diagonal(-1, -1, -1) == jl.werner()
+    True
+    """
     T = jnp.diag(jnp.stack([as_float(t) for t in (t1, t2, t3)]))
     return TwoQubitState(r_A=jnp.zeros(3, T.dtype), r_B=jnp.zeros(3, T.dtype), T=T)
 
 
 @in_double
-def pure(theta: Any) -> TwoQubitState:
-    """cos(theta) |01> - sin(theta) |10>, theta in radians; the singlet is pi/4.
+def pure(theta: Number) -> TwoQubitState:
+    """The pure state cos(theta) |01> - sin(theta) |10>, `theta` in radians; the singlet is pi/4.
 
     r_A = cos(2 theta) z = -r_B, T = diag(-sin 2 theta, -sin 2 theta, -1).
+
+    >>> import jaxleggett as jl
+    >>> jl.pure(0.0).r_A.tolist()  # |01>
+    [0.0, 0.0, 1.0]
     """
-    theta = as_float(theta)
-    zero, s = jnp.zeros_like(theta), jnp.sin(2 * theta)
-    r_A = jnp.stack([zero, zero, jnp.cos(2 * theta)])
+    angle = as_float(theta)
+    zero, s = jnp.zeros_like(angle), jnp.sin(2 * angle)
+    r_A = jnp.stack([zero, zero, jnp.cos(2 * angle)])
     return TwoQubitState(r_A=r_A, r_B=-r_A, T=jnp.diag(jnp.stack([-s, -s, zero - 1])))
 
 
@@ -192,7 +233,7 @@ def parse_nearest_state(text: str) -> tuple[TwoQubitState, float]:
     return TwoQubitState.nearest_to(_named(text))
 
 
-def _named(text: str) -> np.ndarray:
+def _named(text: str) -> Shaped[np.ndarray, "..."]:
     """What should be the density matrix, or the vector, of the state that `text` names."""
     name, colon, numbers = text.partition(":")
     if text == "werner":
@@ -213,8 +254,8 @@ def _named(text: str) -> np.ndarray:
 
 
 def correlation_in_numpy(
-    state: TwoQubitState, a: np.ndarray, b: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) at settings a, b (N, 3), in NumPy: proofs are not left to a compiler."""
+    state: TwoQubitState, a: Float[np.ndarray, "n 3"], b: Float[np.ndarray, "n 3"]
+) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+    """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) at settings `a`, `b`, in NumPy: proofs are not left to a compiler."""
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
     return a @ r_A, b @ r_B, ((a @ T) * b).sum(1)

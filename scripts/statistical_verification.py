@@ -29,7 +29,7 @@ from jaxleggett.kernels import Plan, Sums, advance
 from jaxleggett.models import arguments, interface, white_noise
 from jaxleggett.output import provenance
 from jaxleggett.sphere import GOLDEN, cylinder_to_sphere
-from jaxleggett.verification.verdicts import ROUNDING, _Judge
+from jaxleggett.verification.verdicts import ROUNDING, Judge
 
 FOLDER = Path(__file__).parent.parent / "results" / "statistical_verification"
 
@@ -223,7 +223,7 @@ def verdicts(
     """Whether each of `num` runs is rejected, the largest error in tolerances of each, and the largest tolerance."""
     half = method == "rqmc" and interface.offers(model, "half_lattice")
     plan = Plan.of(samples, method, half)
-    judge = _Judge(plan, 4 * len(pairs), [model], ROUNDING["double"])
+    judge = Judge.of(plan, 4 * len(pairs), [model], ROUNDING["double"])
     share, allowed = [], 0.0
     with double_precision():
         keys = jax.random.split(random_key(seed), num)

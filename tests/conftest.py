@@ -10,9 +10,13 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_p
 
 import jax
 import pytest
+import shapes
 
-from jaxleggett import searches
-from jaxleggett.searches import PolishOptions, SearchOptions
+# Before anything of the package is imported: shapes in annotations are checked in all tests.
+shapes.install()
+
+from jaxleggett import searches  # noqa: E402
+from jaxleggett.searches import PolishOptions, SearchOptions  # noqa: E402
 
 COMPILED = os.environ.get("JAXLEGGETT_COMPILED", str(Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"))
 """What one process of the tests has compiled serves the others, and the next run: two thirds of the time would be

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ..models.registry import MODELS
-from ..runs import Progress
 from ._shared import Common, Count, command, exit_code, progress_bar, say_ending
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def verify(
                 seed=common.seed,
                 precision=common.precision,
                 devices=devices,
-                progress=show and (lambda share: show(Progress(share))),
+                progress=show,
             )
         common.answer(
             result.to_json(),

@@ -21,9 +21,10 @@ so all visibilities between come from the two for nothing. `E` below is the numb
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import jax
 import jax.numpy as jnp
@@ -32,12 +33,15 @@ from jax import lax
 from jax.tree_util import register_dataclass
 
 from ..correlation import margin, probabilities
-from ..models.arguments import off_unit, opened
-from ..models.interface import correlator_at, interpolated, marginals, offers
+from ..models.arguments import Packed, off_unit, opened
+from ..models.interface import CompleteModel, LeggettModel, correlator_at, interpolated, marginals, offers
 from .plan import UNROLL, Plan
 
+if TYPE_CHECKING:
+    from .._shapes import Array, ArrayLike, Float, Int, Shaped
+
 CENTRE = 32
-"""Most hidden vectors whose mean C is taken off the sums of a chunk."""
+"""Most hidden vectors whose mean C is taken off the sums of a chunk: a rough mean is enough to keep the terms small."""
 
 
 @register_dataclass
@@ -45,21 +49,21 @@ CENTRE = 32
 class Sums:
     """What is kept of the samples seen so far, for E ends and the P pairs of a block, in float64."""
 
-    partial_C: Any
+    partial_C: Array
     """(E, P): sum of C over the chunks of the unfinished batch."""
-    partial_uv: Any
+    partial_uv: Array
     """(2, 3): sums of u and of v over those chunks."""
-    partial_weight: Any
+    partial_weight: Array
     """(): sum of the weights over those chunks."""
-    mean: Any
+    mean: Array
     """(E, 4, P): mean of P(alpha, beta) over the finished batches."""
-    second: Any
+    second: Array
     """(E, E, 4, P): sum over batches of the products of deviations from the mean."""
-    smallest: Any
+    smallest: Array
     """(E, P): smallest probability of any sample and outcome."""
-    where: Any
+    where: Array
     """(E, P): the chunk it was found in."""
-    off_unit: Any
+    off_unit: Array
     """(): largest | |u| - 1 | or | |v| - 1 | of any sample, NaN where one is NaN."""
 
     @classmethod
@@ -77,7 +81,9 @@ class Sums:
         )
 
 
-def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+def hidden_vectors(
+    key: Array, model: LeggettModel, plan: Plan, chunk: Array
+) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"], Float[Array, "n"]]:
     """The hidden vectors u, v (n, 3) of chunk number `chunk`, n = plan.chunk, and their weights (n,); float64.
 
     mc: independent draws with fold_in(key, chunk). rqmc: points of the rule that belongs to
@@ -89,9 +95,12 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
         rotation, part = chunk // plan.chunks_per_batch, chunk % plan.chunks_per_batch
         index = part.astype(jnp.int64) * plan.chunk + jnp.arange(plan.chunk)
         arguments = jax.random.fold_in(key, rotation), index, plan.batch_size
-        made = (
-            model.half_lattice(*arguments) if plan.half else (*model.lattice(*arguments), jnp.ones(plan.chunk, float))
-        )
+        # Plans of this method are made for models that offer it.
+        complete = cast("CompleteModel", model)
+        if plan.half:
+            made = complete.half_lattice(*arguments)
+        else:
+            made = *complete.lattice(*arguments), jnp.ones(plan.chunk, float)
     # Behind a barrier, or XLA would make them anew wherever they are used, for every pair whose witness is searched.
     return lax.optimization_barrier(made)
 
@@ -99,11 +108,14 @@ def hidden_vectors(key: jax.Array, model: Any, plan: Plan, chunk: Any) -> tuple[
 Shares = tuple[tuple[jax.Array, jax.Array] | None, ...]
 """For each model p^- and p^+ (P,), its `interpolation` at P pairs of settings; None where it offers none."""
 
+Vector = jax.Array | tuple[jax.Array, ...]
+"""A vector (3,), or its three components."""
 
-def interpolations(models: Sequence[Any], a: jax.Array, b: jax.Array) -> Shares:
+
+def interpolations(models: Sequence[CompleteModel], a: Float[Array, "3 P"], b: Float[Array, "3 P"]) -> Shares:
     """The `Shares` of these models at settings a, b (3, P), in the dtype of the settings."""
 
-    def of_one(model: Any) -> tuple[jax.Array, jax.Array] | None:
+    def of_one(model: CompleteModel) -> tuple[jax.Array, jax.Array] | None:
         if not offers(model, "interpolation"):
             return None
         p_minus, p_plus = jax.vmap(model.interpolation, in_axes=(1, 1))(a, b)
@@ -114,8 +126,14 @@ def interpolations(models: Sequence[Any], a: jax.Array, b: jax.Array) -> Shares:
 
 
 def chunk_sums(
-    models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, shares: Shares | None = None
-) -> tuple[jax.Array, jax.Array]:
+    models: Sequence[CompleteModel],
+    u: Float[Array, "n 3"],
+    v: Float[Array, "n 3"],
+    weights: Float[Array, "n"],
+    a: Float[Array, "3 P"],
+    b: Float[Array, "3 P"],
+    shares: Shares | None = None,
+) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
     Both (E, P), float64; the arithmetic is done in the dtype of the settings. Within a chunk
@@ -137,8 +155,15 @@ def chunk_sums(
 
 
 def stream(
-    models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any, shares: Shares
-) -> tuple[Any, Any]:
+    models: Sequence[CompleteModel],
+    u: Float[Array, "n 3"],
+    v: Float[Array, "n 3"],
+    weights: Float[Array, "n"],
+    a: Float[Array, "3 P"],
+    b: Float[Array, "3 P"],
+    centre: Sequence[Array],
+    shares: Shares,
+) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
     """Sums of w (C - centre) and smallest probabilities, for CPUs: a few hidden vectors a step past all pairs.
 
     XLA on a CPU makes a pass over the pairs for every output of a loop, and evaluates the model anew
@@ -155,13 +180,19 @@ def stream(
     # In a jit of its own the model is traced once, not once for every hidden vector of a step.
     at_pairs = jax.jit(jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0, 0)))
     hidden = [x.astype(a.dtype) for x in (u, v, weights)]
+    # A copy of the weights for each hidden vector of a step. XLA divides a loop among the cores where it takes the
+    # arithmetic to outweigh the arrays that are loaded; with one copy it does so even for a few hundred pairs, for
+    # which the cores wait for one another longer than they work: 1024 pairs in double precision took 1.6 times the
+    # processor time.
+    copies = [lax.optimization_barrier(shares) for _ in range(unroll)]
     # What all are compared with first, so that what is not a number is the second of two and not chosen.
     inf = jnp.full(a.shape[1], jnp.inf, a.dtype)
 
-    def step(i: Any, found: Any) -> Any:
+    def step(i: Array, found: Array) -> Array:
         u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
-        C, margins = zip(*(at_pairs(u[k], v[k], *settings, shares) for k in range(unroll)), strict=True)
-        sums = interleaved([sum(w[k] * C[k][end] for k in range(unroll)) for end in range(len(models))])
+        C, margins = zip(*(at_pairs(u[k], v[k], *settings, copies[k]) for k in range(unroll)), strict=True)
+        terms = ([w[k] * C[k][end] for k in range(unroll)] for end in range(len(models)))
+        sums = interleaved([functools.reduce(operator.add, values) for values in terms])
         smallest = interleaved([functools.reduce(_smaller, values, inf) for values in zip(*margins, strict=True)])
         return lax.complex(found.real + (sums - w.sum() * middle), _smaller(found.imag, smallest))
 
@@ -171,8 +202,15 @@ def stream(
 
 
 def at_once(
-    models: Sequence[Any], u: Any, v: Any, weights: Any, a: Any, b: Any, centre: Any, shares: Shares
-) -> tuple[Any, Any]:
+    models: Sequence[CompleteModel],
+    u: Float[Array, "n 3"],
+    v: Float[Array, "n 3"],
+    weights: Float[Array, "n"],
+    a: Float[Array, "3 P"],
+    b: Float[Array, "3 P"],
+    centre: Sequence[Array],
+    shares: Shares,
+) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
     """Sums of w (C - centre) and smallest probabilities, elsewhere: one reduction of all hidden vectors at all pairs.
 
     For a GPU, where every step of a loop would be a kernel of its own, started anew. The hidden
@@ -185,7 +223,7 @@ def at_once(
     margins = [jnp.where(values < inf, values, inf) for values in margins]
     ends = len(models)
 
-    def join(x: Any, y: Any) -> tuple[Any, ...]:
+    def join(x: Sequence[Array], y: Sequence[Array]) -> tuple[Array, ...]:
         return *(x[i] + y[i] for i in range(ends)), *(_smaller(x[ends + i], y[ends + i]) for i in range(ends))
 
     found = lax.reduce((*terms, *margins), (*[zero] * ends, *[inf] * ends), join, (1,))
@@ -193,11 +231,11 @@ def at_once(
 
 
 def _at_point(
-    models: Sequence[Any], u: Any, v: Any, a: Any, b: Any, shares: Shares
+    models: Sequence[CompleteModel], u: Vector, v: Vector, a: Vector, b: Vector, shares: Shares
 ) -> tuple[list[jax.Array], list[jax.Array]]:
     """C and margin of each model at one hidden pair u, v and one setting pair; vectors are given by components."""
     u, v, a, b = (jnp.stack(x) if isinstance(x, tuple) else x for x in (u, v, a, b))
-    M_A, M_B = marginals(u, v, a, b)
+    M_A, M_B = (jnp.asarray(M) for M in marginals(u, v, a, b))
     C = [
         jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) if p is None else interpolated(*p, M_A, M_B)
         for model, p in zip(models, shares, strict=True)
@@ -206,15 +244,20 @@ def _at_point(
 
 
 def _all_pairs(
-    models: Sequence[Any], u: Any, v: Any, a: Any, b: Any, shares: Shares
-) -> tuple[list[jax.Array], list[jax.Array]]:
+    models: Sequence[CompleteModel],
+    u: Float[Array, "n 3"],
+    v: Float[Array, "n 3"],
+    a: Float[Array, "3 P"],
+    b: Float[Array, "3 P"],
+    shares: Shares,
+) -> tuple[list[Float[Array, "P n"]], list[Float[Array, "P n"]]]:
     """C and margin of each model, (P, n)."""
     hidden = tuple(u.T.astype(a.dtype)), tuple(v.T.astype(a.dtype))
     along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None, None))
     return jax.vmap(along_hidden, in_axes=(None, None, 0, 0, 0))(*hidden, tuple(a), tuple(b), shares)
 
 
-def interleaved(rows: Sequence[Any]) -> Any:
+def interleaved(rows: Sequence[Array]) -> Array:
     """(P, E) from E arrays (P,), by selection: XLA compiles a concatenation to one pass for each of its parts."""
     joined = rows[0][:, None]
     for i, row in enumerate(rows[1:], 1):
@@ -222,12 +265,20 @@ def interleaved(rows: Sequence[Any]) -> Any:
     return joined
 
 
-def _smaller(x: Any, y: Any) -> Any:
+def _smaller(x: Array, y: Array) -> Array:
+    """The smaller of two; `x` where `y` is NaN, so what is compared first must not be."""
     return jnp.where(y < x, y, x)
 
 
 def add_chunk(
-    key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, shares: Shares, chunk: Any, sums: Sums
+    key: Array,
+    models: Sequence[CompleteModel],
+    plan: Plan,
+    a: Float[Array, "3 P"],
+    b: Float[Array, "3 P"],
+    shares: Shares,
+    chunk: Array,
+    sums: Sums,
 ) -> Sums:
     """`sums` with chunk number `chunk` added; a batch that it completes enters mean and second moments."""
     u, v, weights = hidden_vectors(key, models[0], plan, chunk)
@@ -242,7 +293,8 @@ def add_chunk(
     u_mean, v_mean = uv / weight
     M_A, M_B = marginals(u_mean, v_mean, a.T.astype(float), b.T.astype(float))
     P = jnp.moveaxis(probabilities(M_A, M_B, C / weight), -1, 1)
-    # Welford's update by one batch
+    # The update of B. P. Welford (Technometrics 4, 419, 1962) by one batch: deviations are taken from the mean so far,
+    # so that nothing cancels where all batches nearly agree.
     delta = P - sums.mean
     mean = sums.mean + delta / ((chunk + 1) // plan.chunks_per_batch)
     second = sums.second + delta[:, None] * (P - mean)[None]
@@ -260,41 +312,58 @@ def add_chunk(
 
 @functools.partial(jax.jit, static_argnames="plan")
 def advance(
-    key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, start: Any, stop: Any, sums: Sums
+    key: Array,
+    models: Sequence[LeggettModel | Packed],
+    plan: Plan,
+    a: Float[Array, "3 P"],
+    b: Float[Array, "3 P"],
+    start: ArrayLike,
+    stop: ArrayLike,
+    sums: Sums,
 ) -> Sums:
     """`sums` with the chunks `start` to `stop` (excluded) added in order.
 
     The loop's bounds are arguments, not constants: however the chunks are divided among calls, the
     same compiled code adds them.
     """
-    models = opened(models, a.dtype)
-    shares = interpolations(models, a, b)
+    complete = opened(models, a.dtype)
+    shares = interpolations(complete, a, b)
 
-    def one(chunk: Any, sums: Sums) -> Sums:
+    def one(chunk: ArrayLike, sums: Sums) -> Sums:
         # A plain integer where the user disabled jit.
-        return add_chunk(key, models, plan, a, b, shares, jnp.asarray(chunk, jnp.uint32), sums)
+        return add_chunk(key, complete, plan, a, b, shares, jnp.asarray(chunk, jnp.uint32), sums)
 
     return lax.fori_loop(start, stop, one, sums)
 
 
 @functools.partial(jax.jit, static_argnames="plan")
 def witnesses(
-    key: jax.Array, models: Sequence[Any], plan: Plan, a: Any, b: Any, chunks: Any, items: Any, num: Any
-) -> jax.Array:
+    key: Array,
+    models: Sequence[LeggettModel | Packed],
+    plan: Plan,
+    a: Float[Array, "3 P"],
+    b: Float[Array, "3 P"],
+    chunks: Shaped[Array, "N"],
+    items: Int[Array, "N G"],
+    num: ArrayLike,
+) -> Float[Array, "N 2 3"]:
     """The hidden vectors at which the smallest probabilities were found, shape (N, 2, 3), item = end * P + pair.
 
     `num` jobs: chunk number chunks[j] is made again and searched in float64 for the items of row j of
     `items` (N, G); settings a, b of shape (3, P). Items of no job are left zero.
     """
-    models, (a, b) = opened(models, float), (x.T.astype(float) for x in (a, b))
+    # Whatever the precision of the run: among probabilities that single precision cannot tell apart the smallest is
+    # found, and this is a small part of the work.
+    complete, (alice, bob) = opened(models, float), (x.T.astype(float) for x in (a, b))
+    pairs = len(alice)
 
-    def job(i: Any, found: Any) -> Any:
-        u, v, _ = hidden_vectors(key, models[0], plan, chunks[i])
+    def job(i: Array, found: Array) -> Array:
+        u, v, _ = hidden_vectors(key, complete[0], plan, chunks[i])
 
-        def one(item: Any) -> jax.Array:
-            settings = a[item % len(a)], b[item % len(a)]
-            C = [correlator_at(model, *settings)(u, v) for model in models]
-            best = jnp.nanargmin(margin(*marginals(u, v, *settings), jnp.stack(C)[item // len(a)]))
+        def one(item: Array) -> Array:
+            settings = alice[item % pairs], bob[item % pairs]
+            C = [correlator_at(model, *settings)(u, v) for model in complete]
+            best = jnp.nanargmin(margin(*marginals(u, v, *settings), jnp.stack(C)[item // pairs]))
             return jnp.stack([u[best], v[best]])
 
         return found.at[items[i]].set(jax.vmap(one)(items[i]))

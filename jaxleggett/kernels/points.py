@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -13,23 +13,28 @@ from jax import lax
 
 from .._numerics import double_precision
 from ..correlation import probabilities, smallest_probability
-from ..models.arguments import as_pytree, off_unit, opened
+from ..models.arguments import Packed, as_pytree, off_unit, opened
 from ..models.interface import LeggettModel, correlator_at, marginals
+
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Array, Float
 
 
 @functools.partial(jax.jit, static_argnames="batch_size")
-def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int = 64) -> tuple[jax.Array, ...]:
+def quadrature_averages(
+    models: Sequence[LeggettModel | Packed], a: Float[Array, "3 P"], b: Float[Array, "3 P"], batch_size: int = 64
+) -> tuple[Float[Array, "E 4 P"], Float[Array, "E P"], Float[Array, "E P 2 3"], Float[Array, ""]]:
     """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
 
     Returns the mean (E, 4, P), the smallest probability at a node (E, P), the hidden vectors of
     that node (E, P, 2, 3), and by how much the worst hidden vector misses the norm 1, ().
     """
-    models = opened(models, a.dtype)
+    complete = opened(models, a.dtype)
 
-    def one(pair: Any) -> tuple[Any, ...]:
+    def one(pair: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         a, b = pair
         means, least, hidden, off = [], [], [], []
-        for model in models:
+        for model in complete:
             u, v, weights = model.quadrature(a, b)
             off.append(off_unit(u, v))
             u, v = u.astype(a.dtype), v.astype(a.dtype)
@@ -48,13 +53,20 @@ def quadrature_averages(models: Sequence[Any], a: Any, b: Any, batch_size: int =
     return jnp.moveaxis(mean, 0, -1), smallest.T, jnp.moveaxis(hidden, 0, 1), off.max()
 
 
-def one_point(model: LeggettModel, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
+def one_point(
+    model: LeggettModel | Packed,
+    u: Float[AnyArray, "N 3"],
+    v: Float[AnyArray, "N 3"],
+    a: Float[AnyArray, "N 3"],
+    b: Float[AnyArray, "N 3"],
+) -> Float[np.ndarray, "N 4"]:
     """P(alpha, beta) of a model at hidden vectors and settings of shape (N, 3): (N, 4), float64."""
     with double_precision():
         return np.asarray(_one_point((as_pytree(model),), u, v, a, b))
 
 
 @jax.jit
-def _one_point(models: Sequence[Any], u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+def _one_point(models: Sequence[Packed], u: jax.Array, v: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     (model,) = opened(models, float)
-    return probabilities(*marginals(u, v, a, b), jax.vmap(model.correlator)(u, v, a, b))
+    C = jnp.asarray(jax.vmap(model.correlator)(u, v, a, b))
+    return probabilities(*marginals(u, v, a, b), C)

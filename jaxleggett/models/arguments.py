@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.tree_util import register_dataclass, register_static
 
 from .._checks import UNIT_TOLERANCE, InputError
 from .._numerics import dot
-from .interface import LeggettModel
+from .interface import CompleteModel, LeggettModel
+
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Array, ArrayLike, DTypeLike, Float
 
 
 @register_static
@@ -34,39 +38,57 @@ class _Typed:
     """
 
     model: Any
-    types: tuple[Any, ...] = field(metadata={"static": True})
+    """Of any class: a model, but `of_each` of `verification.admission` packs what a model should reproduce too."""
+    types: tuple[object, ...] = field(metadata={"static": True})
 
 
-def _types(structure: Any) -> tuple[Any, ...]:
+Packed = _Opaque | _Typed
+"""A model as jitted functions accept it."""
+
+
+def _types(structure: Any) -> tuple[object, ...]:
     """The types of the nodes of a pytree's structure, nested as they are."""
     node = structure.node_data()
     return node and node[0], *map(_types, structure.children())
 
 
-def as_pytree(model: Any) -> Any:
-    """`model` in a form that jitted functions accept as an argument: `opened` is the way back."""
+def as_pytree(model: Any) -> Packed:
+    """`model` in a form that jitted functions accept as an argument: `opened` is the way back.
+
+    >>> from jaxleggett.models import WernerModel
+    >>> (model,) = opened([as_pytree(WernerModel(0.5))], "float32")
+    >>> model.visibility.dtype
+    dtype('float32')
+    """
     if isinstance(model, _Opaque | _Typed):
         return model
     structure = jax.tree.structure(model)
+    # What is a leaf to JAX is no pytree, and may be no array either.
     return _Opaque(model) if structure == jax.tree.structure(0) else _Typed(model, _types(structure))
 
 
-def opened(models: Sequence[Any], dtype: Any) -> list[Any]:
-    """The models themselves, out of `as_pytree`, their floating-point parameters in `dtype`."""
+def opened(models: Sequence[LeggettModel | Packed], dtype: DTypeLike) -> list[CompleteModel]:
+    """The models themselves, out of `as_pytree`, their floating-point parameters in `dtype`.
 
-    def cast(leaf: Any) -> Any:
+    Which of the optional methods they have, `offers` says.
+    """
+
+    def cast(leaf: ArrayLike) -> jax.Array:
         leaf = jnp.asarray(leaf)
         return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
-    return [m.model if isinstance(m, _Opaque) else jax.tree.map(cast, as_pytree(m).model) for m in models]
+    found: list[Any] = []
+    for model in map(as_pytree, models):
+        found.append(model.model if isinstance(model, _Opaque) else jax.tree.map(cast, model.model))
+    return found
 
 
-def off_unit(u: Any, v: Any) -> jax.Array:
+def off_unit(u: Float[AnyArray, "n 3"], v: Float[AnyArray, "n 3"]) -> Float[Array, ""]:
     """By how much the norm of the worst of these hidden vectors (n, 3) misses 1; NaN where one is NaN."""
     return jnp.max(jnp.abs(jnp.sqrt(jnp.stack([dot(u, u), dot(v, v)])) - 1)).astype(float)
 
 
-def unit_to_rounding(off: Any) -> None:
+def unit_to_rounding(off: jax.Array | np.floating | float) -> None:
     """InputError where the norm of a hidden vector misses 1 by `off`, and that is NaN or more than rounding."""
     if not float(off) <= UNIT_TOLERANCE:
         raise InputError(

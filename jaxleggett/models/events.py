@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,21 @@ from .._checks import MAX_SAMPLES, InputError, integer
 from .._numerics import double_precision, in_double
 from ..correlation import probabilities
 from ..settings import SettingPairs
-from .arguments import as_pytree, off_unit, opened, unit_to_rounding
+from .arguments import Packed, as_pytree, off_unit, opened, unit_to_rounding
 from .interface import LeggettModel, correlator_at, marginals
+
+if TYPE_CHECKING:
+    from .._shapes import Array, ArrayLike, Float, Int
 
 
 @in_double
-def outcomes(lam: Any, P: Any) -> tuple[jax.Array, jax.Array]:
+def outcomes(lam: ArrayLike, P: ArrayLike) -> tuple[Int[Array, "*n"], Int[Array, "*n"]]:
     """The detection event (alpha, beta) of the lower-level hidden variable lambda.   [B13, footnote 2]
+
+    >>> import numpy as np
+    >>> alpha, beta = outcomes(np.array([0.1, 0.6]), np.array([0.0, 0.5, 0.5, 0.0]))
+    >>> alpha.tolist(), beta.tolist()
+    ([1, -1], [-1, 1])
 
     A deterministic splitting of P_{u,v}: lambda in [0, 1) falls into one of four intervals of
     lengths P(++), P(+-), P(-+), P(--), so uniform lambda give back `P` of shape (..., 4). For a
@@ -33,18 +41,20 @@ def outcomes(lam: Any, P: Any) -> tuple[jax.Array, jax.Array]:
 
 
 EVENTS = 1024
-"""Detection events per pair and chunk of `simulate_counts`."""
+"""Detection events per pair and chunk of `simulate_counts`: they fix which keys are used, and so the counts."""
 
 PAIRS = 4096
-"""Pairs of a chunk."""
+"""Pairs of a chunk: as many as fit into memory with their events, 0.5 GB in all. They fix keys too."""
 
 
 @functools.partial(jax.jit, static_argnames="num")
-def _chunk_counts(key: jax.Array, models: Sequence[Any], a: Any, b: Any, num: int) -> tuple[Any, ...]:
+def _chunk_counts(
+    key: Array, models: Sequence[Packed], a: Float[Array, "3 P"], b: Float[Array, "3 P"], num: int
+) -> tuple[Int[Array, "P 4"], Float[Array, "P"], Float[Array, "P"]]:
     """Outcome counts (P, 4) of `num` events at each pair of a (3, P), b (3, P), the smallest P, and `off_unit`."""
     (model,) = opened(models, float)
 
-    def one_pair(number: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def one_pair(number: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
         hidden_key, lambda_key = jax.random.split(jax.random.fold_in(key, number))
         u, v = model.sample(hidden_key, num)
         P = probabilities(*marginals(u, v, a, b), correlator_at(model, a, b)(u, v))
@@ -58,7 +68,21 @@ def _chunk_counts(key: jax.Array, models: Sequence[Any], a: Any, b: Any, num: in
 def simulate_counts(key: jax.Array, model: LeggettModel, a: np.ndarray, b: np.ndarray, counts: int) -> np.ndarray:
     """Simulated counts (P, 4) of `counts` detection events at each pair, outcomes ++, +-, -+, --.
 
+    key         a key of `jax.random`: the same gives the same counts
+    model       an object with `sample` and `correlator`
+    a, b        settings (P, 3), unit vectors to 1e-6
+    counts      number of events at each pair, from 0 up
+
     Every event draws its own hidden vectors and its own lower-level lambda [B13, footnote 2].
+
+    >>> import jax
+    >>> import numpy as np
+    >>> import jaxleggett as jl
+    >>> z = np.array([[0.0, 0.0, 1.0]])
+    >>> counts = jl.simulate_counts(jax.random.key(0), jl.WernerModel(0.5), z, z, 1000)
+    >>> counts.shape, int(counts.sum())
+    ((1, 4), 1000)
+
     Raises InputError for settings or counts that are none, and if the model's probabilities turn
     negative or NaN, or its hidden vectors are no unit vectors: such a model shows no events.
     """

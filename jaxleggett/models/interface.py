@@ -35,13 +35,17 @@ A model that knows what it should reproduce says so in `target`, an object with
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .._numerics import dot
 from ..correlation import correlation_bounds
+
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, ArrayLike, Float
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,32 +59,89 @@ def for_any_correlator(method: F) -> F:
 class LeggettModel(Protocol):
     """What `verify` needs of a model; see the head of this module for the optional rest."""
 
-    def sample(self, key: jax.Array, num: int) -> tuple[Any, Any]:
+    def sample(self, key: jax.Array, num: int, /) -> tuple[jax.Array, jax.Array]:
         """`num` independent pairs of hidden vectors, u and v of shape (num, 3)."""
         ...
 
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
+    def correlator(self, u: jax.Array, v: jax.Array, a: jax.Array, b: jax.Array, /) -> ArrayLike:
         """C_{u,v}(a, b) for single vectors of shape (3,)."""
         ...
 
 
-def marginals(u: Any, v: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """M^A = u.a and M^B = v.b: locally pure qubits, Malus' law.   [B13 (2)] [B13 (3)]"""
+class CompleteModel(LeggettModel, Protocol):
+    """A model with all of the optional methods; which of them a model has, and may use, `offers` says."""
+
+    def lattice(self, key: jax.Array, index: jax.Array, num: int, /) -> tuple[jax.Array, jax.Array]:
+        """Points `index` of a randomised rule of `num` points."""
+        ...
+
+    def half_lattice(self, key: jax.Array, index: jax.Array, num: int, /) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """The same with weights, where every point also stands for its opposite."""
+        ...
+
+    def lattice_error(self, num: int, /) -> float:
+        """What the scatter over rotations does not show of an error."""
+        ...
+
+    def quadrature(self, a: jax.Array, b: jax.Array, /) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Nodes u, v and weights for one pair of settings."""
+        ...
+
+    def interpolation(self, a: jax.Array, b: jax.Array, /) -> tuple[ArrayLike, ArrayLike]:
+        """The weights of the two bounds for one pair of settings."""
+        ...
+
+    def atoms(self) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
+        """Weights, u and v of a model with finitely many hidden vectors."""
+        ...
+
+
+class Target(Protocol):
+    """What a model should reproduce."""
+
+    def correlation(self, a: ArrayLike, b: ArrayLike, /) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
+        """(M^A, M^B, C) at settings of shape (..., 3)."""
+        ...
+
+
+class TargetedModel(LeggettModel, Protocol):
+    """A model that knows what it should reproduce."""
+
+    @property
+    def target(self) -> Target:
+        """What it should reproduce."""
+        ...
+
+
+def marginals(
+    u: Float[AnyArray, "... 3"], v: Float[AnyArray, "... 3"], a: Float[AnyArray, "... 3"], b: Float[AnyArray, "... 3"]
+) -> tuple[Float[AnyArray, "..."], Float[AnyArray, "..."]]:
+    """M^A = u.a and M^B = v.b: locally pure qubits, Malus' law.   [B13 (2)] [B13 (3)]
+
+    Vectors of shape (..., 3) that broadcast against each other; the results have shape (...).
+
+    >>> import numpy as np
+    >>> marginals(np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.6, 0.8]), np.eye(3)[2], np.eye(3)[1])
+    (np.float64(1.0), np.float64(0.6))
+    """
     return dot(u, a), dot(v, b)
 
 
-def interpolated(p_minus: Any, p_plus: Any, M_A: Any, M_B: Any) -> Any:
-    """C = p^- (-1 + |M^A + M^B|) + p^+ (1 - |M^A - M^B|): between the bounds of [B13 (5)], if the weights are."""
+def interpolated(p_minus: ArrayLike, p_plus: ArrayLike, M_A: ArrayLike, M_B: ArrayLike) -> jax.Array:
+    """C = p^- (-1 + |M^A + M^B|) + p^+ (1 - |M^A - M^B|), all of one shape (...).
+
+    Within the bounds of [B13 (5)] where the weights are non-negative and sum to 1.
+    """
     lower, upper = correlation_bounds(M_A, M_B)
-    return p_minus * lower + p_plus * upper
+    return jnp.asarray(p_minus) * lower + jnp.asarray(p_plus) * upper
 
 
-def correlator_at(model: Any, a: Any, b: Any) -> Callable[[Any, Any], Any]:
+def correlator_at(model: LeggettModel, a: jax.Array, b: jax.Array) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """C as a function of hidden vectors u, v of shape (n, 3), at one pair of settings (3,): (n,)."""
     if offers(model, "interpolation"):
         p_minus, p_plus = model.interpolation(a, b)
         return lambda u, v: interpolated(p_minus, p_plus, *marginals(u, v, a, b))
-    return lambda u, v: jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b)
+    return lambda u, v: jnp.asarray(jax.vmap(model.correlator, in_axes=(0, 0, None, None))(u, v, a, b))
 
 
 BELONGS_TO = {
@@ -94,12 +155,12 @@ BELONGS_TO = {
 """The methods that each shortcut of a model is made for."""
 
 
-def model_name(model: Any) -> str:
+def model_name(model: object) -> str:
     """What a model calls itself, or the name of its class."""
     return getattr(model, "name", type(model).__name__)
 
 
-def offers(model: Any, name: str) -> bool:
+def offers(model: object, name: str) -> TypeGuard[CompleteModel]:
     """Whether `model` has the method `name`, and no class below the one it comes from changes what it is made for.
 
     A subclass that changes only how hidden vectors are sampled has no use for the lattice it inherits,
@@ -108,6 +169,7 @@ def offers(model: Any, name: str) -> bool:
     """
 
     def height(method: str) -> float:
+        """How far up the classes a method comes from: 0 is the class of the object."""
         if method in getattr(model, "__dict__", {}):
             return -1
         return next((i for i, c in enumerate(type(model).__mro__) if method in vars(c)), np.inf)

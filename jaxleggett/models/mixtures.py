@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import register_dataclass
@@ -19,6 +18,9 @@ from ..sphere import (
 from ..states import TwoQubitState, werner
 from .finite import FiniteModel
 
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Array, ArrayLike, Float, Shaped
+
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
@@ -26,20 +28,27 @@ class GreatCircleModel(FiniteModel, ByValue):
     """The singlet with all settings on one great circle: u = v = +-normal, so all marginals vanish.
 
     C = -a.b then needs no restraint. Off the circle the marginals return and break positivity.
+
+    >>> import jaxleggett as jl
+    >>> circle = jl.verify(jl.GreatCircleModel(), "equatorial:4", method="exact")
+    >>> circle.reproduces, jl.verify(jl.GreatCircleModel(), "random:4", method="exact").reproduces
+    (True, False)
     """
 
-    normal: Any = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))
+    normal: ArrayLike = field(default_factory=lambda: np.array([0.0, 0.0, 1.0]))
 
     name: ClassVar[str] = "great-circle"
 
-    def atoms(self) -> tuple[Any, Any, Any]:
+    def atoms(self) -> tuple[AnyArray, AnyArray, AnyArray]:
         """The two signs of the normal, equally often."""
         u = jnp.stack([jnp.asarray(self.normal), -jnp.asarray(self.normal)])
         return jnp.full(2, 0.5), u, u
 
     @in_double
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
-        """C = -a.b, that of the singlet."""
+    def correlator(
+        self, u: object, v: object, a: Float[AnyArray, "*n 3"], b: Float[AnyArray, "*n 3"]
+    ) -> Float[AnyArray, "*n"]:
+        """C = -a.b, that of the singlet, whatever the hidden vectors are."""
         return -dot(a, b)
 
     @property
@@ -55,10 +64,15 @@ class PRBoxModel(FiniteModel, ByValue):
 
     u is orthogonal to both of Alice's settings and v to both of Bob's, so all marginals vanish. Any
     two different settings do; the default ones are z and x on both sides.
+
+    >>> import jaxleggett as jl
+    >>> box = jl.PRBoxModel()
+    >>> jl.verify(box, box.pairs, method="exact").reproduces
+    True
     """
 
-    alice: Any = field(default_factory=lambda: np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]))
-    bob: Any = field(default_factory=lambda: np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]))
+    alice: np.ndarray = field(default_factory=lambda: np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]))
+    bob: np.ndarray = field(default_factory=lambda: np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]))
 
     name: ClassVar[str] = "pr-box"
 
@@ -84,17 +98,21 @@ class PRBoxModel(FiniteModel, ByValue):
         """Its four setting pairs, (i, j) = 00, 01, 10, 11."""
         return SettingPairs.product(self.alice, self.bob)
 
-    def atoms(self) -> tuple[Any, Any, Any]:
+    def atoms(self) -> tuple[AnyArray, AnyArray, AnyArray]:
         """Both signs of both normals, equally often."""
         n_A, n_B = _normal_to(self.alice), _normal_to(self.bob)
         return jnp.full(4, 0.25), jnp.stack([n_A, n_A, -n_A, -n_A]), jnp.stack([n_B, -n_B, n_B, -n_B])
 
     @in_double
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
+    def correlator(
+        self, u: object, v: object, a: Float[AnyArray, "*n 3"], b: Float[AnyArray, "*n 3"]
+    ) -> Float[AnyArray, "*n"]:
         """C = (-1)^{ij}, i and j the numbers of the box's own settings nearest to a and b."""
         return 1 - 2.0 * (_second(a, self.alice) & _second(b, self.bob))
 
-    def correlation(self, a: Any, b: Any) -> tuple[Any, Any, Any]:
+    def correlation(
+        self, a: ArrayLike, b: ArrayLike
+    ) -> tuple[Float[AnyArray, "*n"], Float[AnyArray, "*n"], Float[AnyArray, "*n"]]:
         """(0, 0, (-1)^{ij}): what the box itself shows."""
         C = self.correlator(None, None, jnp.asarray(a), jnp.asarray(b))
         return jnp.zeros_like(C), jnp.zeros_like(C), C
@@ -105,12 +123,12 @@ class PRBoxModel(FiniteModel, ByValue):
         return self
 
 
-def _normal_to(two: Any) -> jax.Array:
+def _normal_to(two: Float[AnyArray, "2 3"]) -> Float[Array, "3"]:
     """A unit vector orthogonal to both rows (along +-row 0 one is completed freely)."""
     return orthogonal_axes(jnp.asarray(two[0]), jnp.asarray(two[1]))[2]
 
 
-def _second(setting: Any, two: Any) -> Any:
+def _second(setting: Float[AnyArray, "*n 3"], two: Float[AnyArray, "2 3"]) -> Shaped[AnyArray, "*n"]:
     """Whether `setting` is nearer to the second row of `two` than to the first."""
     return dot(setting, two[1]) > dot(setting, two[0])
 
@@ -122,16 +140,20 @@ class SeparableModel(FiniteModel, ByValue):
 
     `weights` (K,) are non-negative and sum to 1; `u`, `v` (K, 3) are the Bloch vectors. The default
     is the Werner state V = 1/3 as an equal mixture of the six products u = -v = +-x, +-y, +-z.
+
+    >>> import jaxleggett as jl
+    >>> jl.verify(jl.SeparableModel(), "random:8", method="exact").reproduces
+    True
     """
 
-    weights: Any = field(default_factory=lambda: np.full(6, 1 / 6))
-    u: Any = field(default_factory=lambda: np.concatenate([np.eye(3), -np.eye(3)]))
-    v: Any = field(default_factory=lambda: np.concatenate([-np.eye(3), np.eye(3)]))
+    weights: np.ndarray = field(default_factory=lambda: np.full(6, 1 / 6))
+    u: np.ndarray = field(default_factory=lambda: np.concatenate([np.eye(3), -np.eye(3)]))
+    v: np.ndarray = field(default_factory=lambda: np.concatenate([-np.eye(3), np.eye(3)]))
 
     name: ClassVar[str] = "separable"
 
     @classmethod
-    def mixture(cls, weights: Any, r_A: Any, r_B: Any) -> SeparableModel:
+    def mixture(cls, weights: ArrayLike, r_A: ArrayLike, r_B: ArrayLike) -> SeparableModel:
         """The model of sum_k w_k rho(r_A,k) x rho(r_B,k), with Bloch vectors (K, 3) of norm at most 1.
 
         A mixed factor is split into the two pure states along its Bloch vector. Raises InputError
@@ -149,12 +171,18 @@ class SeparableModel(FiniteModel, ByValue):
             v=np.broadcast_to(v[:, None, :], shape).reshape(-1, 3),
         )
 
-    def atoms(self) -> tuple[Any, Any, Any]:
+    def atoms(self) -> tuple[AnyArray, AnyArray, AnyArray]:
         """The decomposition."""
         return self.weights, self.u, self.v
 
     @in_double
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
+    def correlator(
+        self,
+        u: Float[AnyArray, "*n 3"],
+        v: Float[AnyArray, "*n 3"],
+        a: Float[AnyArray, "*#n 3"],
+        b: Float[AnyArray, "*#n 3"],
+    ) -> Float[AnyArray, "*n"]:
         """C = (u.a)(v.b): that of a product state."""
         return dot(u, a) * dot(v, b)
 
@@ -165,7 +193,7 @@ class SeparableModel(FiniteModel, ByValue):
         return TwoQubitState(r_A=w @ u, r_B=w @ v, T=np.einsum("k,ki,kj->ij", w, u, v))
 
 
-def _split(name: str, bloch: Any, num: int) -> tuple[np.ndarray, np.ndarray]:
+def _split(name: str, bloch: ArrayLike, num: int) -> tuple[Float[np.ndarray, "num 2"], Float[np.ndarray, "num 2 3"]]:
     """rho(r) = (1 + |r|)/2 rho(r/|r|) + (1 - |r|)/2 rho(-r/|r|): weights (K, 2), unit vectors (K, 2, 3)."""
     r = np.asarray(bloch, dtype=np.float64)
     if r.shape != (num, 3):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -21,38 +21,51 @@ from ..sphere import (
 from ..states import TwoQubitState, werner
 from .interface import interpolated, marginals
 
+if TYPE_CHECKING:
+    from .._shapes import Array, ArrayLike, Float, Number
+
 CRITICAL_VISIBILITY = (1 + 1 / np.sqrt(2)) / 2
 """V_c: the model of [B13 (9)] is non-negative for 0 <= V <= V_c."""
 
 
 @in_double
-def averaged_bounds(a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+def averaged_bounds(a: ArrayLike, b: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
     """-1 + sqrt((1 - a.b)/2) <= C(a, b) <= 1 - sqrt((1 + a.b)/2).   [B13 (8)]
 
     The bounds of [B13 (7)] averaged over uniform u: what a model with v = -u can reach. Settings of
     shape (..., 3), results (...). The roots are computed as |a - b|/2 and |a + b|/2, which equals
     them for unit vectors and keeps its digits where a = +-b.
+
+    >>> import numpy as np
+    >>> lower, upper = averaged_bounds(np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0]))
+    >>> float(lower), float(upper)
+    (-1.0, 0.0)
     """
-    a, b = jnp.asarray(a), jnp.asarray(b)
-    return -1 + _norm(a - b) / 2, 1 - _norm(a + b) / 2
+    alice, bob = jnp.asarray(a), jnp.asarray(b)
+    return -1 + _norm(alice - bob) / 2, 1 - _norm(alice + bob) / 2
 
 
-def _norm(x: jax.Array) -> jax.Array:
+def _norm(x: Float[Array, "*n 3"]) -> Float[Array, "*n"]:
     """|x|, with gradient 0 where x = 0."""
     square = dot(x, x)
     return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
 
 
 @in_double
-def werner_weights(V: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+def werner_weights(V: Number, a: ArrayLike, b: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
     """(p^-, p^+) of [B13 (9)]: p^+- = (1 - sqrt((1 -+ a.b)/2) -+ V a.b) / (2 - sqrt(..) - sqrt(..)).
 
     They sum to 1 and weigh the two bounds of [B13 (7)] so that C averages to -V a.b [B13 (6)]. For
     0 <= V <= V_c both are non-negative for all settings; outside, negative values are returned.
+
+    >>> import numpy as np
+    >>> p_minus, p_plus = werner_weights(0.5, np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]))
+    >>> float(p_minus), float(p_plus)
+    (0.5, 0.5)
     """
-    a, b = jnp.asarray(a), jnp.asarray(b)
-    lower, upper = averaged_bounds(a, b)
-    target = -V * dot(a, b)
+    alice, bob = jnp.asarray(a), jnp.asarray(b)
+    lower, upper = averaged_bounds(alice, bob)
+    target = cast("Array", -V * dot(alice, bob))
     return (upper - target) / (upper - lower), (target - lower) / (upper - lower)
 
 
@@ -63,9 +76,14 @@ class WernerModel(ByValue):
 
     Non-negative for 0 <= V <= (1 + 1/sqrt 2)/2 and all settings. For other V it still averages to
     the Werner correlations, with negative probabilities at some settings.
+
+    >>> import jaxleggett as jl
+    >>> jl.verify(jl.WernerModel, "random:8", 0.5, method="exact").reproduces
+    True
     """
 
-    visibility: Any
+    visibility: Number
+    """V."""
 
     name: ClassVar[str] = "werner"
 
@@ -102,18 +120,18 @@ class WernerModel(ByValue):
         u = jnp.concatenate([u, jnp.stack([a, b, -b, axes[2], -axes[2]])])
         return u, -u, jnp.concatenate([weights, np.zeros(5)])
 
-    def interpolation(self, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+    def interpolation(self, a: ArrayLike, b: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
         """(p^-, p^+), the weights of the two bounds.   [B13 (9)]"""
         return werner_weights(self.visibility, a, b)
 
     @in_double
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+    def correlator(self, u: ArrayLike, v: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "*n"]:
         """C_{u,-u}(a, b) = p^- [-1 + |u.(a - b)|] + p^+ [1 - |u.(a + b)|].   [B13 (9)]
 
         The brackets are the bounds of [B13 (7)], computed as those of [B13 (5)] from u and v = -u.
         """
-        u, v, a, b = (jnp.asarray(x) for x in (u, v, a, b))
-        return interpolated(*self.interpolation(a, b), *marginals(u, v, a, b))
+        M_A, M_B = marginals(*(jnp.asarray(x) for x in (u, v, a, b)))
+        return interpolated(*self.interpolation(a, b), M_A, M_B)
 
     @property
     def target(self) -> TwoQubitState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +17,19 @@ from ..sphere import (
 )
 from ..states import TwoQubitState, werner
 
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Float
+
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class WhiteNoiseModel(ByValue):
-    """The product model of the fully random correlation: u, v independent and uniform, C = (u.a)(v.b)."""
+    """The product model of the fully random correlation: u, v independent and uniform, C = (u.a)(v.b).
+
+    >>> import jaxleggett as jl
+    >>> jl.verify(jl.WhiteNoiseModel(), "random:8", method="exact").reproduces
+    True
+    """
 
     name: ClassVar[str] = "white-noise"
 
@@ -49,7 +57,13 @@ class WhiteNoiseModel(ByValue):
         return u, v, jnp.full(4, 0.25)
 
     @in_double
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
+    def correlator(
+        self,
+        u: Float[AnyArray, "*n 3"],
+        v: Float[AnyArray, "*n 3"],
+        a: Float[AnyArray, "*#n 3"],
+        b: Float[AnyArray, "*#n 3"],
+    ) -> Float[AnyArray, "*n"]:
         """C = (u.a)(v.b): the product of the marginals."""
         return dot(u, a) * dot(v, b)
 

@@ -9,6 +9,9 @@ and the state breaks it above a visibility V_th with 1 - V_th > S^2 / (18 + 5 ln
 The proof is docs/PURE.md, whose numbers (1) to (9) the comments use.
 """
 
+# Letters are those of the equations, capitals too.
+# pyright: reportConstantRedefinition=false
+
 from __future__ import annotations
 
 import math

@@ -196,7 +196,7 @@ def _descended(starts: jax.Array, options: BreakOptions) -> tuple[jax.Array, jax
         def descend(_: int, state: tuple[jax.Array, optax.OptState]) -> tuple[jax.Array, optax.OptState]:
             x, memory = state
             updates, memory = adam.update(jax.grad(loss)(x), memory)
-            return normalised(optax.apply_updates(x, updates)), memory
+            return normalised(jnp.asarray(optax.apply_updates(x, updates))), memory
 
         x, _ = jax.lax.fori_loop(0, options.steps, descend, (x, adam.init(x)))
         newton = optax.lbfgs()

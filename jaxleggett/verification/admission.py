@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from .._checks import UNIT_TOLERANCE, InputError
 from .._numerics import double_precision, random_key
@@ -15,7 +16,7 @@ from ..correlation import moments, probabilities
 from ..kernels.points import one_point
 from ..models.arguments import as_pytree
 from ..models.finite import FiniteModel
-from ..models.interface import marginals, model_name, offers
+from ..models.interface import CompleteModel, LeggettModel, marginals, model_name, offers
 from ..sphere import sample_sphere
 
 TOGETHER = 1024
@@ -25,7 +26,7 @@ ROUNDING = 1e-12
 """By how much a correlator may miss what is asked of it: a straight line between the ends of a scan, or evenness."""
 
 
-def lattice_error(model: Any, num: int) -> float:
+def lattice_error(model: CompleteModel, num: int) -> float:
     """The `lattice_error` of a model; InputError unless it is a number from 0 up."""
     error = float(model.lattice_error(num))
     if not error >= 0:
@@ -33,7 +34,7 @@ def lattice_error(model: Any, num: int) -> float:
     return error
 
 
-def inspect_model(models: Sequence[Any], V: np.ndarray | None, ends: Sequence[Any]) -> None:
+def inspect_model(models: Sequence[LeggettModel], V: np.ndarray | None, ends: Sequence[LeggettModel]) -> None:
     """Refuse what is no Leggett model, seen at a few hidden vectors: one clear sentence before a long run.
 
     `models` stand at the visibilities `V` (one model and None without), `ends` at the lowest and highest.
@@ -66,7 +67,7 @@ def inspect_model(models: Sequence[Any], V: np.ndarray | None, ends: Sequence[An
                 )
 
 
-def _inspect_hidden_vectors(model: Any, name: str, key: jax.Array) -> None:
+def _inspect_hidden_vectors(model: LeggettModel, name: str, key: jax.Array) -> None:
     """InputError unless `sample` returns unit vectors, and atoms have weights that are probabilities."""
     try:
         u, v = (np.asarray(x) for x in model.sample(key, 64))
@@ -81,10 +82,12 @@ def _inspect_hidden_vectors(model: Any, name: str, key: jax.Array) -> None:
             raise InputError(f"weights of the model {name} must be non-negative and sum to 1")
 
 
-def _inspect_correlator(model: Any, name: str, u: Any, v: Any, a: Any, b: Any) -> np.ndarray:
-    """P at hidden vectors, the second half opposite to the first; InputError unless C is one finite number.
+def _inspect_correlator(
+    model: LeggettModel, name: str, u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray
+) -> np.ndarray:
+    """P (n, 4) at hidden vectors and settings (n, 3), where the second half of u and v is opposite to the first.
 
-    And unless it is even where it is taken to be.
+    InputError unless C is one finite number, even where the model has a `half_lattice`.
     """
     try:
         P = one_point(model, u, v, a, b)
@@ -99,15 +102,17 @@ def _inspect_correlator(model: Any, name: str, u: Any, v: Any, a: Any, b: Any) -
     return P
 
 
-def _hidden_vectors(model: Any, key: Any) -> Any:
+def _hidden_vectors(model: LeggettModel, key: jax.Array) -> jax.Array:
+    """u and v (2, 64, 3): those that `inspect_model` compares."""
     return jax.numpy.stack(model.sample(key, 64))
 
 
-def _probabilities(model: Any, u: Any, v: Any, a: Any, b: Any) -> Any:
+def _probabilities(model: LeggettModel, u: jax.Array, v: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
+    """P (n, 4) at n hidden vectors and as many settings, by the model's `correlator`."""
     return probabilities(*marginals(u, v, a, b), jax.vmap(model.correlator)(u, v, a, b))
 
 
-def of_each(function: Callable[..., Any], items: Sequence[Any], most: int, *rest: Any) -> np.ndarray:
+def of_each(function: Callable[..., jax.Array], items: Sequence[object], most: int, *rest: ArrayLike) -> np.ndarray:
     """`function(item, *rest)` for each of at most `most` items: (len(items), ...), float64.
 
     In one call where the items are pytrees of one form and `function` can be traced through them.
@@ -125,7 +130,8 @@ def of_each(function: Callable[..., Any], items: Sequence[Any], most: int, *rest
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _mapped(function: Callable[..., Any], items: Any, *rest: Any) -> Any:
+def _mapped(function: Callable[..., jax.Array], items: Any, *rest: ArrayLike) -> jax.Array:
+    """`function` of all items, given as one pytree whose leaves have an axis more."""
     return jax.vmap(lambda item: function(item.model, *rest))(items)
 
 

@@ -11,18 +11,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
+from jax.typing import DTypeLike
 
 from .._checks import MAX_SAMPLES, integer
 from .._numerics import double_precision
 from ..kernels.chunks import Sums, advance, witnesses
 from ..kernels.plan import Plan
 from ..kernels.points import quadrature_averages
-from ..models.arguments import as_pytree, unit_to_rounding
+from ..models.arguments import Packed, as_pytree, unit_to_rounding
 from ..models.interface import LeggettModel
+from .options import DEFAULT, VerifyOptions
+
+if TYPE_CHECKING:
+    from jaxlib._jax import Device
 
 BLOCK = {"cpu": 2**14, "other": 2**15}
 """Most pairs of a block, by platform. On a CPU so many that the cores, which meet after every step of the inner loop,
@@ -34,7 +39,7 @@ CALL = {"cpu": 10**8, "other": 10**10}
 """Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""
 
 TOGETHER = 16
-"""Most pairs for which a chunk is searched again together."""
+"""Most pairs for which a chunk is searched again together: making it costs more than searching it for one pair."""
 
 PAIR_AXES = (2, 3, 1, 1)
 """Where the pairs are in the arrays of `Averages`."""
@@ -76,11 +81,28 @@ class Averages:
 
     def pairs(self, rows: slice) -> Averages:
         """The same of some pairs alone."""
-        cut = [
-            None if whole is None else whole[*(slice(None),) * axis, rows]
-            for whole, axis in zip(self.arrays(), PAIR_AXES, strict=True)
-        ]
-        return Averages(*cut, plan=self.plan)  # type: ignore[arg-type]
+        return Averages(
+            mean=self.mean[..., rows],
+            covariance=None if self.covariance is None else self.covariance[..., rows],
+            smallest=self.smallest[:, rows],
+            witness=self.witness[:, rows],
+            plan=self.plan,
+        )
+
+
+class _Block(NamedTuple):
+    """What one device works on: some of the pairs, at all chunks."""
+
+    key: jax.Array
+    models: tuple[Packed, ...]
+    a: jax.Array
+    """(3, P)."""
+    b: jax.Array
+    """(3, P)."""
+
+
+_Arrays = tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray]
+"""The four arrays of `Averages`, for one block."""
 
 
 def average(
@@ -90,10 +112,11 @@ def average(
     b: np.ndarray,
     plan: Plan | None,
     *,
-    dtype: Any = np.float64,
-    devices: Sequence[Any] | None = None,
+    dtype: DTypeLike = np.float64,
+    devices: Sequence[Device] | None = None,
     chunks_per_call: int | None = None,
     progress: Callable[[int], None] | None = None,
+    options: VerifyOptions = DEFAULT,
 ) -> Averages:
     """Average the models over `plan.num_samples` hidden vectors, or exactly where `plan` is None.
 
@@ -106,7 +129,8 @@ def average(
     devices = list(devices or jax.local_devices())
     num, ends = len(a), len(models)
     platform = devices[0].platform if devices[0].platform in BLOCK else "other"
-    size = min(BLOCK[platform], -(-num // 8) * 8)
+    # All blocks have one size, or each size would be compiled anew. Multiples of 8 fill the lanes of a CPU.
+    size = min(options.block or BLOCK[platform], -(-num // 8) * 8)
     found = Averages.of_none(ends, plan, num)
     if chunks_per_call is not None:
         chunks_per_call = integer("chunks_per_call", chunks_per_call, 1, MAX_SAMPLES)
@@ -120,7 +144,7 @@ def average(
             last = min(num, first + size * len(devices))
             starts = range(first, last, size)
             group = [
-                jax.device_put((key, trees, *_block(a, b, start, size, dtype)), device)
+                _Block(*jax.device_put((key, trees, *_filled_up(a, b, start, size, dtype)), device))
                 for start, device in zip(starts, devices, strict=False)
             ]
             try:
@@ -133,7 +157,7 @@ def average(
             for start, part in zip(starts, parts, strict=True):
                 stop = min(start + size, last)
                 for whole, piece, axis in zip(found.arrays(), part, PAIR_AXES, strict=True):
-                    if whole is not None:
+                    if whole is not None and piece is not None:
                         pairs = (slice(None),) * axis
                         whole[*pairs, start:stop] = piece[*pairs, : stop - start]
             finished = last
@@ -143,7 +167,7 @@ def average(
     return found if finished == num else found.pairs(slice(finished))
 
 
-def _witnesses(key: jax.Array, models: Any, plan: Plan, a: Any, b: Any, where: np.ndarray) -> np.ndarray:
+def _witnesses(block: _Block, plan: Plan, where: np.ndarray) -> np.ndarray:
     """The hidden vectors (E, P, 2, 3) of the smallest probabilities, found in the chunks `where` (E, P).
 
     A chunk is made again once for up to TOGETHER of those that were found in it.
@@ -157,51 +181,54 @@ def _witnesses(key: jax.Array, models: Any, plan: Plan, a: Any, b: Any, where: n
     items = np.zeros((len(chunk), TOGETHER), np.int32)
     items[: job[-1] + 1] = order[rank % TOGETHER == 0][:, None]
     items[job, rank % TOGETHER] = order
-    found = witnesses(key, models, plan, a, b, chunk[items[:, 0]], items, job[-1] + 1)
+    found = witnesses(block.key, block.models, plan, block.a, block.b, chunk[items[:, 0]], items, job[-1] + 1)
     return np.asarray(found).reshape(*where.shape, 2, 3)
 
 
-def _block(a: np.ndarray, b: np.ndarray, start: int, size: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+def _filled_up(a: np.ndarray, b: np.ndarray, start: int, size: int, dtype: DTypeLike) -> tuple[np.ndarray, np.ndarray]:
     """Pairs `start` to `start + size` as arrays (3, size), filled up with copies of the last pair."""
     rows = np.minimum(np.arange(start, start + size), len(a) - 1)
     return a[rows].T.astype(dtype), b[rows].T.astype(dtype)
 
 
 def _tell(progress: Callable[[int], None], pairs: int, samples: int) -> None:
+    """Tell `progress` the evaluations that `samples` at `pairs` are."""
     progress(samples * pairs)
 
 
 def _run_group(
-    group: Sequence[Any],
+    group: Sequence[_Block],
     plan: Plan | None,
     chunks_per_call: int | None,
     progress: Callable[[int], None] | None,
     keep: bool,
-) -> tuple[Plan | None, list[tuple[Any, ...]]]:
+) -> tuple[Plan | None, list[_Arrays]]:
     """The plan that was carried out, and the four arrays of `Averages` for blocks on different devices.
 
-    Each block is (key, models, a, b). The plan has fewer batches than it was given where an
-    interruption was met with `keep`, and at least two batches were finished.
+    The plan has fewer batches than it was given where an interruption was met with `keep`, and at
+    least two batches were finished: fewer have no scatter.
     """
     if plan is None or chunks_per_call is None:
-        exact = [quadrature_averages(trees, a, b) for _, trees, a, b in group]
+        exact = [quadrature_averages(block.models, block.a, block.b) for block in group]
         for *_, off in exact:
             unit_to_rounding(off)
         return plan, [(np.asarray(m), None, np.asarray(s), np.asarray(w)) for m, s, w, _ in exact]
-    size = group[0][2].shape[1]
-    sums = [jax.device_put(Sums.zeros(len(trees), size), next(iter(a.devices()))) for _, trees, a, _ in group]
+    zeros = Sums.zeros(len(group[0].models), group[0].a.shape[1])
+    sums = [jax.device_put(zeros, next(iter(block.a.devices()))) for block in group]
     done = 0
     try:
         while done < plan.num_chunks:
             stop = min(done + chunks_per_call, plan.num_chunks)
             span = np.uint32(done), np.uint32(stop)
             ahead = [
-                advance(key, trees, plan, a, b, *span, s) for (key, trees, a, b), s in zip(group, sums, strict=True)
+                advance(block.key, block.models, plan, block.a, block.b, *span, s)
+                for block, s in zip(group, sums, strict=True)
             ]
             jax.block_until_ready(ahead)
             for s in ahead:
                 unit_to_rounding(s.off_unit)
             samples = (stop - done) * plan.chunk
+            # Together, after the wait: an interruption finds sums and their number as they were before the call.
             sums, done = ahead, stop
             if progress:
                 progress(samples)
@@ -215,7 +242,7 @@ def _run_group(
             np.asarray(s.mean),
             np.asarray(s.second) / scale,
             np.asarray(s.smallest),
-            _witnesses(key, trees, plan, a, b, np.asarray(s.where)),
+            _witnesses(block, plan, np.asarray(s.where)),
         )
-        for (key, trees, a, b), s in zip(group, sums, strict=True)
+        for block, s in zip(group, sums, strict=True)
     ]

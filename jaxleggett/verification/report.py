@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
+from ..runs import Ending
 from ..settings import SettingPairs
 from .montecarlo import Averages
 
-Verdict = Literal["reproduces", "negative_probability", "wrong_average"]
+Method = Literal["rqmc", "mc", "exact"]
+"""How averages are taken: randomised low-discrepancy rules, independent samples, or quadrature."""
+
+
+class Verdict(StrEnum):
+    """What a verification says of a model at one visibility. Each compares equal to its name in JSON."""
+
+    REPRODUCES = "reproduces"
+    """No probability is negative, and every average is what it should be."""
+    NEGATIVE_PROBABILITY = "negative_probability"
+    """A probability is below zero by more than rounding: this is no model, whatever its averages are."""
+    WRONG_AVERAGE = "wrong_average"
+    """No probability is negative, but an average is off by more than chance and rounding allow."""
 
 
 @dataclass(frozen=True)
 class Witness:
-    """A negative probability that anyone can recompute: settings, hidden vectors, outcomes."""
+    """A negative probability that anyone can recompute."""
 
     a: tuple[float, ...]
+    """Alice's setting, three components."""
     b: tuple[float, ...]
+    """Bob's setting."""
     u: tuple[float, ...]
+    """Alice's hidden vector."""
     v: tuple[float, ...]
+    """Bob's hidden vector."""
     alpha: int
+    """Alice's outcome, +1 or -1."""
     beta: int
+    """Bob's outcome."""
     probability: float
+    """P_{u,v}(alpha, beta) at these settings.   [B13 (4)]"""
 
     def to_json(self) -> dict[str, Any]:
         """As plain lists and numbers."""
@@ -36,15 +57,22 @@ class Witness:
 
 @dataclass(frozen=True)
 class Row:
-    """What was found at one visibility (None for a model without one)."""
+    """What was found at one visibility. The maxima are over all pairs and outcomes."""
 
     visibility: float | None
+    """V; None for a model without one."""
     verdict: Verdict
+    """What follows from the figures below."""
     min_probability: float
+    """The smallest probability at the hidden vectors that gave the smallest ones at the ends of the scan."""
     witness: Witness | None
+    """Where `min_probability` was found, if that is negative by more than rounding."""
     max_abs_error: float
+    """The largest |averaged P - target|."""
     max_standard_error: float | None
+    """The largest standard error of an average; None by quadrature."""
     max_z: float | None
+    """The largest error in standard errors; None by quadrature."""
     tolerance: float | None
     """The largest error of an average that would still have passed; None where no error could fail."""
 
@@ -54,6 +82,7 @@ class Row:
 
 
 def _finite(fields: dict[str, Any]) -> dict[str, Any]:
+    """`fields`, None in place of numbers that JSON cannot hold."""
     return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in fields.items()}
 
 
@@ -62,22 +91,35 @@ class Verification:
     """The outcome of `verify`: a verdict per visibility, and the averages it rests on."""
 
     model: str
-    method: str
+    """The model's name."""
+    method: Method
+    """How the averages were taken."""
     rows: tuple[Row, ...]
+    """What was found at each visibility that was finished, in the order in which they were given."""
     settings: SettingPairs
+    """The pairs that were finished."""
     averages: Averages
+    """The averages at these pairs, at the lowest and highest visibility."""
     num_samples: int | None
+    """Hidden vectors that were drawn; None by quadrature."""
     seed: int
+    """What all chance came from."""
     dtype: str
+    """The floating-point type in which probabilities were evaluated."""
     device: str
+    """What they were evaluated on."""
     seconds: float
+    """How long the run took, compilation included."""
     evaluations: int
-    status: Literal["complete", "interrupted"]
+    """Hidden vectors times pairs."""
+    status: Ending
+    """`COMPLETE`, or `INTERRUPTED` by Ctrl-C."""
 
     @property
     def reproduces(self) -> bool:
         """Whether the model reproduces its target at every visibility that was asked for."""
-        return self.status == "complete" and all(row.verdict == "reproduces" for row in self.rows)
+        complete = self.status is Ending.COMPLETE
+        return complete and all(row.verdict is Verdict.REPRODUCES for row in self.rows)
 
     def to_json(self) -> dict[str, Any]:
         """The fields of the command line's JSON answer, all finite."""

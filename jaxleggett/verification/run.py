@@ -4,40 +4,56 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._checks import MAX_SAMPLES, MAX_SEED, InputError, integer, quoted, visibilities
 from .._numerics import double_precision, random_key
 from ..kernels.plan import Plan
-from ..models.interface import BELONGS_TO, LeggettModel, model_name, offers
+from ..models.interface import BELONGS_TO, LeggettModel, Target, model_name, offers
 from ..models.werner import WernerModel
+from ..runs import Ending, Progress
 from ..settings import SettingPairs
 from .admission import inspect_model
 from .montecarlo import Averages, average
-from .report import Verification
-from .verdicts import ROUNDING, _Judge, _rows, _targets
+from .options import DEFAULT, VerifyOptions
+from .report import Method, Row, Verification
+from .verdicts import ROUNDING, Judge, judged, targets_of
+
+if TYPE_CHECKING:
+    from jaxlib._jax import Device
+
+Family = Callable[[float], LeggettModel]
+"""A model as a function of the visibility, such as the class `WernerModel`."""
 
 DTYPES = {"single": np.float32, "double": np.float64}
+"""The floating-point type of each precision."""
 
 
 def verify(
-    model: LeggettModel | Callable[[float], LeggettModel] = WernerModel,
+    model: LeggettModel | Family = WernerModel,
     settings: SettingPairs | str = "random:1024",
     visibility: float | Sequence[float] | np.ndarray | None = None,
     *,
-    target: Any = None,
+    target: Target | Callable[[float], Target] | None = None,
     samples: int = 10**6,
-    method: Literal["rqmc", "mc", "exact"] | None = None,
+    method: Method | None = None,
     seed: int = 0,
     precision: Literal["single", "double"] = "double",
-    devices: Sequence[Any] | None = None,
+    devices: Sequence[Device] | None = None,
     chunks_per_call: int | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    options: VerifyOptions = DEFAULT,
 ) -> Verification:
     """Check that a model's probabilities are non-negative and average to the target's.   [B13 (1)]
+
+    >>> import jaxleggett as jl
+    >>> found = jl.verify(jl.WernerModel, "random:8", [0.5, 1.0], samples=2000)
+    >>> [str(row.verdict) for row in found.rows]
+    ['reproduces', 'negative_probability']
 
     model       an object with `sample` and `correlator` (see `jaxleggett.models`), or a function of
                 the visibility that returns one (`WernerModel`): its correlator affine in the
@@ -50,8 +66,14 @@ def verify(
     samples     number of hidden vectors; rounded up where the method asks for it
     method      `rqmc` 16 randomised low-discrepancy rules, `mc` independent samples, `exact`
                 quadrature; default: rqmc if the model offers it, else mc
+    seed        integer from 0 to 2^63 - 1; the same seed gives the same bits
+    precision   `single` or `double`: the floating-point type in which probabilities are evaluated
     devices     JAX devices among which the pairs are divided (default: all local ones)
-    progress    is called with the fraction done
+    chunks_per_call
+                chunks of hidden vectors (at most 4096 each) between two looks at Ctrl-C; changes no bit
+                (default: a fraction of a second's work)
+    progress    is called with a `Progress`, now and then
+    options     constants that are rarely worth changing, see `VerifyOptions`
 
     A verdict is `negative_probability` where a probability is below zero by more than rounding,
     `wrong_average` where an average is off by more than its standard error allows (Student's t,
@@ -60,7 +82,11 @@ def verify(
     the run with status `interrupted` and what is finished, if anything. Probabilities between the
     ends of a scan are evaluated at the hidden vectors that gave the smallest ones at its ends.
 
-    Raises InputError (a ValueError) for arguments outside what is described here.
+    Returns a `Verification`, which has a row for each visibility and prints as a table.
+
+    Raises InputError (a ValueError) for arguments outside what is described here, and for what is
+    seen to be no Leggett model: hidden vectors that are no unit vectors, correlators that are no finite
+    numbers or not affine in the visibility.
     """
     started = time.perf_counter()
     seed = integer("seed", seed, 0, MAX_SEED)
@@ -83,14 +109,15 @@ def verify(
         nonlocal done
         done += evaluations
         if progress:
-            progress(min(1.0, done / ((planned + number) * len(settings))))
+            progress(Progress(min(1.0, done / ((planned + number) * len(settings)))))
 
     devices = list(devices or jax.local_devices())
-    averages, rows, finished = Averages.of_none(len(ends), plan), [], settings
+    averages, finished = Averages.of_none(len(ends), plan), settings
+    rows: list[Row] = []
     try:
-        models = ends if V is None else [model(visibility) for visibility in V.tolist()]  # type: ignore[operator]
+        models = ends if V is None else [cast(Family, model)(visibility) for visibility in V.tolist()]
         inspect_model(models, V, ends)
-        targets = _targets(target, models, ends, V)
+        targets = targets_of(target, models, ends, V)
         with double_precision():
             # Settings drawn from the seed used the key itself; sampling takes another branch of it.
             key = jax.random.fold_in(random_key(seed), 1)
@@ -104,10 +131,11 @@ def verify(
             devices=devices,
             chunks_per_call=chunks_per_call,
             progress=report,
+            options=options,
         )
         finished = settings[: averages.num_pairs]
-        judge = _Judge(averages.plan, 4 * len(finished) * number, ends, ROUNDING[precision])
-        for some in _rows(V, ends, targets, finished, averages, judge):
+        judge = Judge.of(averages.plan, 4 * len(finished) * number, ends, ROUNDING[precision], options)
+        for some in judged(V, ends, targets, finished, averages, judge, options):
             rows += some
             report(len(some) * len(finished))
     except KeyboardInterrupt:
@@ -127,27 +155,29 @@ def verify(
         device=f"{len(devices)} x {devices[0].device_kind}" if len(devices) > 1 else devices[0].device_kind,
         seconds=time.perf_counter() - started,
         evaluations=points * averages.num_pairs,
-        status="complete" if complete else "interrupted",
+        status=Ending.COMPLETE if complete else Ending.INTERRUPTED,
     )
 
 
-def _ends(model: Any, visibility: Any) -> tuple[np.ndarray | None, list[Any]]:
+def _ends(model: LeggettModel | Family, visibility: ArrayLike | None) -> tuple[np.ndarray | None, list[LeggettModel]]:
     """The visibilities (None without one), and the models at the lowest and the highest of them."""
+    # A class has a `correlator` too, but one that still lacks its model.
     is_family = callable(model) and (isinstance(model, type) or not hasattr(model, "correlator"))
     if not is_family:
         if not (hasattr(model, "sample") and hasattr(model, "correlator")):
             raise InputError(f"model must have the methods sample and correlator, but is {quoted(model)}")
         if visibility is not None:
             raise InputError("visibility must be left out for a model that is no function of it")
-        return None, [model]
+        return None, [cast(LeggettModel, model)]
     if visibility is None:
         raise InputError("visibility must be given for a model that is a function of it")
     V = visibilities(visibility)
     # One visibility is a scan whose ends coincide: the same compiled code, at the same cost.
-    return V, [model(V.min()), model(V.max())]
+    family = cast(Family, model)
+    return V, [family(V.min()), family(V.max())]
 
 
-def _method(method: str | None, ends: Sequence[Any]) -> Literal["rqmc", "mc", "exact"]:
+def _method(method: Method | None, ends: Sequence[LeggettModel]) -> Method:
     """The method, checked against what the models offer; None is the best sampling they have."""
     needs = {"rqmc": "lattice", "exact": "quadrature"}
     if method is None:
@@ -159,4 +189,4 @@ def _method(method: str | None, ends: Sequence[Any]) -> Literal["rqmc", "mc", "e
         raise InputError(
             f"method {method} needs a {needs[method]} that belongs to the {made_for} of {model_name(ends[0])}"
         )
-    return method  # type: ignore[return-value]
+    return method

@@ -5,40 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
+import jax
 import numpy as np
+from jax.typing import ArrayLike
 
 from .._checks import InputError
 from ..correlation import OUTCOMES, probabilities
 from ..kernels.plan import Plan
 from ..kernels.points import one_point
-from ..models.arguments import as_pytree
-from ..models.interface import model_name, offers
+from ..models.arguments import Packed, as_pytree
+from ..models.interface import LeggettModel, Target, TargetedModel, model_name, offers
 from ..settings import SettingPairs
 from .admission import between, lattice_error, of_each, shares
 from .montecarlo import Averages
+from .options import DEFAULT, VerifyOptions
 from .report import Row, Verdict, Witness
-
-PAIRS_AT_ONCE = 65536
-"""Pairs whose averages are judged together, so that the tables stay small beside the averages."""
-
-AVERAGES_AT_ONCE = 2**18
-"""Averages (pairs x visibilities) that are judged together, likewise."""
-
-FALSE_REJECTIONS = 1e-7
-"""Chance that a run rejects a correct model, over all its pairs, outcomes and visibilities together."""
 
 ROUNDING = {"single": np.finfo(np.float32).eps, "double": 8 * np.finfo(np.float64).eps}
 """Floor of every standard error, and unit of the other tolerances: what rounding alone can do."""
 
 
 @dataclass(frozen=True)
-class _Targets:
-    """What is to be reproduced: `of(item, a, b)` is P of shape (P, 4), with an item a visibility, or one for all."""
+class Targets:
+    """What is to be reproduced at each visibility of a scan."""
 
-    of: Callable[..., Any]
-    items: Sequence[Any]
+    of: Callable[..., jax.Array]
+    """`of(item, a, b)`: P of shape (P, 4) at settings a, b of shape (P, 3)."""
+    items: Sequence[Target] | Sequence[LeggettModel]
+    """What `of` makes P from: one item for each visibility, or a single one for all."""
 
     def at(self, part: slice, most: int, settings: SettingPairs) -> np.ndarray:
         """P at `part` of the visibilities, at most `most`: (number or 1, 4, pairs)."""
@@ -46,23 +42,35 @@ class _Targets:
         return np.moveaxis(of_each(self.of, items, most, settings.a, settings.b), -1, 1)
 
 
-def _of_target(target: Any, a: Any, b: Any) -> Any:
+def probabilities_of(target: Target, a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """P (P, 4) of a target, at settings a, b of shape (P, 3)."""
     return probabilities(*target.correlation(a, b))
 
 
-def _of_model(model: Any, a: Any, b: Any) -> Any:
-    return _of_target(model.target, a, b)
+def _probabilities_of_own(model: TargetedModel, a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """P (P, 4) of a model's own target."""
+    return probabilities_of(model.target, a, b)
 
 
-def _targets(target: Any, models: Sequence[Any], ends: Sequence[Any], V: np.ndarray | None) -> _Targets:
-    """What is to be reproduced at each visibility (one item for a model without)."""
+def targets_of(
+    target: Target | Callable[[float], Target] | None,
+    models: Sequence[LeggettModel],
+    ends: Sequence[LeggettModel],
+    V: np.ndarray | None,
+) -> Targets:
+    """What is to be reproduced by `models` at the visibilities `V` (by one model without, where V is None).
+
+    `target` is as `verify` takes it: None for the models' own, an object for all, or a function of the
+    visibility. Raises InputError where that leaves a visibility without a target.
+    """
     if target is None:
-        found, some = _Targets(_of_model, models), [getattr(end, "target", None) for end in ends]
+        # The target of a model comes from the same class at every visibility, so the ends show whether there is one.
+        found, some = Targets(_probabilities_of_own, models), [getattr(end, "target", None) for end in ends]
     elif hasattr(target, "correlation"):
-        return _Targets(_of_target, [target])
+        return Targets(probabilities_of, [cast(Target, target)])
     elif callable(target) and V is not None:
         some = [target(visibility) for visibility in V.tolist()]
-        found = _Targets(_of_target, some)
+        found = Targets(probabilities_of, some)
     else:
         found, some = None, []
     if found is None or not all(hasattr(one, "correlation") for one in some):
@@ -73,26 +81,32 @@ def _targets(target: Any, models: Sequence[Any], ends: Sequence[Any], V: np.ndar
     return found
 
 
-def _rows(
+def judged(
     V: np.ndarray | None,
-    ends: Sequence[Any],
-    targets: _Targets,
+    ends: Sequence[LeggettModel],
+    targets: Targets,
     settings: SettingPairs,
     averages: Averages,
-    judge: _Judge,
+    judge: Judge,
+    options: VerifyOptions = DEFAULT,
 ) -> Iterator[list[Row]]:
-    """The rows, some visibilities at a time: everything is affine in V between the ends of the scan."""
-    ends = [as_pytree(end) for end in ends]
+    """The rows of a run in the order of `V`, some visibilities at a time.
+
+    Everything is affine in V between the ends of the scan, so the averages at the ends are all that
+    is needed. What there is to tabulate is pairs x visibilities, and may be far more than memory holds:
+    visibilities are taken some at a time, and for these the pairs part by part.
+    """
+    packed = [as_pytree(end) for end in ends]
     number = 1 if V is None else len(V)
-    most = max(1, AVERAGES_AT_ONCE // min(len(settings), PAIRS_AT_ONCE))
+    most = max(1, options.averages_at_once // min(len(settings), options.pairs_at_once))
     for first in range(0, number, most):
         some = slice(first, first + most)
         share = shares(V, None if V is None else V[some])
         found: _Found | None = None
-        for start in range(0, len(settings), PAIRS_AT_ONCE):
-            part = slice(start, start + PAIRS_AT_ONCE)
+        for start in range(0, len(settings), options.pairs_at_once):
+            part = slice(start, start + options.pairs_at_once)
             goal = targets.at(some, most, settings[part])
-            block = _found(share, ends, goal, settings[part], averages.pairs(part), judge)
+            block = _found(share, packed, goal, settings[part], averages.pairs(part), judge)
             found = block if found is None else found.merged(block)
         assert found is not None
         yield found.rows([None] if V is None else V[some].tolist(), judge)
@@ -100,20 +114,26 @@ def _rows(
 
 @dataclass(frozen=True)
 class _Found:
-    """What some pairs say at B visibilities: arrays along these."""
+    """What some pairs say at B visibilities: every array runs along these.
+
+    Two such sets of pairs are `merged` into what both together say, in any order: of `smallest` with
+    its place the smaller counts, of `right` whether both are, of `largest` the larger, of `tolerance`
+    the smaller and the larger. So a row does not depend on how the pairs were divided.
+    """
 
     smallest: np.ndarray
-    """(B,): smallest probability at the hidden vectors worth a look, infinite where all are NaN."""
+    """(B,): smallest probability at the hidden vectors worth a look; infinite, never NaN, where all are NaN."""
     where: np.ndarray
-    """(B, 4, 3): a, b, u, v at which it is found."""
+    """(B, 4, 3): a, b, u, v at which it is found; of no meaning where it is infinite."""
     outcome: np.ndarray
-    """(B,): its outcome."""
+    """(B,): its outcome, an index into `OUTCOMES`."""
     right: np.ndarray
-    """(B,): whether every average is within its tolerance."""
+    """(B,): whether every average is within its tolerance; one that is NaN is not."""
     largest: dict[str, np.ndarray | None]
-    """(B,): the largest error, standard error and z by the names of `Row`, None where there are none; NaN prevails."""
+    """(B,): the largest error, standard error and z by the names of `Row`, None where there are none; a NaN among
+    the pairs is the largest."""
     tolerance: np.ndarray
-    """(2, B): the smallest and the largest tolerance; NaN does not count."""
+    """(2, B): the smallest and the largest tolerance of an average; one that is NaN is passed over."""
 
     def merged(self, other: _Found) -> _Found:
         """What two sets of pairs say together."""
@@ -130,24 +150,27 @@ class _Found:
             ),
         )
 
-    def rows(self, V: Sequence[float | None], judge: _Judge) -> list[Row]:
+    def rows(self, V: Sequence[float | None], judge: Judge) -> list[Row]:
         """A row for each visibility."""
         return [self._row(i, visibility, judge) for i, visibility in enumerate(V)]
 
-    def _row(self, i: int, visibility: float | None, judge: _Judge) -> Row:
+    def _row(self, i: int, visibility: float | None, judge: Judge) -> Row:
+        """The row of visibility number `i`."""
         smallest, (least, most) = float(self.smallest[i]), self.tolerance[:, i].tolist()
         negative = judge.negative(smallest)
-        right: Verdict = "reproduces" if self.right[i] else "wrong_average"
+        right = Verdict.REPRODUCES if self.right[i] else Verdict.WRONG_AVERAGE
         return Row(
             visibility=visibility,
-            verdict="negative_probability" if negative else right,
+            verdict=Verdict.NEGATIVE_PROBABILITY if negative else right,
             min_probability=smallest,
             witness=self._witness(i) if negative else None,
+            # A probability is off by less than 1, so where every tolerance is 1 or more no error could have failed.
             tolerance=most if least < 1 else None,
             **{name: None if x is None else float(x[i]) for name, x in self.largest.items()},  # type: ignore[arg-type]
         )
 
     def _witness(self, i: int) -> Witness:
+        """Where the smallest probability of visibility number `i` is found."""
         alpha, beta = OUTCOMES[self.outcome[i]]
         vectors = (tuple(x) for x in self.where[i].tolist())
         return Witness(*vectors, alpha=alpha, beta=beta, probability=float(self.smallest[i]))
@@ -155,13 +178,16 @@ class _Found:
 
 def _found(
     share: np.ndarray,
-    ends: Sequence[Any],
+    ends: Sequence[Packed],
     goal: np.ndarray,
     settings: SettingPairs,
     averages: Averages,
-    judge: _Judge,
+    judge: Judge,
 ) -> _Found:
-    """What these pairs say, at visibilities a `share` of the way through the scan."""
+    """What these pairs say, at visibilities a `share` (B, 1, 1) of the way through the scan.
+
+    `goal` (B or 1, 4, P) is what their averages should be.
+    """
     # Hidden vectors worth a look: for every pair, those of the smallest probability at each end.
     u, v = (averages.witness[:, :, i].reshape(-1, 3) for i in (0, 1))
     a, b = (np.tile(x, (len(ends), 1)) for x in (settings.a, settings.b))
@@ -169,6 +195,7 @@ def _found(
     # A model's own NaNs and infinities are figures like others.
     with np.errstate(invalid="ignore", over="ignore"):
         probability = between(share, extreme).reshape(len(share), -1)
+        # So that `argmin` does not stop at a NaN, and a negative probability elsewhere is seen.
         probability = np.where(np.isnan(probability), np.inf, probability)
         index = probability.argmin(1)
         point, outcome = np.divmod(index, len(OUTCOMES))
@@ -176,6 +203,7 @@ def _found(
         error = np.abs(between(share, averages.mean) - goal)
         spread = None
         if averages.covariance is not None:
+            # The variance of (1 - s) x + s y is a quadratic form: the rows of the covariance first, then what is left.
             half = np.stack([between(share, row) for row in averages.covariance])
             spread = np.sqrt(np.maximum(between(share, half), judge.rounding**2))
         tolerance = np.broadcast_to(judge.tolerance(spread), error.shape)
@@ -194,36 +222,54 @@ def _found(
         )
 
 
-class _Judge:
-    """Where rounding and chance end: the thresholds of a run with `tests` two-sided tests.
+@dataclass(frozen=True)
+class Judge:
+    """Where rounding and chance end: what an average may miss its target by, and a probability 0."""
 
-    Standard errors are estimated, so z follows Student's t with one degree of freedom less than
-    there are batches; but no average is nearer to a normal one than sqrt(2 ln(2/level)) grants. An
-    allowance covers what batches cannot show: an event of probability up to ln(1/level)/n may be
-    missing from all n samples, which the second term of the empirical Bernstein bound covers
-    (A. Maurer and M. Pontil, COLT 2009), and a region that all rotations of a lattice miss is no
-    likelier. A model's own `lattice_error` can only lower it.
-    """
+    rounding: float
+    """Floor of every standard error, and unit of the other tolerances."""
+    critical: float
+    """How many standard errors an average may be off: a quantile of Student's t; 0 by quadrature."""
+    allowance: float
+    """What it may be off besides."""
 
-    def __init__(self, plan: Plan | None, tests: int, ends: Sequence[Any], rounding: float) -> None:
-        self.rounding, self.critical, self.allowance = rounding, 0.0, 0.0
+    @classmethod
+    def of(
+        cls,
+        plan: Plan | None,
+        tests: int,
+        ends: Sequence[LeggettModel],
+        rounding: float,
+        options: VerifyOptions = DEFAULT,
+    ) -> Judge:
+        """The judge of a run by `plan` (None: quadrature) with `tests` two-sided tests.
+
+        The level of a test is `options.false_rejections` divided by their number (Bonferroni).
+        Standard errors are estimated, so z follows Student's t with one degree of freedom less than
+        there are batches; but no average is nearer to a normal one than sqrt(2 ln(2/level)) grants. An
+        allowance covers what batches cannot show: an event of probability up to ln(1/level)/n may be
+        missing from all n samples, which the second term of the empirical Bernstein bound covers
+        (A. Maurer and M. Pontil, COLT 2009), and a region that all rotations of a lattice miss is no
+        likelier. A model's own `lattice_error` can only lower it.
+        """
         if plan is None:
-            self.allowance = 32 * rounding
-            return
+            return cls(rounding, critical=0.0, allowance=32 * rounding)
         # Not at the head of the module: the package is importable where only jax and numpy are.
         from scipy.special import stdtrit
 
-        level = FALSE_REJECTIONS / (2 * tests)
+        level = options.false_rejections / (2 * tests)
         few = float(np.log(2 / level))
-        self.critical = max(-float(stdtrit(plan.batches - 1, level)), math.sqrt(2 * few))
-        self.allowance = 7 * few / (3 * (plan.num_samples - 1))
-        if plan.method == "rqmc" and all(offers(end, "lattice_error") for end in ends):
-            self.allowance = min(self.allowance, max(lattice_error(end, plan.batch_size) for end in ends))
+        critical = max(-float(stdtrit(plan.batches - 1, level)), math.sqrt(2 * few))
+        allowance = 7 * few / (3 * (plan.num_samples - 1))
+        known = [end for end in ends if offers(end, "lattice_error")]
+        if plan.method == "rqmc" and len(known) == len(ends):
+            allowance = min(allowance, max(lattice_error(end, plan.batch_size) for end in known))
+        return cls(rounding, critical, allowance)
 
     def negative(self, smallest: float) -> bool:
         """Whether a probability is below zero by more than rounding."""
         return smallest < -16 * self.rounding
 
-    def tolerance(self, spread: np.ndarray | None) -> Any:
-        """The largest errors that pass for averages with standard errors `spread`."""
-        return self.allowance + (0.0 if spread is None else self.critical * spread)
+    def tolerance(self, spread: np.ndarray | None) -> np.ndarray:
+        """The largest errors that pass for averages with standard errors `spread` (None by quadrature)."""
+        return np.asarray(self.allowance if spread is None else self.allowance + self.critical * spread)

@@ -13,7 +13,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett import searches
+from jaxleggett import searches, verification
 from jaxleggett.models.registry import MODELS
 from jaxleggett.verification import montecarlo
 
@@ -190,7 +190,8 @@ def test_what_is_no_fault_of_the_input_exits_with_1(run, monkeypatch):
 
 
 def test_an_interruption_reports_what_was_finished(run, monkeypatch, tmp_path):
-    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 8)
+    in_small_blocks = functools.partial(verification.verify, options=verification.VerifyOptions(block=8))
+    monkeypatch.setattr(verification, "verify", in_small_blocks)
     whole, calls = montecarlo._run_group, []
 
     def interrupted(*arguments):

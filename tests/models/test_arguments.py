@@ -51,7 +51,7 @@ def test_no_class_is_taken_for_another():
             assert not any(jax.tree.structure(wrapped) == s for s in seen)
             seen.append(jax.tree.structure(wrapped))
     few = many[:3]
-    P = admission.of_each(verdicts._of_target, few, 4, u, u)
+    P = admission.of_each(verdicts.probabilities_of, few, 4, u, u)
     np.testing.assert_allclose(4 * P[:, :, 0] - 1, np.repeat([[0.0], [0.5 / 59], [1 / 59]], 4, axis=1), atol=1e-15)
     with pytest.raises(jl.InputError, match=r"must be affine in the visibility, but is not at 0\.4"):
         jl.verify(lambda V: few[int(V == 0.4)], "random:4", [0.1, 0.4, 0.7], target=jl.werner(0.0))

@@ -13,7 +13,8 @@ from jaxleggett.inequalities.inequality import LeggettInequality
 from jaxleggett.inequalities.published import published
 from jaxleggett.inequalities.worst_vectors import bounded_inequality, prices_of, search, worst_vectors
 from jaxleggett.joint_rotations import CRITICAL_ANGLE
-from jaxleggett.proofs import branch_and_bound
+from jaxleggett.proofs import branch_and_bound, minorant, symmetries
+from jaxleggett.proofs import cells as proof_cells
 from jaxleggett.proofs.branch_and_bound import enclose
 from jaxleggett.sphere import icosahedron_axes
 from jaxleggett.thresholds.run import prove
@@ -99,7 +100,7 @@ def test_marginals_alone():
 
 def test_the_number_of_symmetries():
     def number(i):
-        return len(branch_and_bound._symmetries(branch_and_bound._Terms.of(i))[0])
+        return len(symmetries.symmetries(minorant.Terms.of(i))[0])
 
     assert number(_orbit("O")) == 48
     assert number(_orbit("I")) == 120
@@ -111,12 +112,12 @@ def test_the_number_of_symmetries():
 
 
 def test_the_number_of_rotations():
-    assert [branch_and_bound.count_symmetries(_orbit(name)) for name in ("O", "I")] == [24, 60]
-    assert branch_and_bound.count_symmetries(_random(9, 0.0)) == branch_and_bound.count_symmetries(_random(9, 1.0)) == 1
+    assert [symmetries.count_symmetries(_orbit(name)) for name in ("O", "I")] == [24, 60]
+    assert symmetries.count_symmetries(_random(9, 0.0)) == symmetries.count_symmetries(_random(9, 1.0)) == 1
 
 
 def test_cells_lie_in_their_caps_and_cover_the_sphere():
-    cells = branch_and_bound._Cells(np.eye(3)[None])
+    cells = proof_cells.Cells(np.eye(3)[None])
     boxes = cells.first()
     for _ in range(2):
         some = boxes[RNG.choice(len(boxes), 300)]
@@ -125,7 +126,7 @@ def test_cells_lie_in_their_caps_and_cover_the_sphere():
         width = np.pi / 2 / 2.0**level
         for _ in range(40):
             s, t = RNG.random((2, 300))
-            points = branch_and_bound._on_cube(face, (i + s) * width - np.pi / 4, (j + t) * width - np.pi / 4)
+            points = proof_cells.on_cube(face, (i + s) * width - np.pi / 4, (j + t) * width - np.pi / 4)
             assert (np.arccos(np.clip((points * centre).sum(1), -1, 1)) <= radius).all()
         boxes, _ = cells.split(some, np.zeros(300))
     first = np.unique(cells.first()[:, :4], axis=0)
@@ -135,7 +136,7 @@ def test_cells_lie_in_their_caps_and_cover_the_sphere():
     assert nearest.min(1).max() <= 0
     # every orbit meets the domain of a group
     maps = Rotation.create_group("O").as_matrix()
-    domain = branch_and_bound._Cells(maps)
+    domain = proof_cells.Cells(maps)
     kept = first[domain.kept(first)]
     assert len(kept) < 30
     centre, radius = domain.caps(kept)
@@ -148,7 +149,7 @@ def test_the_minimum_over_a_cap_by_brute_force():
     points = oracles.unit(RNG, 400000)
     for radius in (0.05, 0.5, 1.5):
         many, centres = 3 * RNG.normal(size=(10, 3)), oracles.unit(RNG, 10)
-        found = branch_and_bound._least_on_cap(many, centres, np.full(10, radius))
+        found = minorant.least_on_cap(many, centres, np.full(10, radius))
         for G, centre, least in zip(many, centres, found, strict=True):
             inside = points[np.arccos(np.clip(points @ centre, -1, 1)) <= radius]
             assert least <= (inside @ G).min()
@@ -164,12 +165,12 @@ def _boxes(radius, number=40):
 @pytest.mark.parametrize("steps", ["Newton's", "nonsense", "NaN"])
 def test_bounds_of_boxes_hold_whatever_the_steps_are(steps, monkeypatch):
     """The proof takes any sigma; close to the least value are only those that good steps lead to."""
-    terms = branch_and_bound._Terms.of(_random(15, 0.3).normalised()[0])
+    terms = minorant.Terms.of(_random(15, 0.3).normalised()[0])
     wrong = {"nonsense": lambda K, x: 1e3 * RNG.normal(size=x.shape), "NaN": lambda K, x: np.full(x.shape, np.nan)}
     if steps in wrong:
-        monkeypatch.setattr(branch_and_bound.np.linalg, "solve", wrong[steps])
+        monkeypatch.setattr(np.linalg, "solve", wrong[steps])
     u, r, v, q = _boxes(0.1)
-    found, _ = branch_and_bound._bounds(terms, u, r, v, q)
+    found, _ = minorant.bounds_on_caps(terms, u, r, v, q)
     inside = []
     for centre, radius in ((u, r), (v, q)):
         shift = 0.7 * radius[:, None, None] * RNG.uniform(-1, 1, size=(len(u), 3000, 3))
@@ -229,7 +230,7 @@ def test_an_inequality_of_zeros_is_answered(number):
     zeros = _inequality(np.zeros(number), oracles.unit(RNG, number), oracles.unit(RNG, number))
     found = enclose(zeros, 1e-4)
     assert (found.bound, found.reached, found.status) == (0, 0, "converged")
-    assert branch_and_bound.count_symmetries(zeros) >= 1
+    assert symmetries.count_symmetries(zeros) >= 1
     assert bounded_inequality(zeros.coefficients, zeros.a, zeros.b).bound == 0
     for certify in (True, False):
         answer = prove(zeros, jl.werner(), certify=certify)
@@ -238,23 +239,23 @@ def test_an_inequality_of_zeros_is_answered(number):
 
 def test_a_group_is_one_to_rounding():
     group = Rotation.create_group("T").as_matrix()
-    assert branch_and_bound._closed(group)
-    assert branch_and_bound._closed(np.eye(3)[None])
-    assert not branch_and_bound._closed(group[:-1])
+    assert symmetries.closed(group)
+    assert symmetries.closed(np.eye(3)[None])
+    assert not symmetries.closed(group[:-1])
     third = Rotation.from_rotvec([0, 0, 2 * np.pi / 3]).as_matrix()
-    assert not branch_and_bound._closed(np.array([np.eye(3), third]))
+    assert not symmetries.closed(np.array([np.eye(3), third]))
     for angle, closed in ((1e-11, True), (1e-8, False)):
         off = group.copy()
         off[5] = Rotation.from_rotvec([angle, 0, 0]).as_matrix() @ off[5]
-        assert branch_and_bound._closed(off) == closed
+        assert symmetries.closed(off) == closed
 
 
 def test_maps_that_hardly_move_the_generic_point_cut_no_domain():
-    away = np.cross(branch_and_bound.GENERIC, [1, 0, 0])
+    away = np.cross(proof_cells.GENERIC, [1, 0, 0])
     small, large = (Rotation.from_rotvec(t * away / np.linalg.norm(away)).as_matrix() for t in (0.008, 1.0))
-    cells = np.unique(branch_and_bound._Cells(np.eye(3)[None]).first()[:, :4], axis=0)
-    assert branch_and_bound._Cells(np.array([np.eye(3), small])).kept(cells).all()
-    assert not branch_and_bound._Cells(np.array([np.eye(3), large])).kept(cells).all()
+    cells = np.unique(proof_cells.Cells(np.eye(3)[None]).first()[:, :4], axis=0)
+    assert proof_cells.Cells(np.array([np.eye(3), small])).kept(cells).all()
+    assert not proof_cells.Cells(np.array([np.eye(3), large])).kept(cells).all()
 
 
 def test_out_of_time_there_is_still_a_bound():
@@ -300,7 +301,7 @@ def test_an_interrupted_proof_is_an_answer(monkeypatch):
         raise KeyboardInterrupt
 
     i = CASES["three axes"]()
-    monkeypatch.setattr(branch_and_bound, "_bounds", stop)
+    monkeypatch.setattr(branch_and_bound, "bounds_on_caps", stop)
     found = prove(i, jl.werner())
     assert (found.status, found.lower, found.upper, found.inequality) == ("interrupted", 0, 1, None)
 

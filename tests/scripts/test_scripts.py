@@ -207,7 +207,7 @@ def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
     assert (rejected.shape, ratio.shape, rejected.sum()) == ((200,), (200,), 0)
     wrong = goal + 5 * allowed * np.array([1, -1, -1, 1])[:, None]
     assert survey.verdicts(model, pairs, wrong, method, 128, 200, 1)[0].all()
-    monkeypatch.setattr(survey._Judge, "tolerance", lambda self, spread: 2 * spread)
+    monkeypatch.setattr(survey.Judge, "tolerance", lambda self, spread: 2 * spread)
     assert survey.verdicts(model, pairs, goal, method, 128, 200, 1)[0].sum() > 20
 
 

@@ -14,7 +14,7 @@ from tolerances import SAME_ARITHMETIC, SINGLE
 
 import jaxleggett as jl
 from jaxleggett.kernels.plan import Plan
-from jaxleggett.verification import montecarlo
+from jaxleggett.verification import VerifyOptions
 from jaxleggett.verification.montecarlo import average
 
 KEY = jax.random.key(5)
@@ -93,14 +93,14 @@ def test_the_same_bits_however_the_work_is_cut(method):
         pytest.param("rqmc", np.float32, marks=pytest.mark.slow),
     ],
 )
-def test_the_same_bits_on_one_device_and_on_two(method, dtype, monkeypatch):
+def test_the_same_bits_on_one_device_and_on_two(method, dtype):
     devices = jax.devices()
     assert len(devices) == 2
-    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 16)
     pairs = jl.SettingPairs.random(53)  # four blocks, the last one part empty
     ends = [jl.WernerModel(0.2), jl.WernerModel(1.0)]
     plan = Plan(method, 5, 3, 20)
-    one, two = (average(KEY, ends, pairs.a, pairs.b, plan, devices=d, dtype=dtype) for d in (devices[:1], devices))
+    cut = {"dtype": dtype, "options": VerifyOptions(block=16)}
+    one, two = (average(KEY, ends, pairs.a, pairs.b, plan, devices=d, **cut) for d in (devices[:1], devices))
     assert _bits(one) == _bits(two)
 
 
@@ -112,13 +112,12 @@ def test_the_same_bits_on_one_device_and_on_two(method, dtype, monkeypatch):
         (np.float64, 1e-15),
     ],
 )
-def test_pairs_do_not_depend_on_their_block(monkeypatch, dtype, rounding):
+def test_pairs_do_not_depend_on_their_block(dtype, rounding):
     pairs = jl.SettingPairs.random(1500)
     ends = [jl.WernerModel(0.2), jl.WernerModel(1.0)]
     plan = Plan.of(2000, "rqmc", half=True)
     whole = average(KEY, ends, pairs.a, pairs.b, plan, dtype=dtype)
-    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 104)
-    parts = average(KEY, ends, pairs.a, pairs.b, plan, dtype=dtype)
+    parts = average(KEY, ends, pairs.a, pairs.b, plan, dtype=dtype, options=VerifyOptions(block=104))
     for x, y in zip(parts.arrays(), whole.arrays(), strict=True):
         np.testing.assert_allclose(x, y, rtol=0, atol=rounding)
 
@@ -140,8 +139,7 @@ def test_single_precision_with_few_values_of_the_correlator():
     np.testing.assert_allclose(single.mean, double.mean, rtol=0, atol=SINGLE)
 
 
-def test_an_interruption_keeps_the_finished_pairs(monkeypatch):
-    monkeypatch.setitem(montecarlo.BLOCK, "cpu", 16)
+def test_an_interruption_keeps_the_finished_pairs():
     pairs = jl.SettingPairs.random(50)
     plan = Plan.of(1000, "mc")
     ends = [jl.WernerModel(0.5)]
@@ -154,10 +152,8 @@ def test_an_interruption_keeps_the_finished_pairs(monkeypatch):
             if len(told) == stop_at:
                 raise KeyboardInterrupt
 
-        devices = jax.devices()[:1]
-        return average(
-            KEY, ends, pairs.a, pairs.b, plan, devices=devices, progress=progress, chunks_per_call=chunks_per_call
-        )
+        cut = {"devices": jax.devices()[:1], "chunks_per_call": chunks_per_call, "options": VerifyOptions(block=16)}
+        return average(KEY, ends, pairs.a, pairs.b, plan, progress=progress, **cut)
 
     kept, whole = run(3), run(0)
     assert kept.mean.shape[-1] == 32

@@ -13,7 +13,7 @@ from tolerances import EXACT, EXACT_SINGLE, RQMC_4E6, SMALLEST
 
 import jaxleggett as jl
 from jaxleggett._numerics import random_key
-from jaxleggett.verification import run, verdicts
+from jaxleggett.verification import VerifyOptions, run
 
 REPRODUCED = [0.0, 0.2, 0.5, 0.8, 0.853553]
 BROKEN = [-1 / 3, -0.01, 0.8536, 0.86, 0.9, 1.0]
@@ -230,7 +230,7 @@ def test_a_hundred_thousand_visibilities_in_seconds():
     V = np.linspace(0, 0.8535, 10**5)
     told = []
     started = time.perf_counter()
-    found = jl.verify(jl.WernerModel, "random:3", V, samples=2000, progress=told.append)
+    found = jl.verify(jl.WernerModel, "random:3", V, samples=2000, progress=lambda event: told.append(event.done))
     assert time.perf_counter() - started < 60  # 4 s; one by one it was 200 s
     assert found.reproduces
     np.testing.assert_array_equal([row.visibility for row in found.rows], V)
@@ -241,7 +241,7 @@ def test_a_hundred_thousand_visibilities_in_seconds():
     assert told[-2] < 1
 
 
-@pytest.mark.parametrize("where", ["inspect_model", "average", "_rows"])
+@pytest.mark.parametrize("where", ["inspect_model", "average", "judged"])
 def test_ctrl_c_leaves_an_answer(monkeypatch, where):
     def interrupted(*arguments, **_):
         raise KeyboardInterrupt
@@ -249,22 +249,22 @@ def test_ctrl_c_leaves_an_answer(monkeypatch, where):
     monkeypatch.setattr(run, where, interrupted)
     found = jl.verify(jl.WernerModel, "random:4", [0.1, 0.2], samples=2000)
     answer = found.to_json()
-    done = 4 if where == "_rows" else 0
+    done = 4 if where == "judged" else 0
     assert (found.status, found.rows, found.reproduces) == ("interrupted", (), False)
     assert (answer["num_pairs"], answer["evaluations"]) == (done, done * found.num_samples)
     assert set(answer) == set(jl.verify(jl.WernerModel, "random:4", 0.1, samples=2000).to_json())
 
 
-def test_ctrl_c_keeps_the_visibilities_that_were_judged(monkeypatch):
-    monkeypatch.setattr(verdicts, "AVERAGES_AT_ONCE", 8)
+def test_ctrl_c_keeps_the_visibilities_that_were_judged():
+    two_at_once = VerifyOptions(averages_at_once=8)
     V = np.linspace(0, 0.8, 7)
     whole = jl.verify(jl.WernerModel, "random:4", V, samples=2000)
 
-    def progress(fraction):
-        if fraction > (whole.num_samples + 3) / (whole.num_samples + 7):
+    def progress(event):
+        if event.done > (whole.num_samples + 3) / (whole.num_samples + 7):
             raise KeyboardInterrupt
 
-    found = jl.verify(jl.WernerModel, "random:4", V, samples=2000, progress=progress)
+    found = jl.verify(jl.WernerModel, "random:4", V, samples=2000, progress=progress, options=two_at_once)
     assert (found.status, found.rows) == ("interrupted", whole.rows[:4])
 
 

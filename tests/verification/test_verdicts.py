@@ -14,7 +14,8 @@ from scipy import stats
 import jaxleggett as jl
 from jaxleggett.kernels.plan import Plan
 from jaxleggett.models import werner
-from jaxleggett.verification import verdicts
+from jaxleggett.verification import VerifyOptions
+from jaxleggett.verification.verdicts import Judge
 
 
 @register_dataclass
@@ -102,15 +103,14 @@ def test_rounding_has_a_floor():
     rounding = 8 * np.finfo(float).eps
     row = jl.verify(jl.SeparableModel(np.ones(1), z, z), jl.SettingPairs(z, z), method="mc", samples=100).rows[0]
     assert (row.max_standard_error, row.max_z) == (rounding, 0)
-    judge = verdicts._Judge(None, 1, [], rounding)
+    judge = Judge.of(None, 1, [], rounding)
     assert judge.negative(-16.1 * rounding)
     assert not judge.negative(-15.9 * rounding)
 
 
-def test_blocks_of_pairs_are_judged_as_one(monkeypatch):
+def test_blocks_of_pairs_are_judged_as_one():
     whole = jl.verify(jl.WernerModel, "random:40", [0.5, 0.9], samples=5000)
-    monkeypatch.setattr(verdicts, "PAIRS_AT_ONCE", 7)
-    parts = jl.verify(jl.WernerModel, "random:40", [0.5, 0.9], samples=5000)
+    parts = jl.verify(jl.WernerModel, "random:40", [0.5, 0.9], samples=5000, options=VerifyOptions(pairs_at_once=7))
     for x, y in zip(whole.rows, parts.rows, strict=True):
         assert x.to_json() == pytest.approx(y.to_json()) if x.witness is None else x.witness == y.witness
         assert (x.verdict, x.max_z) == (y.verdict, y.max_z)
@@ -157,14 +157,14 @@ def test_many_atoms_hide_no_fault():
 
 def test_the_allowance_of_a_run():
     """7 ln(2/level) / (3 (n - 1)) with n all samples, lowered by a `lattice_error` that counts, by none below."""
-    level = verdicts.FALSE_REJECTIONS / 80
+    level = VerifyOptions().false_rejections / 80
     plan, rounding = Plan.of(1600, "rqmc"), 1e-15
     for n, way in ((1600, plan), (1600, Plan.of(1600, "mc"))):
-        judge = verdicts._Judge(way, 40, [jl.WhiteNoiseModel()], rounding)
+        judge = Judge.of(way, 40, [jl.WhiteNoiseModel()], rounding)
         assert judge.allowance == pytest.approx(7 * np.log(2 / level) / (3 * (n - 1)))
         t = stats.t.isf(level, way.batches - 1)
         assert judge.critical == pytest.approx(max(t, np.sqrt(2 * np.log(2 / level))))
-    many = verdicts._Judge(Plan("mc", 10**6, 1, 1), 40, [jl.WhiteNoiseModel()], rounding)
+    many = Judge.of(Plan("mc", 10**6, 1, 1), 40, [jl.WhiteNoiseModel()], rounding)
     assert many.critical == pytest.approx(np.sqrt(2 * np.log(2 / level)))  # Student's t is below that
 
     class Own(jl.WhiteNoiseModel):
@@ -173,13 +173,13 @@ def test_the_allowance_of_a_run():
         def lattice_error(self, num):
             return self.ERROR
 
-    assert verdicts._Judge(plan, 40, [Own()], rounding).allowance == 1e-3
-    assert verdicts._Judge(Plan.of(1600, "mc"), 40, [Own()], rounding).allowance > 0.03
+    assert Judge.of(plan, 40, [Own()], rounding).allowance == 1e-3
+    assert Judge.of(Plan.of(1600, "mc"), 40, [Own()], rounding).allowance > 0.03
     Own.ERROR = 5.0
-    assert verdicts._Judge(plan, 40, [Own()], rounding).allowance < 0.05
+    assert Judge.of(plan, 40, [Own()], rounding).allowance < 0.05
     Own.ERROR = float("nan")
     with pytest.raises(jl.InputError, match="lattice_error of the model white-noise must be at least 0, but is nan"):
-        verdicts._Judge(plan, 40, [Own()], rounding)
+        Judge.of(plan, 40, [Own()], rounding)
 
 
 @pytest.mark.parametrize("method", ["mc", "rqmc", "exact"])
