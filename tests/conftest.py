@@ -3,12 +3,14 @@
 import functools
 import os
 import sys
+import zlib
 from pathlib import Path
 
 # Two CPU devices: sharding is tested wherever the tests run.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
 import jax
+import numpy as np
 import pytest
 import shapes
 
@@ -66,6 +68,12 @@ def brief():
 def briefly(monkeypatch, brief):
     """The search that commands call, made brief; they have no option for that."""
     monkeypatch.setattr(searches, "search", functools.partial(searches.search, options=brief))
+
+
+@pytest.fixture
+def rng(request):
+    """A generator of the test's own, seeded by its name: its data do not depend on which tests ran before."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
 
 
 @pytest.fixture
