@@ -54,6 +54,33 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
         ["verification/test_verdicts.py", "verification/test_run.py"],
     ),
     "verification/admission": ({"shares", "between"}, ["verification/test_run.py", "verification/test_admission.py"]),
+    "joint_rotations": (None, ["test_joint_rotations.py", "thresholds/test_canonical_form.py"]),
+    "inequalities/inequality": (
+        {"normalised", "at", "value", "threshold"},
+        ["inequalities/test_inequality.py"],
+    ),
+    "inequalities/published": (None, ["inequalities/test_inequality.py"]),
+    # How a search goes is no formula, what it minimises is.
+    "inequalities/worst_vectors": (
+        {"at", "prices_of", "worst_vectors", "bounded_inequality"},
+        ["inequalities/test_worst_vectors.py", "inequalities/test_inequality.py"],
+    ),
+    "thresholds/canonical_form": (
+        {"of", "invariants", "correlator", "gauged", "outside", "_frame", "_modulus", "averaged_kernel"},
+        ["thresholds/test_canonical_form.py"],
+    ),
+    "thresholds/separable": (None, ["thresholds/test_separable.py"]),
+    "thresholds/finite_settings": (
+        {"exact_span", "_cross", "_between", "inequality_of", "upper"},
+        ["thresholds/test_finite_settings.py", "thresholds/test_certificates.py"],
+    ),
+    "thresholds/all_settings": (None, ["thresholds/test_all_settings.py"]),
+    "proofs/werner": (None, ["test_joint_rotations.py"]),
+    "proofs/pure_states": (None, ["proofs/test_pure_states.py"]),
+    "proofs/branch_and_bound": ({"bound", "reached", "enclose"}, ["proofs/test_branch_and_bound.py"]),
+    "proofs/minorant": (None, ["proofs/test_branch_and_bound.py"]),
+    "proofs/cells": (None, ["proofs/test_branch_and_bound.py"]),
+    "proofs/symmetries": ({"symmetries", "closed", "candidates", "defect"}, ["proofs/test_branch_and_bound.py"]),
 }  # fmt: skip
 
 # Changes that make no difference, by module, function and change, and why.
