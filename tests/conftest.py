@@ -23,7 +23,7 @@ from jaxleggett.searches import PolishOptions, SearchOptions  # noqa: E402
 COMPILED = os.environ.get("JAXLEGGETT_COMPILED", str(Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"))
 """What one process of the tests has compiled serves the others, and the next run: two thirds of the time would be
 compiling. `pytest --cache-clear` removes it. Programs that tests start have no part in it: what JAX prints to stderr
-when it loads from it is no user's. `.ci/run` and `scripts/mutate.py` name one for all their copies."""
+when it loads from it is no user's. `scripts/mutate.py` names one for all its copies."""
 
 jax.config.update("jax_compilation_cache_dir", COMPILED)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
