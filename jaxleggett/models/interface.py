@@ -123,7 +123,7 @@ class TargetedModel(LeggettModel, Protocol):
 
 def marginals(
     u: Float[AnyArray, "... 3"], v: Float[AnyArray, "... 3"], a: Float[AnyArray, "... 3"], b: Float[AnyArray, "... 3"]
-) -> tuple[Float[AnyArray, "..."], Float[AnyArray, "..."]]:
+) -> tuple[AnyArray, AnyArray]:
     """M^A = u.a and M^B = v.b: locally pure qubits, Malus' law.   [B13 (2)] [B13 (3)]
 
     Vectors of shape (..., 3) that broadcast against each other; the results have shape (...).

@@ -19,7 +19,7 @@ from ..states import TwoQubitState, werner
 from .finite import FiniteModel
 
 if TYPE_CHECKING:
-    from .._shapes import AnyArray, Array, ArrayLike, Float, Shaped
+    from .._shapes import AnyArray, Array, ArrayLike, Float
 
 
 @register_dataclass
@@ -45,9 +45,7 @@ class GreatCircleModel(FiniteModel, ByValue):
         return jnp.full(2, 0.5), u, u
 
     @in_double
-    def correlator(
-        self, u: object, v: object, a: Float[AnyArray, "*n 3"], b: Float[AnyArray, "*n 3"]
-    ) -> Float[AnyArray, "*n"]:
+    def correlator(self, u: object, v: object, a: Float[AnyArray, "*n 3"], b: Float[AnyArray, "*n 3"]) -> AnyArray:
         """C = -a.b, that of the singlet, whatever the hidden vectors are."""
         return -dot(a, b)
 
@@ -104,15 +102,11 @@ class PRBoxModel(FiniteModel, ByValue):
         return jnp.full(4, 0.25), jnp.stack([n_A, n_A, -n_A, -n_A]), jnp.stack([n_B, -n_B, n_B, -n_B])
 
     @in_double
-    def correlator(
-        self, u: object, v: object, a: Float[AnyArray, "*n 3"], b: Float[AnyArray, "*n 3"]
-    ) -> Float[AnyArray, "*n"]:
+    def correlator(self, u: object, v: object, a: Float[AnyArray, "*n 3"], b: Float[AnyArray, "*n 3"]) -> AnyArray:
         """C = (-1)^{ij}, i and j the numbers of the box's own settings nearest to a and b."""
         return 1 - 2.0 * (_second(a, self.alice) & _second(b, self.bob))
 
-    def correlation(
-        self, a: ArrayLike, b: ArrayLike
-    ) -> tuple[Float[AnyArray, "*n"], Float[AnyArray, "*n"], Float[AnyArray, "*n"]]:
+    def correlation(self, a: ArrayLike, b: ArrayLike) -> tuple[AnyArray, AnyArray, AnyArray]:
         """(0, 0, (-1)^{ij}): what the box itself shows."""
         C = self.correlator(None, None, jnp.asarray(a), jnp.asarray(b))
         return jnp.zeros_like(C), jnp.zeros_like(C), C
@@ -128,7 +122,7 @@ def _normal_to(two: Float[AnyArray, "2 3"]) -> Float[Array, "3"]:
     return orthogonal_axes(jnp.asarray(two[0]), jnp.asarray(two[1]))[2]
 
 
-def _second(setting: Float[AnyArray, "*n 3"], two: Float[AnyArray, "2 3"]) -> Shaped[AnyArray, "*n"]:
+def _second(setting: Float[AnyArray, "*n 3"], two: Float[AnyArray, "2 3"]) -> AnyArray:
     """Whether `setting` is nearer to the second row of `two` than to the first."""
     return dot(setting, two[1]) > dot(setting, two[0])
 
@@ -182,7 +176,7 @@ class SeparableModel(FiniteModel, ByValue):
         v: Float[AnyArray, "*n 3"],
         a: Float[AnyArray, "*#n 3"],
         b: Float[AnyArray, "*#n 3"],
-    ) -> Float[AnyArray, "*n"]:
+    ) -> AnyArray:
         """C = (u.a)(v.b): that of a product state."""
         return dot(u, a) * dot(v, b)
 

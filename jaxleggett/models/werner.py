@@ -120,9 +120,10 @@ class WernerModel(ByValue):
         u = jnp.concatenate([u, jnp.stack([a, b, -b, axes[2], -axes[2]])])
         return u, -u, jnp.concatenate([weights, np.zeros(5)])
 
+    @in_double
     def interpolation(self, a: ArrayLike, b: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
         """(p^-, p^+), the weights of the two bounds.   [B13 (9)]"""
-        return werner_weights(self.visibility, a, b)
+        return werner_weights(self.visibility, jnp.asarray(a), jnp.asarray(b))
 
     @in_double
     def correlator(self, u: ArrayLike, v: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "*n"]:

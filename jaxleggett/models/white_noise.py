@@ -63,7 +63,7 @@ class WhiteNoiseModel(ByValue):
         v: Float[AnyArray, "*n 3"],
         a: Float[AnyArray, "*#n 3"],
         b: Float[AnyArray, "*#n 3"],
-    ) -> Float[AnyArray, "*n"]:
+    ) -> AnyArray:
         """C = (u.a)(v.b): the product of the marginals."""
         return dot(u, a) * dot(v, b)
 
