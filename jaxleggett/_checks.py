@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing import SupportsIndex
+
+    from ._shapes import ArrayLike, Float
 
 UNIT_TOLERANCE = 1e-6
 """How far from 1 the norm of a setting or of a Bloch vector may be before it is refused."""
@@ -49,7 +54,7 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def unit_vectors(name: str, value: Any) -> np.ndarray:
+def unit_vectors(name: str, value: ArrayLike) -> Float[np.ndarray, "n 3"]:
     """`value` as float64 unit vectors of shape (N, 3); InputError if it is none.
 
     A vector that is unit to rounding keeps its bits, any other is renormalised, so doing it again changes nothing.
@@ -74,14 +79,18 @@ def unit_vectors(name: str, value: Any) -> np.ndarray:
     return vectors / np.where(np.abs(norms - 1) <= ROUNDING, 1, norms)[:, None]
 
 
-def integer(name: str, value: Any, low: int, high: int) -> int:
+_FLOATING: tuple[type, ...] = (float, np.floating)
+
+
+def integer(name: str, value: object, low: int, high: int) -> int:
     """`value` as an int in [low, high]; integral floats such as 1e6 count as integers, exactly."""
     try:
         if isinstance(value, str):
             text = value.strip()
             whole = int(text) if text.lstrip("+-").isdecimal() else _whole(float(text))
         else:
-            whole = _whole(float(value)) if isinstance(value, float | np.floating) else operator.index(value)
+            number = cast("SupportsIndex", value)
+            whole = _whole(float(number)) if isinstance(number, _FLOATING) else operator.index(number)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} must be an integer, but is {quoted(value)}") from None
     if not low <= whole <= high:
@@ -95,13 +104,13 @@ def _whole(number: float) -> int:
     return int(number)
 
 
-def time_limit(value: Any) -> None:
+def time_limit(value: object) -> None:
     """InputError unless `value` is None or a number of seconds above 0."""
     if value is not None and not (isinstance(value, int | float) and value > 0):
         raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(value)}")
 
 
-def visibilities(value: Any) -> np.ndarray:
+def visibilities(value: ArrayLike) -> Float[np.ndarray, "n"]:
     """`value` as a float64 array of visibilities in [-1/3, 1], at least one."""
     try:
         V = np.atleast_1d(np.asarray(value, dtype=np.float64))

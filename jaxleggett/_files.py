@@ -7,9 +7,9 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ._checks import InputError, quoted
 
@@ -26,7 +26,7 @@ def names_a_file(text: str) -> bool:
 
 
 @contextlib.contextmanager
-def opened(what: str, path: str | Path) -> Iterator[BinaryIO]:
+def opened(what: str, path: str | Path) -> Generator[BinaryIO]:
     """The regular file `path`, open for reading. InputError, also for what fails while it is read, says why not."""
     if "\0" in str(path):
         raise InputError(f"{what} {quoted(str(path))} cannot be read: no name of a file holds a NUL")
@@ -49,7 +49,7 @@ def read_bytes(what: str, path: str | Path) -> bytes:
     return content
 
 
-def read_json(what: str, path: str | Path) -> Any:
+def read_json(what: str, path: str | Path) -> object:
     """The JSON that the file `path` holds, in any Unicode encoding, with a byte order mark or without."""
     content = read_bytes(what, path)
     try:

@@ -1,10 +1,13 @@
 """What every kernel needs: products and tangents of 3-vectors, double precision, and parameters that compare."""
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import fields
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
 
@@ -53,7 +56,7 @@ def shape_for(rows: int) -> int:
 
 
 @contextlib.contextmanager
-def double_precision() -> Iterator[None]:
+def double_precision() -> Generator[None]:
     """64-bit types, JAX's usual promotion and random bits, whatever the caller's configuration, which comes back."""
     types = jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow")
     with contextlib.ExitStack() as stack:
@@ -94,7 +97,7 @@ def in_double(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def _tracers(result: object) -> list[jax.core.Tracer]:
+def _tracers(result: object) -> list[object]:
     """Tracers among the leaves: constants computed inside a caller's trace have no values yet."""
     return [leaf for leaf in jax.tree.leaves(result) if isinstance(leaf, jax.core.Tracer)]
 

@@ -10,7 +10,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -64,7 +64,8 @@ def _mat(content: bytes) -> np.ndarray:
     import scipy.io
 
     stream = io.BytesIO(content)
-    name = _chosen({name: shape for name, shape, _ in scipy.io.whosmat(stream)})
+    listed = cast("list[tuple[str, tuple[int, ...], str]]", scipy.io.whosmat(stream))
+    name = _chosen({name: shape for name, shape, _ in listed})
     stream.seek(0)
     return scipy.io.loadmat(stream, variable_names=[name])[name]
 
@@ -82,7 +83,7 @@ def _json(content: bytes) -> np.ndarray:
     return pairs.view(np.complex128)[..., 0]
 
 
-def _chosen(shapes: dict[str, Any]) -> str:
+def _chosen(shapes: dict[str, tuple[int, ...]]) -> str:
     """The name of the one array with a shape of a state, or of the one of them that is named rho."""
     fitting = [name for name, shape in shapes.items() if shape in SHAPES]
     if len(fitting) == 1:

@@ -4,6 +4,9 @@
 to arXiv:1303.5124v2; its equation numbers are used throughout the package.
 """
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -9,27 +9,33 @@ for a probability mu over theta. docs/WERNER.md proves from it that V_c = (1 + 1
 largest visibility, for all projective measurements together.
 """
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import register_dataclass
 
 from ._numerics import as_float, dot, in_double
 
+if TYPE_CHECKING:
+    from ._shapes import AnyArray, Array, ArrayLike, Float
+
 CRITICAL_ANGLE = 2 * float(np.arcsin(1 - np.sqrt(0.5)))
 """phi*: the angle between the two settings that alone excludes every V > V_c; sin(phi*/2) = 1 - 1/sqrt 2."""
 
 
 @in_double
-def twirled_bound(theta: Any, phi: Any, order: int = 24) -> jax.Array:
+def twirled_bound(theta: ArrayLike, phi: ArrayLike, order: int = 24) -> Float[Array, "*n"]:
     """F(theta, phi) = E_R |(R u).a - (R w).b| for u, w at angle theta and a, b at angle phi.
 
-    Angles in [0, pi], broadcast against each other; to 1e-14 in double precision. With the singular values
+    `theta` and `phi` are angles in [0, pi], broadcast against each other; the error is 1e-14 in double precision, with
+    `order` nodes on each side of the mean over t below. With the singular values
     s1 = 2 sin(phi/2) cos(theta/2), s2 = 2 cos(phi/2) sin(theta/2) of a u^T - b w^T, and Euler angles,
 
         F = E |A t cos x + B (1 - t) cos y|,   A = s1 + s2,  B = |s1 - s2|,  t uniform on [0, 1].
@@ -38,9 +44,9 @@ def twirled_bound(theta: Any, phi: Any, order: int = 24) -> jax.Array:
     amplitude P and Q (a Weber-Schafheitlin integral), 2F1 a sum of complete elliptic integrals; the
     mean over t is Gauss-Legendre on both sides of P = Q, where that function has a logarithm.
     """
-    theta, phi = jnp.broadcast_arrays(as_float(theta), as_float(phi))
-    s1 = 2 * jnp.sin(phi / 2) * jnp.cos(theta / 2)
-    s2 = 2 * jnp.cos(phi / 2) * jnp.sin(theta / 2)
+    between_hidden, between_settings = jnp.broadcast_arrays(as_float(theta), as_float(phi))
+    s1 = 2 * jnp.sin(between_settings / 2) * jnp.cos(between_hidden / 2)
+    s2 = 2 * jnp.cos(between_settings / 2) * jnp.sin(between_hidden / 2)
     A, B = (s1 + s2)[..., None], jnp.abs(s1 - s2)[..., None]
     x, w = np.polynomial.legendre.leggauss(order)
     # s -> s^4 crowds the nodes at P = Q, so that (P - Q)^2 log(P - Q) costs no accuracy.
@@ -49,7 +55,7 @@ def twirled_bound(theta: Any, phi: Any, order: int = 24) -> jax.Array:
     split = B / jnp.where(A + B > 0, A + B, 1)
     tiny = float(np.finfo(A.dtype).tiny)
 
-    def mean(t: jax.Array, gap: jax.Array) -> jax.Array:
+    def mean(t: Array, gap: Array) -> Array:
         # gap = |P - Q|, given because the difference of P and Q would lose its digits.
         P, Q = A * t, B * (1 - t)
         high, low = jnp.maximum(P, Q), jnp.minimum(P, Q)
@@ -64,7 +70,7 @@ def twirled_bound(theta: Any, phi: Any, order: int = 24) -> jax.Array:
     return left + right
 
 
-def elliptic_integrals(rest: jax.Array) -> tuple[jax.Array, jax.Array]:
+def elliptic_integrals(rest: Float[Array, "*n"]) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
     """The complete elliptic integrals K(m) and E(m) of the parameter m = 1 - `rest`, for 0 < rest <= 1.
 
     By the arithmetic-geometric mean of 1 and sqrt(rest): NIST Digital Library of Mathematical Functions, 19.8.
@@ -84,22 +90,24 @@ def elliptic_integrals(rest: jax.Array) -> tuple[jax.Array, jax.Array]:
 class Axis:
     """Joint turns of both parties by one angle, about the unit vectors `alice` (3,) and `bob` (3,)."""
 
-    alice: Any
-    bob: Any
+    alice: Float[AnyArray, "3"]
+    bob: Float[AnyArray, "3"]
 
-    def turned(self, angle: Any, u: Any, v: Any) -> tuple[jax.Array, jax.Array]:
-        """u about Alice's axis and v about Bob's, (..., 3), by angles (...), in JAX."""
+    def turned(self, angle: AnyArray, u: AnyArray, v: AnyArray) -> tuple[Float[Array, "*n 3"], Float[Array, "*n 3"]]:
+        """`u` about Alice's axis and `v` about Bob's, (..., 3), by each `angle` (...), in JAX."""
         return _about(self.alice, angle, u), _about(self.bob, angle, v)
 
-    def waves(self, u: Any, v: Any, a: Any, b: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def waves(
+        self, u: AnyArray, v: AnyArray, a: AnyArray, b: AnyArray
+    ) -> tuple[Float[Array, "*n"], Float[Array, "*n"], Float[Array, "*n"]]:
         """p, c and s of u.a + v.b = p + c cos(angle) + s sin(angle) for hidden vectors turned by an angle, in JAX."""
-        p, c, s = (jnp.zeros(()),) * 3
+        p, c, s = jnp.zeros(()), jnp.zeros(()), jnp.zeros(())
         for n, hidden, setting in ((self.alice, u, a), (self.bob, v, b)):
             along = dot(hidden, n) * dot(setting, n)
             p, c, s = p + along, c + dot(hidden, setting) - along, s + dot(jnp.cross(n, hidden), setting)
         return p, c, s
 
-    def mean(self, u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+    def mean(self, u: AnyArray, v: AnyArray, a: AnyArray, b: AnyArray) -> Float[Array, "*n"]:
         """E|u.a + v.b| over the turns, for vectors (..., 3) that broadcast, in JAX."""
         p, c, s = self.waves(u, v, a, b)
         return mean_of_wave(p, c * c + s * s)
@@ -116,8 +124,14 @@ Symmetry = Axis | Literal["SO(3)"] | None
 """What hidden vectors, or setting pairs, are averaged over: turns about an axis, all joint rotations, or nothing."""
 
 
-def mean_modulus(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray, axis: Axis | None) -> np.ndarray:
-    """E|u.a + v.b| over the turns about `axis`, for hidden vectors (K, 3) and settings (N, 3): (K, N).
+def mean_modulus(
+    u: Float[np.ndarray, "k 3"],
+    v: Float[np.ndarray, "k 3"],
+    a: Float[np.ndarray, "n 3"],
+    b: Float[np.ndarray, "n 3"],
+    axis: Axis | None,
+) -> Float[np.ndarray, "k n"]:
+    """E|u.a + v.b| over the turns about `axis`, for hidden vectors `u`, `v` and settings `a`, `b`, in NumPy.
 
     With u.a + v.b = p + q cos(x + const) and x_0 = arccos(-p/q): (p (2 x_0 - pi) + 2 q sin x_0) / pi, |p| for q < |p|.
     """
@@ -134,7 +148,7 @@ def mean_modulus(u: np.ndarray, v: np.ndarray, a: np.ndarray, b: np.ndarray, axi
     return np.where(q > np.abs(p), (p * (2 * crossing - np.pi) + 2 * q * np.sin(crossing)) / np.pi, np.abs(p))
 
 
-def axial_mean(x: Any, y: Any) -> Any:
+def axial_mean(x: Float[AnyArray, "*k 6"], y: Float[AnyArray, "*n 6"]) -> Float[Array, "..."]:
     """Mean of |u.a + v.b| over joint turns of u and v about the third axis, for x = (u, v), y = (a, b) (..., 6).
 
     u.a + v.b = p + q cos(angle + const) with p = u_z a_z + v_z b_z: `mean_of_wave`.
@@ -147,7 +161,7 @@ def axial_mean(x: Any, y: Any) -> Any:
     return mean_of_wave(p, even * even + odd * odd)
 
 
-def mean_of_wave(p: jax.Array, square: jax.Array) -> jax.Array:
+def mean_of_wave(p: Float[Array, "*n"], square: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Mean of |p + q cos x| over x, for q^2 = `square`: |p| for |p| >= q, else (2/pi) (p asin(p/q) + sqrt(q^2 - p^2)).
 
     Differentiable twice almost everywhere.
@@ -159,8 +173,9 @@ def mean_of_wave(p: jax.Array, square: jax.Array) -> jax.Array:
     return jnp.where(crossing, (2 / jnp.pi) * q * (ratio * jnp.arcsin(ratio) + jnp.sqrt(1 - ratio * ratio)), jnp.abs(p))
 
 
-def _about(n: Any, angle: Any, x: Any) -> jax.Array:
+def _about(n: AnyArray, angle: AnyArray, x: AnyArray) -> Float[Array, "*n 3"]:
     """Vectors x (..., 3) turned about the unit vector n by angles (...): Rodrigues' formula."""
+    x, n = jnp.asarray(x), jnp.asarray(n)
     along = dot(x, n)[..., None] * n
     cosine, sine = jnp.cos(angle)[..., None], jnp.sin(angle)[..., None]
     return along + cosine * (x - along) + sine * jnp.cross(n, x)

@@ -8,12 +8,15 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import numpy as np
 
 from ._checks import MAX_PAIRS, MAX_SEED, UNIT_TOLERANCE, InputError, integer, quoted, unit_vectors
 from ._files import names_a_file, opened
+
+if TYPE_CHECKING:
+    from ._shapes import ArrayLike, Bool, Float
 
 CSV_HEADER = "ax,ay,az,bx,by,bz"
 
@@ -34,10 +37,21 @@ class SettingPairs:
     """Pairs of settings: `a` for Alice and `b` for Bob, unit vectors of shape (N, 3), float64.
 
     Vectors of norm 1 to within 1e-6 are renormalised; anything else raises InputError.
+
+    >>> import jaxleggett as jl
+    >>> pairs = jl.SettingPairs([[0, 0, 1], [1, 0, 0]], [[0, 0, 1], [0, 0, 1]])
+    >>> len(pairs)
+    2
+    >>> len(jl.SettingPairs.parse("grid:4"))
+    16
     """
 
-    a: np.ndarray
-    b: np.ndarray
+    a: Float[np.ndarray, "n 3"]
+    b: Float[np.ndarray, "n 3"]
+
+    if TYPE_CHECKING:  # lists are taken too, and made arrays of
+
+        def __init__(self, a: ArrayLike, b: ArrayLike) -> None: ...
 
     def __post_init__(self) -> None:
         a, b = unit_vectors("a", self.a), unit_vectors("b", self.b)
@@ -55,10 +69,10 @@ class SettingPairs:
         return SettingPairs(self.a[rows], self.b[rows])
 
     @classmethod
-    def product(cls, alice: Any, bob: Any) -> SettingPairs:
+    def product(cls, alice: ArrayLike, bob: ArrayLike) -> SettingPairs:
         """Every direction of `alice` with every one of `bob`, Alice-major: pair i * len(bob) + j is (i, j)."""
-        alice, bob = unit_vectors("a", alice), unit_vectors("b", bob)
-        return cls(np.repeat(alice, len(bob), axis=0), np.tile(bob, (len(alice), 1)))
+        a, b = unit_vectors("a", alice), unit_vectors("b", bob)
+        return cls(np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1)))
 
     @classmethod
     def parse(cls, text: str, seed: int = 0) -> SettingPairs:
@@ -123,8 +137,8 @@ class _Format:
     angles: bool
     """Whether its settings are angles."""
 
-    def fine(self, rows: np.ndarray) -> np.ndarray:
-        """Whether the settings in each of the rows (N, columns without an index) are such: (N,)."""
+    def fine(self, rows: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, "n"]:
+        """Whether the settings in each of the rows, without their index, are unit vectors or angles in range."""
         if self.angles:
             return np.all(np.abs(rows[:, :4] - np.array([90, 0, 90, 0])) <= np.array([90, 360, 90, 360]), axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -143,7 +157,7 @@ class _Format:
         party = max(norms, key=lambda party: math.inf if math.isnan(norms[party]) else abs(norms[party] - 1))
         return f"must hold unit vectors (to {UNIT_TOLERANCE:g}), but the norm of {party} is {norms[party]:.9g}"
 
-    def cartesian(self, rows: np.ndarray) -> np.ndarray:
+    def cartesian(self, rows: Float[np.ndarray, "n _"]) -> Float[np.ndarray, "n _"]:
         """The rows with their settings as vectors."""
         if not self.angles:
             return rows
@@ -152,7 +166,7 @@ class _Format:
         return np.concatenate([vectors.reshape(-1, 6), rows[:, 4:]], axis=1)
 
 
-def read_numbers(path: str | Path, header: str) -> np.ndarray:
+def read_numbers(path: str | Path, header: str) -> Float[np.ndarray, "n _"]:
     """The rows of a CSV file of numbers with `header`, which begins with `CSV_HEADER`: two unit vectors.
 
     `ANGLES_HEADER` may stand in its place in the file; the rows hold vectors all the same.
@@ -214,7 +228,7 @@ def _read_at_once(text: TextIO, kind: _Format) -> np.ndarray | None:
 
 def _read_line_by_line(path: str | Path, text: TextIO, kind: _Format) -> np.ndarray:
     """The rows, or an InputError that names the first line at fault."""
-    rows = []
+    rows: list[list[float]] = []
     for line_number, line in enumerate(text, start=1):
         if line_number == 1 or not line.strip():
             continue

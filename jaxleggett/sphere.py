@@ -1,5 +1,8 @@
 """Directions on the sphere S^2: random, low-discrepancy, exact quadrature, named sets."""
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -29,11 +32,12 @@ def sample_sphere(key: Array, shape: int | tuple[int, ...] = (), dtype: DTypeLik
     a caller's `jit`: the default float there). Raises InputError for a shape that is none.
 
     >>> import jax
+    >>> import numpy as np
     >>> import jaxleggett as jl
-    >>> u = jl.sample_sphere(jax.random.key(0), 5)
+    >>> u = np.asarray(jl.sample_sphere(jax.random.key(0), 5))
     >>> u.shape
     (5, 3)
-    >>> abs((u**2).sum(axis=1) - 1).max() < 1e-12
+    >>> bool(abs((u**2).sum(axis=1) - 1).max() < 1e-12)
     True
     """
     sizes = np.ravel(np.asarray(shape, dtype=object)).tolist()

@@ -4,6 +4,9 @@ The convention: <sigma_i x 1> = r_A, <1 x sigma_j> = r_B, T_ij = <sigma_i x sigm
 Settings a, b then give M^A = r_A.a, M^B = r_B.b and C = a.T b.
 """
 
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -123,7 +126,7 @@ class TwoQubitState(ByValue):
 
     def with_visibility(self, V: float) -> TwoQubitState:
         """V rho + (1 - V) 1/4: white noise scales (r_A, r_B, T) by V."""
-        return jax.tree.map(lambda x: V * x, self)
+        return TwoQubitState(V * self.r_A, V * self.r_B, V * self.T)
 
 
 def _square(rho: ArrayLike | Operator) -> Complex[np.ndarray, "4 4"]:

@@ -22,7 +22,7 @@ import jaxleggett as jl
 from jaxleggett.inequalities import files
 from jaxleggett.output import provenance
 from jaxleggett.output.plots import PowerLaw, Record, plot_records
-from jaxleggett.proofs.branch_and_bound import count_symmetries
+from jaxleggett.proofs.symmetries import count_symmetries
 from jaxleggett.searches.result import count_settings, rounded_up
 from jaxleggett.thresholds.run import prove
 

@@ -3,12 +3,14 @@
 import functools
 import os
 import sys
+import zlib
 from pathlib import Path
 
 # Two CPU devices: sharding is tested wherever the tests run.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
 import jax
+import numpy as np
 import pytest
 import shapes
 
@@ -18,13 +20,12 @@ shapes.install()
 from jaxleggett import searches  # noqa: E402
 from jaxleggett.searches import PolishOptions, SearchOptions  # noqa: E402
 
-COMPILED = Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"
+COMPILED = os.environ.get("JAXLEGGETT_COMPILED", str(Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"))
 """What one process of the tests has compiled serves the others, and the next run: two thirds of the time would be
 compiling. `pytest --cache-clear` removes it. Programs that tests start have no part in it: what JAX prints to stderr
-when it loads from it is no user's."""
+when it loads from it is no user's. `scripts/mutate.py` names one for all its copies."""
 
-if not jax.config.jax_compilation_cache_dir:  # `scripts/mutate.py` has one for all of its copies
-    jax.config.update("jax_compilation_cache_dir", str(COMPILED))
+jax.config.update("jax_compilation_cache_dir", COMPILED)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
@@ -67,6 +68,12 @@ def brief():
 def briefly(monkeypatch, brief):
     """The search that commands call, made brief; they have no option for that."""
     monkeypatch.setattr(searches, "search", functools.partial(searches.search, options=brief))
+
+
+@pytest.fixture
+def rng(request):
+    """A generator of the test's own, seeded by its name: its data do not depend on which tests ran before."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
 
 
 @pytest.fixture

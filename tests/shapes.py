@@ -15,6 +15,7 @@ import typing
 import beartype
 import beartype.door
 import jaxtyping
+import numpy as np
 
 PACKAGE = "jaxleggett"
 
@@ -134,4 +135,7 @@ class _Names(dict):
     def __missing__(self, name):
         from jaxleggett import _shapes
 
+        if name == "AnyArray":
+            # NumPy's functions give a scalar of its own where an array would have no axes.
+            return _shapes.AnyArray | np.generic
         return vars(builtins).get(name, vars(_shapes).get(name, typing.Any))

@@ -7,6 +7,9 @@ not: they are never run. What happens at run time is looked at in processes of t
 import ast
 import functools
 import graphlib
+import importlib
+import operator
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +51,7 @@ SHARED = {
     "inequalities.inequality": "what is proved",
     "settings": "the settings of an inequality",
     "joint_rotations": "the value of an inequality averaged over a symmetry; no proof is about one",
+    "runs": "the names of how a run ended",
     "_checks": "messages for bad input",
     "_files": "settings from a file",
     "_doubles": "exact scaling by powers of two",
@@ -199,8 +203,9 @@ def test_proofs_load_no_solver_no_search_and_no_jax():
     loaded = _run(
         "import sys, numpy as np\n"
         "from jaxleggett.inequalities import published\n"
-        "from jaxleggett.proofs.branch_and_bound import count_symmetries, enclose\n"
+        "from jaxleggett.proofs.branch_and_bound import enclose\n"
         "from jaxleggett.proofs.pure_states import certify_pure, pure_state_inequality\n"
+        "from jaxleggett.proofs.symmetries import count_symmetries\n"
         "from jaxleggett.proofs.werner import certify_werner\n"
         f"import {', '.join(f'jaxleggett.{name}' for name in sorted(within('proofs')))}\n"
         "axes = np.eye(3)\n"
@@ -254,3 +259,34 @@ def _run(program):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+PLAN = (PACKAGE.parent / "docs" / "ARCHITECTURE.md").read_text()
+
+
+def test_the_floor_plan_lists_every_room_and_no_other():
+    found, here = [], ""
+    for line in PLAN.splitlines():
+        if line.startswith("### "):
+            title = re.match(r"### (?:(\w+)/:|At the top:)", line)
+            here = title[1] or ""
+            found.append((here, None))
+        elif line.startswith("| `"):
+            found += [(here, f"{here}.{room}".lstrip(".")) for room in re.findall(r"`([\w.]+)`", line.split(" | ")[0])]
+    assert [here for here, room in found if room is None] == FOLDERS
+    rooms = [room for _, room in found if room]
+    doors = {name for name, path in modules().items() if path.name in ("__init__.py", "__main__.py")}
+    assert sorted(rooms) == sorted(set(modules()) - doors)
+
+
+def test_what_the_floor_plan_names_exists():
+    """`folder.module.name` anywhere in the text, and folders with a slash."""
+    for name in set(re.findall(r"`(\w+(?:\.\w+)+)`", PLAN)) - {"jl.verify"}:
+        if name.startswith("plots."):
+            continue  # rooms of output/, in the table
+        module = max((m for m in modules() if f"{name}.".startswith(f"{m}.")), key=len)
+        rest = name.removeprefix(module).strip(".")
+        thing = importlib.import_module(f"jaxleggett.{module}")
+        assert not rest or operator.attrgetter(rest)(thing) is not None, name
+    for folder_name, room in set(re.findall(r"`(\w+)/(\w*)`", PLAN)):
+        assert (PACKAGE / folder_name / f"{room or '__init__'}.py").exists(), (folder_name, room)

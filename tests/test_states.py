@@ -14,7 +14,6 @@ from jaxleggett import states
 from jaxleggett.states import parse_state
 
 REMEDY = r"; nearest=True \(--project\) takes the nearest state$"
-RNG = np.random.default_rng(3)
 PARAMETRISED = [
     jl.werner(0.3),
     jl.pure(0.4),
@@ -73,8 +72,8 @@ def test_bell_diagonal_keeps_the_order_of_its_entries():
         assert np.trace(rho @ np.kron(oracles.SIGMA[i], oracles.SIGMA[i])).real == pytest.approx(t)
 
 
-def test_white_noise_scales_everything():
-    rho = oracles.random_rho(RNG)
+def test_white_noise_scales_everything(rng):
+    rho = oracles.random_rho(rng)
     noisy = jl.TwoQubitState.from_density_matrix(rho).with_visibility(0.3)
     np.testing.assert_allclose(noisy.density_matrix(), 0.3 * rho + 0.7 * np.eye(4) / 4, atol=ALGEBRA)
 
@@ -139,8 +138,8 @@ def test_the_example_of_the_paper():
     assert distance == pytest.approx(math.hypot(0.05, 0.05, 0.05, 0.15))
 
 
-def test_a_state_is_its_own_nearest():
-    rho = oracles.random_rho(RNG)
+def test_a_state_is_its_own_nearest(rng):
+    rho = oracles.random_rho(rng)
     assert jl.TwoQubitState.nearest_to(rho) == (jl.TwoQubitState.from_density_matrix(rho), 0)
     bad = rho + np.diag([0.1, 0, 0, 0])
     nearest = jl.TwoQubitState.nearest_to(bad)[0]
@@ -156,20 +155,20 @@ def test_state_vectors():
         np.testing.assert_allclose(state.density_matrix(), np.outer(psi, psi.conj()), atol=1e-15)
 
 
-def test_objects_of_qutip():
+def test_objects_of_qutip(rng):
     qutip = pytest.importorskip("qutip")
-    rho = oracles.random_rho(RNG)
+    rho = oracles.random_rho(rng)
     made = qutip.Qobj(rho, dims=[[2, 2], [2, 2]])
     np.testing.assert_allclose(jl.TwoQubitState.from_density_matrix(made).density_matrix(), rho, atol=1e-15)
     up_down = qutip.tensor(qutip.basis(2, 0), qutip.basis(2, 1))
     assert jl.TwoQubitState.from_density_matrix(up_down) == jl.pure(0.0)
 
 
-def test_objects_of_qiskit():
+def test_objects_of_qiskit(rng):
     pytest.importorskip("qiskit")
     from qiskit.quantum_info import DensityMatrix, Statevector
 
-    rho = oracles.random_rho(RNG)
+    rho = oracles.random_rho(rng)
     made = jl.TwoQubitState.from_density_matrix(DensityMatrix(rho))
     np.testing.assert_allclose(made.density_matrix(), rho, atol=1e-15)
     # In Qiskit's labels the qubit on the left has the higher number; it is Alice's.

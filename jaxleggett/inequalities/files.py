@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import cast
 
 from .._checks import InputError, quoted
 from .._files import read_json
 from .inequality import LeggettInequality
-
-if TYPE_CHECKING:
-    pass
 
 
 def read_inequality(path: str) -> LeggettInequality:
@@ -18,11 +15,16 @@ def read_inequality(path: str) -> LeggettInequality:
     InputError where there is none, or one that is averaged over a symmetry.
     """
     content = read_json("inequality", path)
-    if isinstance(content, dict) and "inequality" in content:
-        content = content["inequality"]
+    if "inequality" in (report := _fields(content)):
+        content = report["inequality"]
         if content is None:
             raise InputError(f"inequality {path} must be a report with an inequality, but this one found none (null)")
-    if isinstance(content, dict) and content.get("symmetry") is not None:
-        symmetry = quoted(content["symmetry"])
+    if (symmetry := _fields(content).get("symmetry")) is not None:
+        symmetry = quoted(symmetry)
         raise InputError(f"inequality {path} must have finitely many pairs, but is averaged over {symmetry}")
     return LeggettInequality.from_json(content)
+
+
+def _fields(content: object) -> dict[str, object]:
+    """The fields of a JSON object; none of anything else."""
+    return cast("dict[str, object]", content) if isinstance(content, dict) else {}

@@ -8,11 +8,14 @@ For coefficients g, f, h on setting pairs (a_i, b_i), every Leggett model has
 because g C <= |g| (1 - |M^A - sgn(g) M^B|) for each pair of hidden vectors, by [B13 (5)].
 """
 
+# Letters are those of the equations, capitals too.
+# pyright: reportConstantRedefinition=false
+
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -21,24 +24,46 @@ from .._doubles import exponent
 from ..settings import SettingPairs
 
 if TYPE_CHECKING:
+    from .._shapes import ArrayLike, Float
     from ..joint_rotations import Axis
+
+
+class Correlated(Protocol):
+    """A state, or anything else that has marginals and correlators at settings a, b of shape (N, 3)."""
+
+    def correlation(self, a: ArrayLike, b: ArrayLike, /) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
+        """(M^A, M^B, C), of shape (N,) each."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class LeggettInequality:
     """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every Leggett model.
 
-    `coefficients` g, `alice` f and `bob` h have shape (N,), the settings `a`, `b` shape (N, 3).
-    The bound is taken on trust: `worst_vectors.bounded_inequality` searches for the least one, and
-    `proofs.branch_and_bound.enclose` proves one.
+    `coefficients` g, `alice` f and `bob` h are N finite numbers each, the settings `a`, `b` unit vectors of shape
+    (N, 3), and `bound` is a finite number. The bound is taken on trust: `worst_vectors.bounded_inequality` searches
+    for the least one, and `proofs.branch_and_bound.enclose` proves one. Raises InputError, which names the field, for
+    anything else.
+
+    >>> import jaxleggett as jl
+    >>> z = [[0.0, 0.0, 1.0]]
+    >>> trivial = jl.LeggettInequality([-1.0], z, z, [0.0], [0.0], bound=1.0)  # -C(z, z) <= 1
+    >>> trivial.threshold(jl.werner())  # the singlet reaches 1, but is not beyond it
+    1.0
     """
 
-    coefficients: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    alice: np.ndarray
-    bob: np.ndarray
+    coefficients: Float[np.ndarray, "n"]
+    a: Float[np.ndarray, "n 3"]
+    b: Float[np.ndarray, "n 3"]
+    alice: Float[np.ndarray, "n"]
+    bob: Float[np.ndarray, "n"]
     bound: float
+
+    if TYPE_CHECKING:  # lists are taken too, and made arrays of
+
+        def __init__(
+            self, coefficients: ArrayLike, a: ArrayLike, b: ArrayLike, alice: ArrayLike, bob: ArrayLike, bound: float
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         pairs = SettingPairs(self.a, self.b)
@@ -59,7 +84,8 @@ class LeggettInequality:
             total = np.abs([self.coefficients, self.alice, self.bob]).sum()
         if not np.isfinite(total):
             raise InputError("coefficients, alice and bob of an inequality must have a finite sum of moduli")
-        number = isinstance(self.bound, int | float) and not isinstance(self.bound, bool)
+        bound = cast("object", self.bound)  # of any type, where it comes from a file
+        number = isinstance(bound, int | float) and not isinstance(bound, bool)
         # An integer beyond all doubles compares, but does not convert.
         if not (number and abs(self.bound) <= sys.float_info.max):
             raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
@@ -74,8 +100,8 @@ class LeggettInequality:
         g, f, h = (np.ldexp(x, -k) for x in columns)
         return replace(self, coefficients=g, alice=f, bob=h, bound=0.0), k
 
-    def at(self, u: Any, v: Any, axis: Axis | None = None) -> np.ndarray:
-        """The left side at its largest for hidden vectors u, v of shape (K, 3): (K,).
+    def at(self, u: ArrayLike, v: ArrayLike, axis: Axis | None = None) -> np.ndarray:
+        """The left side at its largest for hidden vectors `u`, `v` of shape (K, 3), or (3,): (K,), or ().
 
         sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, averaged over turns about `axis`.
         """
@@ -92,13 +118,13 @@ class LeggettInequality:
             F, H = (F @ axis.alice) * axis.alice, (H @ axis.bob) * axis.bob
         return np.abs(g).sum() - modulus @ np.abs(g) + u @ F + v @ H
 
-    def value(self, state: Any) -> float:
-        """The left side for a state (visibility 1), or any object with `correlation(a, b)`."""
+    def value(self, state: Correlated) -> float:
+        """The left side for a `state` (visibility 1), or any object with `correlation(a, b)`."""
         M_A, M_B, C = (np.asarray(x) for x in state.correlation(self.a, self.b))
         return float(self.coefficients @ C + self.alice @ M_A + self.bob @ M_B)
 
-    def threshold(self, state: Any) -> float:
-        """The white-noise visibility above which the state breaks the inequality: bound / value.
+    def threshold(self, state: Correlated) -> float:
+        """The white-noise visibility above which the `state` breaks the inequality: bound / value.
 
         Infinite where the value is not positive: no visibility of this state breaks it.
         """
@@ -107,19 +133,21 @@ class LeggettInequality:
         with np.errstate(over="ignore"):
             return float(np.ldexp(self.bound, -k)) / value if value > 0 else float("inf")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The fields as plain lists, with the names of the command line's JSON."""
         return {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in vars(self).items()}
 
     @classmethod
-    def from_json(cls, content: Any) -> LeggettInequality:
+    def from_json(cls, content: object) -> LeggettInequality:
         """The inequality of `to_json`; InputError names the field that is missing or wrong."""
         if not isinstance(content, dict):
             raise InputError(f"an inequality must be a JSON object, but is {quoted(content)}")
         names = [f.name for f in fields(cls)]
-        if missing := [name for name in names if name not in content]:
+        given = cast("dict[str, ArrayLike]", content)
+        if missing := [name for name in names if name not in given]:
             raise InputError(f"an inequality must have the field {missing[0]}")
-        return cls(**{name: content[name] for name in names})
+        g, a, b, f, h, bound = (given[name] for name in names)
+        return cls(g, a, b, f, h, cast("float", bound))
 
     def __str__(self) -> str:
         def vector(x: np.ndarray) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,29 +10,45 @@ from .._checks import InputError
 from ..settings import SettingPairs
 from .inequality import LeggettInequality
 
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike
 
-def smallest_mean_projection(e: Any) -> float:
-    """eta = min over unit v of mean_i |v.e_i|, for at least two different axes e_i of shape (N, 3).
+
+def smallest_mean_projection(e: ArrayLike) -> float:
+    """eta = min over unit v of mean_i |v.e_i|, for at least two different axes `e` of shape (N, 3).
 
     Between the great circles v.e_i = 0 the mean is linear in v and positive, so it is concave along
     the sphere and least where two of them cross: v along e_i x e_j.
+
+    >>> import numpy as np
+    >>> from jaxleggett.inequalities import smallest_mean_projection
+    >>> round(smallest_mean_projection(np.eye(3)), 9)  # three orthogonal axes: 1/3, along one of them
+    0.333333333
     """
-    e = np.asarray(e, dtype=np.float64)
-    i, j = np.triu_indices(len(e), 1)
-    v = np.cross(e[i], e[j])
+    axes = np.asarray(e, dtype=np.float64)
+    i, j = np.triu_indices(len(axes), 1)
+    v = np.cross(axes[i], axes[j])
     length = np.linalg.norm(v, axis=1)
     v = v[length > 1e-9] / length[length > 1e-9, None]
-    return float(np.abs(v @ e.T).mean(1).min())
+    return float(np.abs(v @ axes.T).mean(1).min())
 
 
-def published(axes: Any, directions: Any) -> LeggettInequality:
+def published(axes: ArrayLike, directions: ArrayLike) -> LeggettInequality:
     """(1/N) sum_i |E(a_i, b_i) + E(a_i, b_i')| <= 2 - 2 eta sin(phi/2), with the bound as published.
 
-    The family of C. Branciard et al., Nat. Phys. 4, 681 (2008): b_i - b_i' points along the axes e_i
+    The family of C. Branciard et al., Nat. Phys. 4, 681 (2008): b_i - b_i' points along the `axes` e_i
     (N, 3), and a_i along b_i + b_i', one of the `directions` orthogonal to them. eta is
     `smallest_mean_projection`, and the angle is the best one, sin(phi/2) = eta: then the singlet's
     threshold is sqrt(1 - eta^2). The moduli carry the signs that the singlet gives them. The family
     uses Bob's marginals only; `worst_vectors.bounded_inequality` on the same coefficients is never weaker.
+    Raises InputError for axes or directions that are no unit vectors, or not orthogonal row by row.
+
+    >>> import numpy as np
+    >>> import jaxleggett as jl
+    >>> from jaxleggett.inequalities import published
+    >>> three = published(np.eye(3), np.roll(np.eye(3), 1, axis=0))
+    >>> round(three.threshold(jl.werner()), 6)  # sqrt(8)/3
+    0.942809
     """
     pairs = SettingPairs(axes, directions)
     e, m = pairs.a, pairs.b

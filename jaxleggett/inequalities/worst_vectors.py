@@ -5,16 +5,29 @@ those at which a Leggett inequality reaches its bound, is
 
     least over unit u, v of   sum_i plus_i |u.a_i + v.b_i| + minus_i |u.a_i - v.b_i| - F.u - H.v.
 
-It is convex in (u, v), and hard only because the spheres are not. What is found is a value that is
-reached; that nothing lies below it is no proof (`jaxleggett.proofs.branch_and_bound` gives one).
+It is convex in (u, v), and hard only because the spheres are not: there are many local minima. The search is
+
+1. *multi-start*: the function is evaluated on a lattice over both spheres, and its local minima there are starts;
+2. *Newton's method* from every start, in the tangent planes of the two spheres (Riemannian Newton: P.-A. Absil,
+   R. Mahony, R. Sepulchre, "Optimization Algorithms on Matrix Manifolds", 2008), with the moduli of the Hessian's
+   eigenvalues, so that it goes downhill, and with steps of bounded length;
+3. on a *smoothed* function, sqrt(x^2 + eps^2) in place of |x|, while eps falls to 1e-11 (a continuation method:
+   A. Blake, A. Zisserman, "Visual Reconstruction", 1987, call it graduated non-convexity). So a start ends in a
+   corner of the piecewise linear function, to rounding.
+
+How much of each is done is an `Effort`. What is found is a value that is reached; that nothing lies below it is no
+proof (`jaxleggett.proofs.branch_and_bound` gives one).
 """
+
+# JAX's own types are incomplete; what is made of them here is annotated.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 
 import functools
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, overload
 
 import jax
 import jax.numpy as jnp
@@ -27,38 +40,59 @@ from .._numerics import dot, double_precision, normalised, random_key, shape_for
 from ..sphere import fibonacci, fibonacci_directions, random_rotation
 from .inequality import LeggettInequality
 
-STARTS = 512
-"""Starts of a search."""
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Array, ArrayLike, Float, Number
 
-STEPS = 48
-"""Newton steps from each start, twice as many from the best: enough to end in a corner to rounding."""
+    Found = tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"], Float[np.ndarray, "n"]]
+    State = tuple[Array, Array, Array, Array, Array]
 
-THOROUGH = 200
-"""Newton steps where a bound is to be reported: between nearly parallel settings the valleys are narrow and long."""
 
-LATTICE = 800
-"""Directions on each sphere of the lattice on which starts are looked for."""
+@dataclass(frozen=True)
+class Effort:
+    """How thoroughly worst hidden vectors are searched for."""
 
-SCREENED = LATTICE**2 * 1024
-"""Most terms, pairs of directions times prices, that are looked at for starts: about a second."""
+    lattice: int = 800
+    """Directions on each sphere of the lattice on which starts are looked for."""
+    starts: int = 512
+    """Starts of Newton's method."""
+    steps: int = 48
+    """Newton steps from each start, and twice as many again from the best: enough to end in a corner to rounding."""
+    screened: int = 800**2 * 1024
+    """Most terms (pairs of directions times prices) that are evaluated on the lattice, which is coarser where they
+    would be more: about a second."""
+    together: int = 2**19
+    """Most terms (starts times prices) that descend in one call; where they are more, a quarter of it: seconds, after
+    which the clock is looked at."""
 
-TOGETHER = 2**19
-"""Most terms, starts times prices, that descend together; a quarter of it where they are more: seconds at most."""
+
+QUICK = Effort()
+"""What the rounds of column generation need: vectors that are missed now are found in a later round."""
+
+THOROUGH = Effort(steps=200)
+"""Where a bound is to be reported: between nearly parallel settings the valleys are narrow and long."""
+
+SMOOTHING = (0.1, 0.03, 0.03, 0.01)
+"""The eps at the beginning, by turns among the starts. With a much larger one, a function of many pairs has few minima
+left, and all starts would end in the same ones."""
 
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """plus, minus (N,) >= 0 on setting pairs a, b (N, 3), and F, H (3,): the function at the head of this module."""
+    """The function at the head of this module: `plus`, `minus` >= 0 on setting pairs `a`, `b`, and `F`, `H`."""
 
-    plus: Any
-    minus: Any
-    F: Any
-    H: Any
-    a: Any
-    b: Any
+    plus: Float[AnyArray, "n"]
+    minus: Float[AnyArray, "n"]
+    F: Float[AnyArray, "3"]
+    H: Float[AnyArray, "3"]
+    a: Float[AnyArray, "n 3"]
+    b: Float[AnyArray, "n 3"]
 
-    def at(self, u: Any, v: Any) -> Any:
+    @overload
+    def at(self, u: np.ndarray, v: np.ndarray) -> np.ndarray: ...
+    @overload
+    def at(self, u: Array, v: Array) -> Array: ...
+    def at(self, u: Float[AnyArray, "*k 3"], v: Float[AnyArray, "*k 3"]) -> AnyArray:
         """The function at u, v of shape (..., 3): (...)."""
         x, y = u @ self.a.T, v @ self.b.T
         return abs(x + y) @ self.plus + abs(x - y) @ self.minus - u @ self.F - v @ self.H
@@ -69,7 +103,7 @@ class Prices:
         return Prices(plus, minus, F, H, self.a, self.b)
 
     def padded(self) -> Prices:
-        """The same function with rows of price 0 added."""
+        """The same function with rows of price 0 added, so that few numbers of rows have to be compiled for."""
         short = shape_for(len(self.plus)) - len(self.plus)
         plus, minus = (np.concatenate([x, np.zeros(short)]) for x in (self.plus, self.minus))
         a, b = (np.concatenate([x, np.broadcast_to(x[:1], (short, 3))]) for x in (self.a, self.b))
@@ -77,61 +111,74 @@ class Prices:
 
 
 def search(
-    key: jax.Array,
+    key: Array,
     prices: Prices,
-    u: np.ndarray | None = None,
-    v: np.ndarray | None = None,
+    u: Float[np.ndarray, "k 3"] | None = None,
+    v: Float[np.ndarray, "k 3"] | None = None,
     *,
-    lattice: int = LATTICE,
-    starts: int = STARTS,
-    steps: int = STEPS,
+    effort: Effort = QUICK,
     deadline: float | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hidden vectors u, v (`starts`, 3) where the function is locally least, and its values, cheapest first.
+) -> Found:
+    """Hidden vectors u, v at which the function of `prices` is locally least, and its values, cheapest first.
 
-    Starts are the rows of `u`, `v` (the hidden vectors a model already uses, at most a quarter), then
-    the local minima over one randomly turned lattice of the least value over another, for either
-    party, then the cheapest others: a start in every basin rather than many in the deepest. Prices
-    may be of any size: they are divided by a power of two first. With thousands of prices the lattice
-    is coarser, and past `deadline` (seconds of `time.monotonic`) OutOfTime is raised.
+    There are as many as `effort` has starts. The random `key` turns the lattices; `u`, `v` are hidden vectors that are
+    known already (those of a model, say) and begin the starts. Prices may be of any size: they are divided by a power
+    of two first. Past `deadline` (seconds of `time.monotonic`) OutOfTime is raised, if the prices are thousands.
     """
     k = exponent(prices.plus, prices.minus, prices.F, prices.H)
     with double_precision():
         prices = prices.scaled(-k).padded()
-        lattice = min(lattice, math.isqrt(SCREENED // len(prices.plus)))
-        lattice_u, lattice_v, price = (np.asarray(x) for x in _screen(key, prices, lattice))
-        near = _neighbours(lattice)
-        local = np.concatenate([p <= p[near].min(1) for p in np.split(price, 2)])
-        known = 0 if u is None else min(len(u), starts // 4)
-        chosen = np.lexsort((price, ~local))[: starts - known]
-        first_u, first_v = lattice_u[chosen], lattice_v[chosen]
-        if u is not None and v is not None and known:
-            first_u, first_v = np.concatenate([u[:known], first_u]), np.concatenate([v[:known], first_v])
-        found = _cheapest_first(_descend_in_time(prices, first_u, first_v, steps, deadline))
+        starts = _starts(key, prices, u, v, effort)
+        found = _cheapest_first(*_descend_in_time(prices, *starts, effort.steps, effort, deadline))
         # Where several corners nearly meet, the way to the cheapest takes more steps: the best go it again.
-        best_u, best_v = (x[: starts // 8] for x in found[:2])
-        again = _descend_in_time(prices, best_u, best_v, 2 * steps, deadline)
-        found = [np.concatenate(x) for x in zip(again, (x[starts // 8 :] for x in found), strict=True)]
-        u, v, least = _cheapest_first(found)
+        best = effort.starts // 8
+        again = _descend_in_time(prices, found[0][:best], found[1][:best], 2 * effort.steps, effort, deadline)
+        every = [np.concatenate([x, y[best:]]) for x, y in zip(again, found, strict=True)]
+        u, v, least = _cheapest_first(*every)
         return u, v, np.ldexp(least, k)
 
 
-def _descend_in_time(prices: Prices, u: Any, v: Any, steps: int, deadline: float | None) -> Any:
+def _starts(
+    key: Array, prices: Prices, u: np.ndarray | None, v: np.ndarray | None, effort: Effort
+) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
+    """Where to begin: what is known, at most a quarter; then the best points of a lattice, a start in every basin.
+
+    For every u of a randomly turned lattice the cheapest v of another is looked at, and the other way round. First
+    come those that are no dearer than their neighbours', then the cheapest of the others: by price alone, all starts
+    might lie in the deepest basin.
+    """
+    lattice = min(effort.lattice, math.isqrt(effort.screened // len(prices.plus)))
+    lattice_u, lattice_v, price = (np.asarray(x) for x in _screen(key, prices, lattice))
+    near = _neighbours(lattice)
+    local = np.concatenate([p <= p[near].min(1) for p in np.split(price, 2)])
+    known = 0 if u is None else min(len(u), effort.starts // 4)
+    chosen = np.lexsort((price, ~local))[: effort.starts - known]
+    first_u, first_v = lattice_u[chosen], lattice_v[chosen]
+    if u is not None and v is not None and known:
+        first_u, first_v = np.concatenate([u[:known], first_u]), np.concatenate([v[:known], first_v])
+    return first_u, first_v
+
+
+def _descend_in_time(
+    prices: Prices, u: np.ndarray, v: np.ndarray, steps: int, effort: Effort, deadline: float | None
+) -> Found:
     """`descend`; with thousands of prices a few starts at a time. OutOfTime past the deadline."""
-    if len(prices.plus) * len(u) <= TOGETHER:
-        return descend(prices, u, v, steps)
-    few = max(1, TOGETHER // 4 // len(prices.plus))
-    found = []
+    if len(prices.plus) * len(u) <= effort.together:
+        u, v, least = (np.asarray(x) for x in descend(prices, u, v, steps))
+        return u, v, least
+    few = max(1, effort.together // 4 // len(prices.plus))
+    found: list[list[np.ndarray]] = []
     for first in range(0, len(u), few):
         if late(deadline):
             raise OutOfTime
+        # The last call is filled up with the last start, so that all have one shape.
         rows = np.minimum(np.arange(first, first + few), len(u) - 1)
         found.append([np.asarray(x) for x in descend(prices, u[rows], v[rows], steps)])
-    return [np.concatenate(column)[: len(u)] for column in zip(*found, strict=True)]
+    u, v, least = (np.concatenate(column)[: len(u)] for column in zip(*found, strict=True))
+    return u, v, least
 
 
-def _cheapest_first(found: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    u, v, least = (np.asarray(x) for x in found)
+def _cheapest_first(u: np.ndarray, v: np.ndarray, least: np.ndarray) -> Found:
     order = np.argsort(least)
     return u[order], v[order], least[order]
 
@@ -144,8 +191,10 @@ def _neighbours(num: int) -> np.ndarray:
 
 
 @functools.partial(jax.jit, static_argnames="num")
-def _screen(key: jax.Array, prices: Prices, num: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """For every u of a lattice the cheapest v of another, and the other way round: u, v (2 num, 3), prices (2 num,).
+def _screen(
+    key: Array, prices: Prices, num: int
+) -> tuple[Float[Array, "twice 3"], Float[Array, "twice 3"], Float[Array, "twice"]]:
+    """For every u of a lattice the cheapest v of another, and the other way round: u, v and prices, 2 `num` of each.
 
     In single precision: it only chooses starts.
     """
@@ -154,9 +203,10 @@ def _screen(key: jax.Array, prices: Prices, num: int) -> tuple[jax.Array, jax.Ar
     every = U @ prices.a.T, W @ prices.b.T, U @ prices.F, W @ prices.H, prices.plus, prices.minus
     x, y, on_u, on_v, plus, minus = (z.astype(jnp.float32) for z in every)
 
-    def row(i: Any) -> Any:
+    def row(i: Array) -> Array:
         return jnp.abs(x[i] + y) @ plus + jnp.abs(x[i] - y) @ minus - on_u[i] - on_v
 
+    # Row by row: all pairs of directions times all prices would not fit into memory.
     price = jax.lax.map(row, jnp.arange(num), batch_size=8)
     v, u = jnp.argmin(price, axis=1), jnp.argmin(price, axis=0)
     return (
@@ -166,24 +216,19 @@ def _screen(key: jax.Array, prices: Prices, num: int) -> tuple[jax.Array, jax.Ar
     )
 
 
-SMOOTHING = (0.1, 0.03, 0.03, 0.01)
-"""Width over which the corners are rounded at first, start by start. Rounded much wider, a function of
-many pairs has few minima left, and all starts would end in the same ones."""
-
-
 @jax.jit
-def descend(prices: Prices, u: Any, v: Any, steps: Any = STEPS) -> tuple[Any, Any, Any]:
-    """Local minima of the function over S^2 x S^2.
+def descend(
+    prices: Prices, u: Float[AnyArray, "starts 3"], v: Float[AnyArray, "starts 3"], steps: Number = QUICK.steps
+) -> tuple[Float[Array, "starts 3"], Float[Array, "starts 3"], Float[Array, "starts"]]:
+    """Local minima of the function of `prices` over S^2 x S^2, from the starts `u`, `v`, all in parallel.
 
-    From every start in u, v of shape (S, 3), in parallel: Newton steps in the tangent planes on
-    sqrt(x^2 + eps^2) in place of |x|, damped, while eps falls from `SMOOTHING` to 1e-11, so that a
-    start ends in a corner of the piecewise linear function to rounding. Returns u, v (S, 3) and the
-    values (S,) of the function itself.
+    `steps` Newton steps on the smoothed function, while its eps falls from `SMOOTHING` to 1e-11 (see the head of this
+    module). Returns u, v and the values of the function itself, the least that each start came by.
     """
-    a, b, F, H = prices.a, prices.b, prices.F, prices.H
+    a, b, F, H = (jnp.asarray(x) for x in (prices.a, prices.b, prices.F, prices.H))
 
-    def one(u: Any, v: Any, smoothing: Any) -> tuple[Any, Any, Any]:
-        def step(i: Any, state: Any) -> Any:
+    def one(u: Array, v: Array, smoothing: Array) -> tuple[Array, Array, Array]:
+        def step(i: Array, state: State) -> State:
             u, v, best_u, best_v, best = state
             eps = smoothing * (1e-11 / smoothing) ** (i / steps)
             (p, q), (r, s) = tangents(u), tangents(v)
@@ -204,12 +249,14 @@ def descend(prices: Prices, u: Any, v: Any, steps: Any = STEPS) -> tuple[Any, An
             gradient -= jnp.stack([dot(F, p), dot(F, q), dot(H, r), dot(H, s)])
             # Curvature of the sphere: moving by d shortens the vector itself by d^2/2.
             hessian -= jnp.diag(jnp.stack([radial_u, radial_u, radial_v, radial_v]))
+            # Where the curvature is negative, a plain Newton step would go up: its modulus leads down.
             values, axes = jnp.linalg.eigh(hessian)
             move = -axes @ ((axes.T @ gradient) / jnp.maximum(jnp.abs(values), 1e-12))
             # No further than the scale on which the smoothed function is quadratic.
             move = move * jnp.minimum(1.0, 4 * eps / jnp.maximum(jnp.linalg.norm(move), 1e-300))
             u = normalised(u + move[0] * p + move[1] * q)
             v = normalised(v + move[2] * r + move[3] * s)
+            # Steps on the smoothed function need not go down on the function itself: the best is kept.
             now = prices.at(u, v)
             better = now < best
             return (
@@ -224,7 +271,7 @@ def descend(prices: Prices, u: Any, v: Any, steps: Any = STEPS) -> tuple[Any, An
         _, _, u, v, best = jax.lax.fori_loop(0, steps, step, start)
         return u, v, best
 
-    return jax.vmap(one)(u, v, jnp.resize(jnp.array(SMOOTHING), (len(u),)))
+    return jax.vmap(one)(jnp.asarray(u), jnp.asarray(v), jnp.resize(jnp.array(SMOOTHING), (len(u),)))
 
 
 def prices_of(inequality: LeggettInequality) -> Prices:
@@ -236,25 +283,36 @@ def prices_of(inequality: LeggettInequality) -> Prices:
 
 def worst_vectors(
     inequality: LeggettInequality, seed: int = 0, deadline: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Hidden vectors u, v (3,) at which the left side is largest, as far as a search from many starts sees."""
-    u, v, _ = search(random_key(seed), prices_of(inequality), steps=THOROUGH, deadline=deadline)
+) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
+    """Hidden vectors u, v at which the left side of `inequality` is largest, as far as a thorough search sees.
+
+    `seed` turns the lattices of starts. Past `deadline` (seconds of `time.monotonic`) the search of an inequality with
+    thousands of pairs raises `_clock.OutOfTime`.
+    """
+    u, v, _ = search(random_key(seed), prices_of(inequality), effort=THOROUGH, deadline=deadline)
     return u[0], v[0]
 
 
 def bounded_inequality(
-    coefficients: Any,
-    a: Any,
-    b: Any,
-    alice: Any = None,
-    bob: Any = None,
+    coefficients: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
+    alice: ArrayLike | None = None,
+    bob: ArrayLike | None = None,
     seed: int = 0,
     deadline: float | None = None,
 ) -> LeggettInequality:
     """The inequality with these coefficients and the least bound that a search from many starts finds.
 
-    The search is not exhaustive, so the bound is numerical and no proof. Past `deadline` (seconds of
-    `time.monotonic`) the search of an inequality with thousands of pairs raises `_clock.OutOfTime`.
+    `coefficients`, `alice` and `bob` are g, f and h of `LeggettInequality`, N numbers each (f and h are 0 unless
+    given), on the setting pairs `a`, `b` of shape (N, 3). `seed` turns the lattices of starts. The search is not
+    exhaustive, so the bound is numerical and no proof. Raises InputError as `LeggettInequality` does; past `deadline`
+    (seconds of `time.monotonic`) the search of an inequality with thousands of pairs raises `_clock.OutOfTime`.
+
+    >>> import numpy as np
+    >>> from jaxleggett.inequalities.worst_vectors import bounded_inequality
+    >>> round(bounded_inequality([-1.0], [[0, 0, 1]], [[0, 0, 1]]).bound, 9)  # -C <= 1: true of all correlations
+    1.0
     """
     f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
     inequality = LeggettInequality(coefficients, a, b, f, h, bound=0.0)

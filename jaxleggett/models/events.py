@@ -31,7 +31,7 @@ def outcomes(lam: ArrayLike, P: ArrayLike) -> tuple[Int[Array, "*n"], Int[Array,
     >>> alpha.tolist(), beta.tolist()
     ([1, -1], [-1, 1])
 
-    A deterministic splitting of P_{u,v}: lambda in [0, 1) falls into one of four intervals of
+    A deterministic splitting of P_{u,v}: lambda (`lam`) in [0, 1) falls into one of four intervals of
     lengths P(++), P(+-), P(-+), P(--), so uniform lambda give back `P` of shape (..., 4). For a
     single lambda the outcome of one party may depend on the other's setting: it is signalling.
     """

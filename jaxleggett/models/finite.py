@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,9 @@ from ..settings import SettingPairs
 from ..states import TwoQubitState, correlation_in_numpy
 from .interface import for_any_correlator
 
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Array
+
 
 class FiniteModel:
     """Sampling and exact averages of a model with finitely many pairs of hidden vectors (atoms).
@@ -24,17 +27,17 @@ class FiniteModel:
 
     symmetry: ClassVar[Symmetry] = None
 
-    def atoms(self) -> tuple[Any, Any, Any]:
+    def atoms(self) -> tuple[AnyArray, AnyArray, AnyArray]:
         """Weights (K,), u (K, 3) and v (K, 3)."""
         raise NotImplementedError
 
     @in_double
-    def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+    def sample(self, key: Array, num: int) -> tuple[Array, Array]:
         """`num` independent draws of an atom."""
         return self._at(jax.random.uniform(key, (num,), float))
 
     @in_double
-    def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+    def lattice(self, key: Array, index: Array, num: int) -> tuple[Array, Array]:
         """Systematic sampling: equally spaced levels of the cumulative weights, shifted at random.
 
         The atoms stand in an order of their own in every rotation, or those that are rare and equally
@@ -60,12 +63,12 @@ class FiniteModel:
         return float((1 - short)[uneven].sum()) / (2 * num)
 
     @for_any_correlator
-    def quadrature(self, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def quadrature(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         """The atoms themselves."""
         weights, u, v = self.atoms()
         return jnp.asarray(u), jnp.asarray(v), jnp.asarray(weights)
 
-    def _at(self, level: jax.Array, order: Any = slice(None)) -> tuple[jax.Array, jax.Array]:
+    def _at(self, level: Array, order: Array | slice = slice(None)) -> tuple[Array, Array]:
         weights, u, v = (jnp.asarray(x)[order] for x in self.atoms())
         # The last bound is left out, so that rounding cannot point beyond the last atom.
         atom = jnp.searchsorted(jnp.cumsum(weights.astype(float))[:-1], level, side="right")
@@ -91,7 +94,7 @@ class FiniteModel:
         )
         return float(max(np.max(breach) for breach in breaches))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, list[float] | list[list[float]] | str | None]:
         """Weights, hidden vectors and the name of the symmetry, as plain lists."""
         weights, u, v = (np.asarray(x).tolist() for x in self.atoms())
         return {"weights": weights, "u": u, "v": v, "symmetry": None if self.symmetry is None else str(self.symmetry)}

@@ -51,7 +51,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def for_any_correlator(method: F) -> F:
-    """Mark a `quadrature`, `half_lattice` or `lattice_error` that holds whatever the correlator is."""
+    """Mark a `method` (quadrature, half_lattice or lattice_error) that holds whatever the correlator is.
+
+    >>> class Uniform:
+    ...     @for_any_correlator
+    ...     def lattice_error(self, num):
+    ...         return num**-1.25
+    >>> Uniform.lattice_error.for_any_correlator
+    True
+    """
     method.for_any_correlator = True  # type: ignore[attr-defined]
     return method
 

@@ -10,7 +10,7 @@ have a correlator that averages to C(a, b): a mixture of the two bounds of [B13 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,9 @@ from ..sphere import GOLDEN, icosahedron_axes, rotation_matrix, turned
 from ..states import TwoQubitState
 from .finite import FiniteModel
 from .interface import marginals
+
+if TYPE_CHECKING:
+    from .._shapes import AnyArray, Array, ArrayLike, Float
 
 NOISE_MEAN = 0.72
 """More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (at most 0.685)."""
@@ -53,16 +56,16 @@ class InterpolatedModel(FiniteModel):
 
     name: ClassVar[str] = "interpolated"
 
-    def atoms(self) -> tuple[Any, Any, Any]:
+    def atoms(self) -> tuple[AnyArray, AnyArray, AnyArray]:
         """The hidden vectors and their weights."""
         return self.weights, self.u, self.v
 
-    def mean(self, a: Any, b: Any) -> jax.Array:
+    def mean(self, a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, ""]:
         """E|u.a + v.b| at one pair of settings, (3,) each."""
         return jnp.sum(self.weights * jnp.abs(dot(self.u, a) + dot(self.v, b)))
 
     @in_double
-    def interpolation(self, a: Any, b: Any) -> tuple[jax.Array, jax.Array]:
+    def interpolation(self, a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
         """(p^-, p^+) at one pair of settings: they sum to 1 and weigh the averaged bounds so that C is the target's.
 
         Where the averaged bounds coincide, any weights do: (1/2, 1/2).
@@ -75,10 +78,10 @@ class InterpolatedModel(FiniteModel):
         return 1 - share, share
 
     @in_double
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> jax.Array:
+    def correlator(self, u: AnyArray, v: AnyArray, a: AnyArray, b: AnyArray) -> Array:
         """C_{u,v}(a, b) = p^- [-1 + |u.a + v.b|] + p^+ [1 - |u.a - v.b|]."""
         p_minus, p_plus = self.interpolation(a, b)
-        lower, upper = correlation_bounds(*marginals(u, v, a, b))
+        lower, upper = correlation_bounds(*marginals(*(jnp.asarray(x) for x in (u, v, a, b))))
         return p_minus * lower + p_plus * upper
 
     def with_noise(self: M, share: float) -> M:
@@ -158,24 +161,24 @@ class AxialModel(InterpolatedModel):
         """Turns about the axis."""
         return self.axis
 
-    def mean(self, a: Any, b: Any) -> jax.Array:
+    def mean(self, a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, ""]:
         """E|u.a + v.b|, in closed form."""
         return jnp.sum(self.weights * self.axis.mean(self.u, self.v, a, b))
 
     @in_double
-    def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+    def sample(self, key: Array, num: int) -> tuple[Array, Array]:
         """`num` independent draws of an atom and of an angle."""
         level, angle = jax.random.uniform(key, (2, num), float)
         return self.axis.turned(2 * jnp.pi * angle, *self._at(level))
 
     @in_double
-    def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+    def lattice(self, key: Array, index: Array, num: int) -> tuple[Array, Array]:
         """Systematic sampling of the atoms, and golden-ratio turns, both shifted at random."""
         shift_key, turn_key = jax.random.split(key)
         angle = (jnp.asarray(index) * GOLDEN + jax.random.uniform(turn_key, (), float)) % 1
         return self.axis.turned(2 * jnp.pi * angle, *super().lattice(shift_key, index, num))
 
-    def quadrature(self, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def quadrature(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         """Gauss-Legendre on the arcs of angles between which |u.a + v.b| and |u.a - v.b| are smooth.
 
         u.a +- v.b = p + q cos(angle - first) vanishes where the angle is first +- arccos(-p/q), if anywhere: at most
@@ -215,19 +218,19 @@ class IsotropicModel(InterpolatedModel):
     quadrature = None  # type: ignore[assignment]
     """There is none: the corners of |u.a + v.b| are surfaces in the space of rotations."""
 
-    def mean(self, a: Any, b: Any) -> jax.Array:
+    def mean(self, a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, ""]:
         """E|u.a + v.b| = F(theta, phi), theta the angle between u and -v, phi that between a and b."""
         theta, phi = _angle(self.u, -turned(self.turn, self.v)), _angle(a, turned(self.turn, b))
         return jnp.sum(self.weights * twirled_bound(theta, phi))
 
     @in_double
-    def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+    def sample(self, key: Array, num: int) -> tuple[Array, Array]:
         """`num` independent draws of an atom and of a rotation."""
         level, *point = jax.random.uniform(key, (4, num), float)
         return self._turned(jnp.stack(point, axis=-1), *self._at(level))
 
     @in_double
-    def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
+    def lattice(self, key: Array, index: Array, num: int) -> tuple[Array, Array]:
         """Systematic sampling of the atoms, and rotations on a Kronecker lattice, both shifted at random.
 
         The steps are the powers of the root of x^4 = x + 1, which extends the golden ratio to three
@@ -238,12 +241,12 @@ class IsotropicModel(InterpolatedModel):
         point = (jnp.asarray(index).astype(float)[:, None] * step + jax.random.uniform(turn_key, (3,), float)) % 1
         return self._turned(point, *super().lattice(shift_key, index, num))
 
-    def _turned(self, point: jax.Array, u: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _turned(self, point: Array, u: Array, v: Array) -> tuple[Array, Array]:
         rotation = rotation_matrix(point)
         back = jnp.asarray(self.turn).T
         return turned(rotation, u), turned(back, turned(rotation, turned(self.turn, v)))
 
 
-def _angle(x: Any, y: Any) -> jax.Array:
+def _angle(x: Float[AnyArray, "*n 3"], y: Float[AnyArray, "*n 3"]) -> Float[Array, "*n"]:
     """The angle between unit vectors (..., 3), exact where it is small or nearly pi."""
     return 2 * jnp.arctan2(jnp.sqrt(dot(x - y, x - y)), jnp.sqrt(dot(x + y, x + y)))

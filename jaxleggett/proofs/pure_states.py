@@ -9,10 +9,12 @@ and the state breaks it above a visibility V_th with 1 - V_th > S^2 / (18 + 5 ln
 The proof is docs/PURE.md, whose numbers (1) to (9) the comments use.
 """
 
+# Letters are those of the equations, capitals too.
+# pyright: reportConstantRedefinition=false
+
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,13 @@ def pure_state_inequality(theta: float) -> LeggettInequality:
 
     c_k are the jumps of slope of a polygon on the nodes (3), V* = 1 - 7 S^2 / (32 L + 16 S^2) with
     L = sum_k c_k / t_k (7). 8 (K + 1) pairs, K the least with (3/4) 2^-K <= S/4. The settings, the weights and the
-    bound are rounded to doubles. Raises InputError for any other theta.
+    bound are rounded to doubles. Raises InputError for any other `theta`.
+
+    >>> from jaxleggett.proofs.pure_states import pure_state_inequality
+    >>> import jaxleggett as jl
+    >>> inequality = pure_state_inequality(0.5)
+    >>> len(inequality.a), inequality.threshold(jl.pure(0.5)) < 1
+    (24, True)
     """
     theta = _angle(theta)
     S, cosine = math.sin(2 * theta), math.cos(2 * theta)
@@ -61,14 +69,19 @@ def certify_pure(theta: float) -> float:
 
         V_th = (sum_k 2 c_k A_k^2 / R_k - 1) / (V* sum_k 2 c_k B_k^2 / R_k)
 
-    for theta the exact double and exact settings. Verifies in ball arithmetic every inequality between
+    for `theta` the exact double and exact settings. Verifies in ball arithmetic every inequality between
     numbers in the proof of docs/PURE.md. Raises InputError for theta outside (0, pi/4], and
     CertificationError where a step is not proved or V_th rounds to 1 (theta below 5e-8).
+
+    >>> from jaxleggett.proofs.pure_states import certify_pure
+    >>> certify_pure(1e-3) < 1  # hardly entangled
+    True
     """
     from flint import arb, ctx
 
     theta = _angle(theta)
     K = _last_node(math.sin(2 * theta))
+    # The nodes lie as far apart as 2^-K, whose squares are compared with 1: more digits for more nodes.
     previous, ctx.prec = ctx.prec, 128 + 8 * K
     try:
         S = (2 * arb(theta)).sin()
@@ -107,7 +120,8 @@ def _last_node(S: float) -> int:
     return K
 
 
-def _angle(theta: Any) -> float:
+def _angle(theta: float) -> float:
+    """`theta` as a float; InputError where it is none, or outside (0, pi/4]."""
     try:
         angle = float(theta)
     except (TypeError, ValueError, OverflowError):

@@ -11,6 +11,11 @@ def certify_werner() -> tuple[float, float]:
     Verifies every inequality of docs/WERNER.md: that the explicit model is non-negative at the lower
     double, and that the single angle phi* excludes every visibility above the upper one. Raises
     CertificationError where a ball is too wide to decide.
+
+    >>> from jaxleggett.proofs.werner import certify_werner
+    >>> lower, upper = certify_werner()  # about (1 + 1/sqrt 2)/2
+    >>> lower, upper - lower < 2e-16
+    (0.8535533905932737, True)
     """
     from flint import arb, ctx
 

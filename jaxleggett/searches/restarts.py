@@ -224,7 +224,7 @@ class MultiStart:
             found = found.scaled()
             # The same thorough search for all, so that none is preferred because its hidden vectors were missed.
             key = jax.random.fold_in(self.key, 2**30)
-            V, _ = threshold_of(key, found, steps=THOROUGH, options=self.options.polish)
+            V, _ = threshold_of(key, found, steps=THOROUGH.steps, options=self.options.polish)
             self.history.append(V)
             if V < self.threshold:
                 self.threshold, self.best = V, found

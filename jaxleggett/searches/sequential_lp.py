@@ -28,7 +28,7 @@ import numpy as np
 
 from .._doubles import tangent_frames
 from .._numerics import double_precision
-from ..inequalities.worst_vectors import descend, search
+from ..inequalities.worst_vectors import Effort, descend, search
 from .generators import Generators
 
 
@@ -115,8 +115,8 @@ def threshold_of(
     The search begins with the `known` minima, and takes `steps` Newton steps, where these are given.
     """
     near = (None, None) if known is None else (known.u, known.v)
-    effort = options.newton_steps if steps is None else steps
-    every = search(key, at.prices, *near, lattice=options.lattice, starts=options.starts, steps=effort)
+    effort = Effort(options.lattice, options.starts, options.newton_steps if steps is None else steps)
+    every = search(key, at.prices, *near, effort=effort)
     found = Minima.distinct(every, most=options.minima)
     return float(at.p.sum() - found.m[0]), found
 

@@ -257,7 +257,7 @@ class _Cuts:
         while self.upper < 1:
             _, prices, cut = self.found[0]
             keys = (jax.random.fold_in(key, i) for i in range(1, self.options.searches_again + 1))
-            tries = [search(one, prices, steps=THOROUGH, deadline=deadline) for one in keys]
+            tries = [search(one, prices, effort=THOROUGH, deadline=deadline) for one in keys]
             best = min(tries, key=lambda found: found[2][0])
             u, v = np.concatenate([u, best[0][:10]]), np.concatenate([v, best[1][:10]])
             again = inequality_of(prices, best[2][0])

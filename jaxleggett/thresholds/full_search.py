@@ -12,7 +12,7 @@ from jax import Array
 
 from .._clock import late
 from .._doubles import unit
-from ..inequalities.worst_vectors import Prices, search
+from ..inequalities.worst_vectors import Effort, Prices, search
 from ..sphere import fibonacci_directions, sample_sphere
 from .canonical_form import CanonicalForm
 from .worst_points import AT_ONCE, Found, distinct, filled
@@ -60,10 +60,10 @@ class FullSearch:
         number = len(self.form.group)
         y, prices = self.form.images(y), np.tile(prices, number) / number
         asked = Prices(prices, np.zeros_like(prices), F[:3], F[3:], y[:, :3], y[:, 3:])
-        steps = 48 if hard else 24
+        effort = Effort(lattice=400, starts=2 * AT_ONCE, steps=48 if hard else 24)
 
         def once(key: Array) -> tuple[np.ndarray, np.ndarray]:
-            u, v, least = search(key, asked, known[:, :3], known[:, 3:], lattice=400, starts=2 * AT_ONCE, steps=steps)
+            u, v, least = search(key, asked, known[:, :3], known[:, 3:], effort=effort)
             return np.hstack([u, v]), least
 
         return distinct(self.form, *self._repeated(hard, key, once))

@@ -44,6 +44,7 @@ def threshold(
                 measurements (proved for Werner states, docs/WERNER.md; else numerical)
     tolerance   upper - lower to reach, above 0
     time_limit  seconds after which the bracket is returned as it is
+    seed        of named settings `random:N`, and of the lattices on which searches begin
     certify     prove both bounds at finitely many settings (docs/CERTIFICATES.md); they move apart by a
                 fraction of the tolerance
     progress    is called with a `Progress` after every round
@@ -51,6 +52,11 @@ def threshold(
     V = 1 is the state itself: both bounds are at most 1. A separable state reaches it, with its decomposition as the
     model, which is proved where its partial transpose is positive in exact arithmetic. Raises InputError for bad
     arguments, and `lp.restricted_programme.SolverError` if the linear programme fails.
+
+    >>> import jaxleggett as jl
+    >>> found = jl.threshold(jl.werner())  # the singlet, all settings: proved, (1 + 1/sqrt 2)/2
+    >>> found.certified, round(found.lower, 9), round(found.upper, 9)
+    (True, 0.853553391, 0.853553391)
     """
     started = time.monotonic()
     seed = integer("seed", seed, 0, MAX_SEED)
@@ -126,9 +132,18 @@ def prove(
 ) -> Threshold:
     """What an inequality shows about a state: the visibility above which it is broken, its bound computed anew.
 
-    With `certify` the bound is proved, otherwise it is what a search from many starts finds. The
-    `lower` bound of the result is 0: an inequality alone gives none; `converged` says that the bound is
-    within `tolerance` of the best.
+    With `certify` the bound is proved, otherwise it is what a search from many starts finds, with lattices turned by
+    `seed`. After `time_limit` seconds the bound is returned as it is then. The `lower` bound of the result is 0: an
+    inequality alone gives none; `converged` says that the bound is within `tolerance` (relative to the sum of the
+    coefficients' moduli) of the best. Raises InputError for a tolerance or a time limit that is none.
+
+    >>> import numpy as np
+    >>> import jaxleggett as jl
+    >>> from jaxleggett.inequalities import published
+    >>> from jaxleggett.thresholds import prove
+    >>> found = prove(published(np.eye(3), np.roll(np.eye(3), 1, axis=0)), jl.werner(), tolerance=1e-4)
+    >>> found.certified, 0.9428 < found.upper < 0.9430  # sqrt(8)/3, at most the tolerance above
+    (True, True)
     """
     started = time.monotonic()
     _check_effort(tolerance, time_limit)

@@ -391,10 +391,10 @@ def test_search_writes_an_inequality_that_threshold_reads(run, tmp_path):
     code, out, _ = run("threshold", "--inequality", file, "--certify", "--json")
     assert code == 0
     assert json.loads(out)["upper"] == pytest.approx(answer["visibility_threshold"], abs=1.1e-4)
-    code, out, err = run("search", "--start", file, "--restarts", 1, "--out", tmp_path / "s")
+    code, out, err = run("search", "--start", file, "--restarts", 2, "--out", tmp_path / "s")
     assert code == 2
     assert "already holds" in err
-    code, out, _ = run("search", "--start", file, "--restarts", 1)
+    code, out, _ = run("search", "--start", file, "--restarts", 2)
     assert code == 0
     assert "Leggett inequalities with 6 setting pairs" in out
 
@@ -451,7 +451,7 @@ def test_ctrl_c_in_a_search_keeps_the_best(run, monkeypatch):
         return real(*arguments, progress=tell, **options)
 
     monkeypatch.setattr("jaxleggett.searches.search", stop)
-    code, out, _ = run("search", "--restarts", 2, "--json")
+    code, out, _ = run("search", "--pairs", 6, "--restarts", 2, "--json")
     assert code == 130
     answer = json.loads(out)
     assert answer["status"] == "interrupted"

@@ -6,7 +6,9 @@ import oracles
 import pytest
 from scipy.optimize import minimize
 
-from jaxleggett.inequalities.worst_vectors import THOROUGH, Prices, search
+from jaxleggett.inequalities.worst_vectors import THOROUGH, Effort, Prices, search
+
+FEW = Effort(lattice=100, starts=32)
 
 
 def _prices(number, marginals, seed):
@@ -63,7 +65,7 @@ def test_no_point_is_cheaper_than_what_a_search_finds(number, marginals):
 def test_known_hidden_vectors_are_starts():
     p = _prices(20, 0.05, 3)
     u, v, least = search(jax.random.key(0), p)
-    _, _, again = search(jax.random.key(9), p, u[:1], v[:1], lattice=20, starts=4)
+    _, _, again = search(jax.random.key(9), p, u[:1], v[:1], effort=Effort(lattice=20, starts=4))
     assert again[0] <= least[0] + 1e-12
 
 
@@ -94,7 +96,7 @@ def test_narrow_valleys_between_nearly_parallel_settings_are_followed_to_their_e
     ]
     a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in map(np.array, (a, b)))
     prices = Prices(p, np.zeros(4), np.zeros(3), np.zeros(3), a, b)
-    found = [search(jax.random.key(k), prices, steps=THOROUGH)[2][0] for k in range(3)]
+    found = [search(jax.random.key(k), prices, effort=THOROUGH)[2][0] for k in range(3)]
     assert np.ptp(found) < 1e-9
     assert found[0] <= _brute(prices, np.random.default_rng(0))
     # the case has not lost its point
@@ -104,9 +106,8 @@ def test_narrow_valleys_between_nearly_parallel_settings_are_followed_to_their_e
 @pytest.mark.parametrize("power", [-1000, -200, 300, 900])
 def test_prices_of_any_size_are_searched_alike(power):
     p = _prices(9, 0.05, 4)
-    few = {"lattice": 100, "starts": 32}
-    u, v, least = search(jax.random.key(0), p, **few)
-    found = search(jax.random.key(0), p.scaled(power), **few)
+    u, v, least = search(jax.random.key(0), p, effort=FEW)
+    found = search(jax.random.key(0), p.scaled(power), effort=FEW)
     for x, y in zip(found, (u, v, np.ldexp(least, power)), strict=True):
         np.testing.assert_array_equal(x, y)
 
@@ -114,4 +115,4 @@ def test_prices_of_any_size_are_searched_alike(power):
 def test_no_prices_are_searched_too():
     p = _prices(3, 0.0, 1).scaled(-3000)
     assert not p.plus.any()
-    assert (search(jax.random.key(0), p, lattice=100, starts=32)[2] == 0).all()
+    assert (search(jax.random.key(0), p, effort=FEW)[2] == 0).all()

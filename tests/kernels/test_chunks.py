@@ -156,8 +156,18 @@ class _Unshared(jl.WernerModel):
         return super().correlator(u, v, a, b)
 
 
-@pytest.mark.parametrize("plan", [Plan.of(3000, "mc"), Plan.of(3000, "rqmc", half=True), None])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, SAME_ARITHMETIC)])
+@pytest.mark.parametrize(
+    ("plan", "dtype", "tolerance"),
+    [
+        (Plan("mc", 5, 3, 20), np.float64, SAME_ARITHMETIC),
+        (Plan("rqmc", 5, 3, 20, half=True), np.float32, SINGLE),
+        (None, np.float64, SAME_ARITHMETIC),
+        # Each of these is a method and a precision that the ones above have seen, together.
+        pytest.param(Plan("mc", 5, 3, 20), np.float32, SINGLE, marks=pytest.mark.slow),
+        pytest.param(Plan("rqmc", 5, 3, 20, half=True), np.float64, SAME_ARITHMETIC, marks=pytest.mark.slow),
+        pytest.param(None, np.float32, SINGLE, marks=pytest.mark.slow),
+    ],
+)
 def test_interpolated_correlators_are_what_the_correlator_says(plan, dtype, tolerance):
     pairs = jl.SettingPairs.random(13, seed=2)
     # One run may have models of either kind, if they share their hidden vectors.

@@ -11,7 +11,6 @@ import jaxleggett as jl
 from jaxleggett.models import interface
 
 KEY = jax.random.key(11)
-RNG = np.random.default_rng(11)
 
 
 class _Capped(jl.WernerModel):
@@ -84,8 +83,8 @@ def test_a_subclass_with_another_correlator_has_no_quadrature_left():
     assert jl.verify(_Atoms(), "random:4", method="exact").reproduces
 
 
-def test_marginals_are_those_of_pure_qubits():
-    u, v, a, b = oracles.unit(RNG, 4)
+def test_marginals_are_those_of_pure_qubits(rng):
+    u, v, a, b = oracles.unit(rng, 4)
     with jax.enable_x64(True):
         M_A, M_B = interface.marginals(u, v, a, b)
     assert M_A == pytest.approx(float(np.dot(u, a)))

@@ -11,7 +11,6 @@ from tolerances import ALGEBRA
 import jaxleggett as jl
 
 KEY = jax.random.key(11)
-RNG = np.random.default_rng(11)
 
 
 @pytest.mark.parametrize("lattice", [False, True])
@@ -36,8 +35,8 @@ def test_white_noise_lattice_steps_by_powers_of_the_root_of_x5_x_1():
     np.testing.assert_allclose(steps, np.tile(root ** -np.arange(1.0, 5.0), (8, 1)), atol=1e-12)
 
 
-def test_white_noise_is_a_product():
-    u, v, a, b = oracles.unit(RNG, 4)
+def test_white_noise_is_a_product(rng):
+    u, v, a, b = oracles.unit(rng, 4)
     want = [(1 + x * np.dot(u, a)) * (1 + y * np.dot(v, b)) / 4 for x, y in oracles.SIGNS]
     np.testing.assert_allclose(at_one_point(jl.WhiteNoiseModel(), u, v, a, b), want, atol=ALGEBRA)
 

@@ -11,8 +11,6 @@ from jaxleggett.searches import gradient_descent, sequential_lp
 from jaxleggett.searches.generators import Generators
 from jaxleggett.searches.orbits import written_out
 
-RNG = np.random.default_rng(12)
-
 
 def _price(terms, u, v, eps=0.0):
     """sum p sqrt((u.a + v.b)^2 + eps^2), term by term."""
@@ -20,10 +18,10 @@ def _price(terms, u, v, eps=0.0):
 
 
 @pytest.mark.parametrize(("number", "group"), [(7, "none"), (1, "O"), (2, "D3")])
-def test_the_orbits_of_generators_are_all_their_pairs(number, group):
+def test_the_orbits_of_generators_are_all_their_pairs(number, group, rng):
     at = generators(number, group)
     terms = written_out(at.rotations, at.p, at.a, at.b)
-    u, v = oracles.unit(RNG, 4), oracles.unit(RNG, 4)
+    u, v = oracles.unit(rng, 4), oracles.unit(rng, 4)
     assert at.prices.at(u, v) == pytest.approx([_price(terms, x, y) for x, y in zip(u, v, strict=True)])
     logits = np.log(np.expm1(3 * at.p))
     with double_precision():
@@ -33,11 +31,11 @@ def test_the_orbits_of_generators_are_all_their_pairs(number, group):
             assert found == pytest.approx([_price(terms, x, y, eps) for x, y in zip(u, v, strict=True)])
 
 
-def test_the_crowd_goes_down_to_minima():
+def test_the_crowd_goes_down_to_minima(rng):
     at = generators(6)
     terms = (at.p, at.a, at.b)
     with double_precision():
-        u, v = oracles.unit(RNG, 30), oracles.unit(RNG, 30)
+        u, v = oracles.unit(rng, 30), oracles.unit(rng, 30)
         step = jax.jit(jax.vmap(lambda u, v: gradient_descent._towards_minimum(terms, 0.05, u, v)))
         before = [_price(terms, x, y, 0.05) for x, y in zip(u, v, strict=True)]
         for _ in range(60):
@@ -49,7 +47,7 @@ def test_the_crowd_goes_down_to_minima():
     nearby = [
         _price(terms, *(x / np.linalg.norm(x) for x in (u[i] + d, v[i] + e)), 0.05) - after[i]
         for i in range(30)
-        for d, e in 1e-3 * RNG.normal(size=(10, 2, 3))
+        for d, e in 1e-3 * rng.normal(size=(10, 2, 3))
     ]
     assert np.mean(np.array(nearby) > -1e-7) > 0.9
 

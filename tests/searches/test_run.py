@@ -10,17 +10,16 @@ from jaxleggett.searches import PolishOptions, SearchOptions, result, run
 from jaxleggett.searches.orbits import rotation_group
 from jaxleggett.thresholds import prove
 
-RNG = np.random.default_rng(12)
-
 
 def test_the_published_settings_are_improved():
     """Started from the published inequality of 6 pairs, which is optimal only for its settings."""
-    found = jl.search(start=THREE_AXES, restarts=1, certify=True)
+    some = SearchOptions(finishes=1, polish=PolishOptions(programmes=15), certified_to=1e-4)
+    found = jl.search(start=THREE_AXES, restarts=2, certify=True, options=some)
     assert found.certified
     assert found.num_pairs == 6
     assert oracles.V_C < found.visibility_threshold < 0.93
-    again = prove(found.inequality, jl.werner(), tolerance=1e-5)
-    assert again.upper == pytest.approx(found.visibility_threshold, abs=2e-5)
+    again = prove(found.inequality, jl.werner(), tolerance=1e-4)
+    assert again.upper == pytest.approx(found.visibility_threshold, abs=2e-4)
     assert found.inequality.value(jl.werner()) == pytest.approx(1)
 
 
@@ -35,16 +34,16 @@ def test_the_same_seed_gives_the_same_inequality(brief):
     assert jl.search(6, restarts=2, seed=4, options=brief).visibility_threshold != first.visibility_threshold
 
 
-def test_orbits_keep_their_symmetry(brief):
+def test_orbits_keep_their_symmetry(brief, rng):
     found = jl.search(12, restarts=2, symmetry="O", options=brief)
     assert found.num_pairs == len(found.inequality.a) == 12
-    u, v = oracles.unit(RNG, 3), oracles.unit(RNG, 3)
+    u, v = oracles.unit(rng, 3), oracles.unit(rng, 3)
     turn = rotation_group("O")[5]
     assert found.inequality.at(u @ turn.T, v @ turn.T) == pytest.approx(found.inequality.at(u, v))
 
 
 def test_too_few_pairs_exclude_nothing(brief):
-    found = jl.search(2, restarts=2, options=brief)
+    found = jl.search(1, restarts=2, options=brief)
     assert found.visibility_threshold == 1
     assert found.inequality is None
     assert not found.certified
@@ -63,7 +62,7 @@ def test_coefficients_of_either_sign_begin_the_same_search():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.95])
-def test_ctrl_c_keeps_the_best(share):
+def test_ctrl_c_keeps_the_best(share, brief):
     """While the start is polished, in the annealing, in a polish, in the last one."""
 
     events = []
@@ -74,7 +73,7 @@ def test_ctrl_c_keeps_the_best(share):
             raise KeyboardInterrupt
 
     start = THREE_AXES if share == 0 else None
-    found = jl.search(6, restarts=2, seed=3, start=start, progress=stop)
+    found = jl.search(6, restarts=2, seed=3, start=start, progress=stop, options=brief)
     assert found.status == "interrupted"
     assert [event.done for event in events] == sorted(event.done for event in events)
     assert 0 <= events[-1].done < 1
@@ -83,7 +82,7 @@ def test_ctrl_c_keeps_the_best(share):
     assert found.inequality is not None
 
 
-def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch):
+def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch, brief):
     real = run.prove
 
     def stop(*arguments, certify, **options):
@@ -92,20 +91,22 @@ def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch):
         return real(*arguments, certify=certify, **options)
 
     monkeypatch.setattr(run, "prove", stop)
-    found = jl.search(start=THREE_AXES, restarts=1, time_limit=1, certify=True)
+    found = jl.search(start=THREE_AXES, restarts=2, certify=True, options=brief)
     assert (found.status, found.certified) == ("interrupted", False)
     assert found.visibility_threshold < 0.9429
 
 
 def test_a_time_limit_ends_the_search_with_what_there_is():
-    found = jl.search(6, restarts=10**6, time_limit=1e-3)
+    pairs_of_restarts = SearchOptions(batch=2)  # like the other tests, so that nothing is compiled anew
+    found = jl.search(6, restarts=10**6, time_limit=1e-3, options=pairs_of_restarts)
     assert found.status == "time_limit"
     assert found.seconds < 60
     assert found.history
-    assert jl.search(start=THREE_AXES, restarts=10**6, time_limit=1e-3).visibility_threshold < 0.9429
+    started = jl.search(start=THREE_AXES, restarts=10**6, time_limit=1e-3, options=pairs_of_restarts)
+    assert started.visibility_threshold < 0.9429
 
 
-def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
+def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch, brief):
     real = run.prove
 
     def wrong(*arguments, **options):
@@ -115,7 +116,7 @@ def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch):
 
     monkeypatch.setattr(run, "prove", wrong)
     with pytest.raises(ArithmeticError, match="below what a Leggett model reaches"):
-        jl.search(6, restarts=2, seed=3)
+        jl.search(6, restarts=2, seed=3, options=brief)
 
 
 @pytest.mark.parametrize(

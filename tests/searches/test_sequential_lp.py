@@ -61,10 +61,10 @@ def _nearest_minimum(prices, u, v):
 @pytest.mark.parametrize(("number", "group"), [(8, "none"), (2, "T")])
 def test_small_steps_of_a_polish_keep_their_promise(number, group):
     at = generators(number, group, seed=3)
-    V, minima = sequential_lp.threshold_of(jax.random.key(0), at, steps=THOROUGH)
+    V, minima = sequential_lp.threshold_of(jax.random.key(0), at, steps=THOROUGH.steps)
     promise, there = sequential_lp._step(at, minima, V, 1e-5)
     assert promise > 1e-6
-    assert V - sequential_lp.threshold_of(jax.random.key(0), there, minima, steps=THOROUGH)[0] > 0.9 * promise
+    assert V - sequential_lp.threshold_of(jax.random.key(0), there, minima, steps=THOROUGH.steps)[0] > 0.9 * promise
 
 
 def test_a_programme_is_given_up_when_time_is_over():

@@ -10,9 +10,6 @@ import jaxleggett as jl
 from jaxleggett.joint_rotations import Axis, axial_mean, mean_modulus
 from jaxleggett.thresholds.canonical_form import CanonicalForm, averaged_kernel
 
-RNG = np.random.default_rng(3)
-
-
 STATES = {
     "werner": (jl.werner(0.7), "SO(3)", 4),
     "pure": (jl.pure(0.6), "O(2)", 4),
@@ -26,17 +23,17 @@ STATES = {
 
 @pytest.mark.parametrize("name", STATES)
 @pytest.mark.parametrize("frames", ["own", "turned"])
-def test_canonical_forms(name, frames):
+def test_canonical_forms(name, frames, rng):
     state, kind, number = STATES[name]
     if frames == "turned":
-        state = in_other_frames(state, oracles.random_rotation(RNG), oracles.random_rotation(RNG))
+        state = in_other_frames(state, oracles.random_rotation(rng), oracles.random_rotation(rng))
     form = CanonicalForm.of(state)
     assert (form.kind, len(form.group)) == (kind, number)
     np.testing.assert_allclose(form.frame_A @ np.diag(form.s) @ form.frame_B.T, state.T, atol=1e-12)
     np.testing.assert_allclose(form.frame_A @ form.r_A, state.r_A, atol=1e-12)
     np.testing.assert_allclose(form.frame_B @ form.r_B, state.r_B, atol=1e-12)
     assert (form.s >= -1e-15).all()
-    y = RNG.normal(size=(5, 6))
+    y = rng.normal(size=(5, 6))
     for G in form.group:
         np.testing.assert_allclose(G @ G.T, np.eye(6), atol=1e-12)
         np.testing.assert_allclose(form.correlator(y @ G.T), form.correlator(y), atol=1e-12)
@@ -51,8 +48,8 @@ def _turn(x, angle):
     return np.concatenate([x[..., :3] @ R.T, x[..., 3:] @ R.T], axis=-1)
 
 
-def test_axial_mean_is_the_mean_over_turns():
-    x, y = RNG.normal(size=(2, 20, 6))
+def test_axial_mean_is_the_mean_over_turns(rng):
+    x, y = rng.normal(size=(2, 20, 6))
     x[0, 2] = x[0, 5] = 0  # nothing along the axis
     x[1, :2] = x[1, 3:5] = 0  # nothing across it
     angles = (np.arange(20000) + 0.5) / 20000 * 2 * np.pi
@@ -67,9 +64,9 @@ def test_axial_mean_is_the_mean_over_turns():
 
 
 @pytest.mark.parametrize("name", ["pure", "bell-diagonal", "generic"])
-def test_kernels_are_averages_over_the_group(name):
+def test_kernels_are_averages_over_the_group(name, rng):
     form = CanonicalForm.of(STATES[name][0])
-    x, y = RNG.normal(size=(2, 7, 6))
+    x, y = rng.normal(size=(2, 7, 6))
     with jax.enable_x64(True):
         found = np.asarray(averaged_kernel(form.kind, form.group, x, y))
         for G in form.group:
@@ -93,7 +90,7 @@ def test_names_of_axes():
     assert CanonicalForm.of(jl.bell_diagonal(-0.9, -0.7, -0.6)).symmetry is None
 
 
-def test_noise_is_as_weak_as_claimed():
+def test_noise_is_as_weak_as_claimed(rng):
     """E|u.a + v.b| for u, v independent on the vertices of an icosahedron stays below NOISE_MEAN."""
     from scipy.optimize import minimize
 
@@ -106,5 +103,5 @@ def test_noise_is_as_weak_as_claimed():
         p, q = axes @ a, axes @ b
         return np.maximum(np.abs(p[:, None]), np.abs(q[None, :])).mean()
 
-    best = max(-minimize(lambda x: -mean(x), RNG.normal(size=6), method="Nelder-Mead").fun for _ in range(60))
+    best = max(-minimize(lambda x: -mean(x), rng.normal(size=6), method="Nelder-Mead").fun for _ in range(60))
     assert 2 / 3 < best < 0.685 < NOISE_MEAN

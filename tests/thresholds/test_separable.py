@@ -8,17 +8,15 @@ import jaxleggett as jl
 from jaxleggett.states import TwoQubitState
 from jaxleggett.thresholds.separable import decomposition, proved_separable, separable_visibility
 
-RNG = np.random.default_rng(12)
 
-
-def _mixture(number):
-    u, v = oracles.unit(RNG, 2 * number).reshape(2, number, 3)
-    w = RNG.dirichlet(np.ones(number))
+def _mixture(rng, number):
+    u, v = oracles.unit(rng, 2 * number).reshape(2, number, 3)
+    w = rng.dirichlet(np.ones(number))
     return TwoQubitState(w @ u, w @ v, np.einsum("k,ki,kj->ij", w, u, v))
 
 
-def _rank(rank):
-    G = RNG.normal(size=(4, rank)) + 1j * RNG.normal(size=(4, rank))
+def _rank(rng, rank):
+    G = rng.normal(size=(4, rank)) + 1j * rng.normal(size=(4, rank))
     rho = G @ G.conj().T
     return TwoQubitState.from_density_matrix(rho / np.trace(rho).real)
 
@@ -38,18 +36,18 @@ def _missed(state):
 
 
 @pytest.mark.parametrize("number", range(1, 8))
-def test_mixtures_of_products_are_decomposed(number):
+def test_mixtures_of_products_are_decomposed(number, rng):
     for _ in range(20):
-        state = _mixture(number)
+        state = _mixture(rng, number)
         assert separable_visibility(state) == pytest.approx(1, abs=1e-14)
         assert _missed(state) < 1e-13
 
 
 @pytest.mark.parametrize("rank", range(1, 5))
-def test_the_visibility_is_where_the_transpose_is_singular(rank):
+def test_the_visibility_is_where_the_transpose_is_singular(rank, rng):
     """There the decomposition still exists; a little above it does not."""
     for _ in range(20):
-        state = _rank(rank)
+        state = _rank(rng, rank)
         V = separable_visibility(state)
         edge = state.with_visibility(V)
         if V < 1:
@@ -66,7 +64,7 @@ def test_werner_states_are_separable_up_to_a_third():
     assert not proved_separable(jl.werner())
 
 
-def test_what_is_exactly_positive_and_what_is_so_by_rounding_alone():
+def test_what_is_exactly_positive_and_what_is_so_by_rounding_alone(rng):
     for state in (
         jl.bell_diagonal(0, 0, 0),
         jl.bell_diagonal(0.25, 0.25, 0.25),
@@ -80,22 +78,22 @@ def test_what_is_exactly_positive_and_what_is_so_by_rounding_alone():
     assert np.linalg.eigvalsh(_transposed(flipped))[0] >= -1e-15
     assert not proved_separable(flipped)
     # Signs of Alice's second component matter as they stand: a state without symmetry, well inside and well outside.
-    rho = _mixture(6).with_visibility(0.9)
+    rho = _mixture(rng, 6).with_visibility(0.9)
     assert proved_separable(rho)
-    assert not proved_separable(_rank(1))
+    assert not proved_separable(_rank(rng, 1))
 
 
 @pytest.mark.parametrize("settings", ["all", "random:7"])
-def test_separable_states_have_a_threshold_of_one(settings):
-    for state in (jl.bell_diagonal(0, 0, 0), jl.bell_diagonal(0.25, 0.25, 0.25), _mixture(5).with_visibility(0.9)):
+def test_separable_states_have_a_threshold_of_one(settings, rng):
+    for state in (jl.bell_diagonal(0, 0, 0), jl.bell_diagonal(0.25, 0.25, 0.25), _mixture(rng, 5).with_visibility(0.9)):
         found = jl.threshold(state, settings)
         assert (found.lower, found.upper, found.status, found.certified) == (1, 1, "converged", True)
         assert found.inequality is None
         found.check()
 
 
-def test_nearly_separable_states_are_answered_within_the_tolerance():
-    state = _rank(1)
+def test_nearly_separable_states_are_answered_within_the_tolerance(rng):
+    state = _rank(rng, 1)
     near = state.with_visibility(separable_visibility(state) * 1.0005)
     found = jl.threshold(near, tolerance=1e-3)
     assert 1 - 1e-3 < found.lower < 1 == found.upper
