@@ -39,7 +39,7 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
         f"models/{name}": (None, ["models"])  # a model's methods are used by the tests of all of them
         for name in ("werner", "white_noise", "finite", "mixtures")
     },
-    "models/interface": ({"marginals"}, ["models/test_interface.py"]),
+    "models/interface": ({"marginals", "interpolated"}, ["models/test_interface.py", "models/test_werner.py"]),
     "models/events": ({"outcomes"}, ["models/test_events.py"]),
     "kernels/chunks": (
         {
