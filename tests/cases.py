@@ -1,13 +1,16 @@
-"""What several test files try things on: settings, states in other frames, hidden vectors of a run, a biased model."""
+"""What several test files use: settings, inequalities, states in other frames, hidden vectors, a biased model."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
+from scipy.spatial.transform import Rotation
 
 import jaxleggett as jl
+from jaxleggett.inequalities.inequality import LeggettInequality
 from jaxleggett.inequalities.published import published
+from jaxleggett.joint_rotations import CRITICAL_ANGLE
 from jaxleggett.kernels import chunks
 from jaxleggett.kernels.points import one_point
 from jaxleggett.searches.generators import Generators
@@ -52,6 +55,26 @@ def generators(number, group="none", seed=0):
     b = a + 0.6 * oracles.unit(rng, number)
     b /= np.linalg.norm(b, axis=1, keepdims=True)
     return Generators(rotation_group(group), rng.uniform(0.5, 1, number), a, b, np.zeros((number, 3))).scaled()
+
+
+def inequality(g, a, b, f=0.0, h=0.0):
+    """Coefficients and settings, with marginals of one strength if any, and no bound yet."""
+    zero = np.zeros(len(g))
+    return LeggettInequality(g, a, b, f + zero, h + zero, bound=0.0)
+
+
+def orbit_inequality(rng, name):
+    """The rotations of a group applied to one pair at the critical angle: v = -u is a flat valley."""
+    R = Rotation.create_group(name).as_matrix()
+    a, n = np.linalg.qr(rng.normal(size=(3, 2)))[0].T
+    b = np.cos(CRITICAL_ANGLE) * a + np.sin(CRITICAL_ANGLE) * n
+    return inequality(-np.ones(len(R)), R @ a, R @ b)
+
+
+def random_inequality(rng, number, marginals):
+    """Random settings and coefficients; those of the marginals are `marginals` times as large."""
+    g, f, h = rng.normal(size=(3, number))
+    return inequality(g, oracles.unit(rng, number), oracles.unit(rng, number), marginals * f, marginals * h)
 
 
 def assert_no_bias(u, v, weights):

@@ -9,10 +9,17 @@ from pathlib import Path
 # Two CPU devices: sharding is tested wherever the tests run.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
+# XLA says at length of each program it loads from the disk that it knows not all that this machine can; under that a
+# failure would be buried. Read once, when XLA first speaks; programs that tests start are to say what users see.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
 import jax
 import numpy as np
 import pytest
 import shapes
+
+jax.devices()
+del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
 # Before anything of the package is imported: shapes in annotations are checked in all tests.
 shapes.install()

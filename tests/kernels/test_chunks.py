@@ -19,9 +19,8 @@ KEY = jax.random.key(5)
 
 
 @pytest.mark.parametrize(("method", "half"), [("mc", False), ("rqmc", False), ("rqmc", True)])
-@pytest.mark.parametrize(
-    "samples", [3, pytest.param(1000, marks=pytest.mark.slow), 20000, (5, 3, 20)]
-)  # 1000 lies between
+# The last are the batches, the chunks of each and the hidden vectors of a chunk.
+@pytest.mark.parametrize("samples", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (1000, 20000)), (5, 3, 20)])
 def test_sums_against_numpy_on_the_same_hidden_vectors(method, half, samples):
     pairs = jl.SettingPairs.random(13, seed=2)
     V = (0.3, 0.95)
@@ -159,10 +158,10 @@ class _Unshared(jl.WernerModel):
 @pytest.mark.parametrize(
     ("plan", "dtype", "tolerance"),
     [
-        (Plan("mc", 5, 3, 20), np.float64, SAME_ARITHMETIC),
         (Plan("rqmc", 5, 3, 20, half=True), np.float32, SINGLE),
         (None, np.float64, SAME_ARITHMETIC),
         # Each of these is a method and a precision that the ones above have seen, together.
+        pytest.param(Plan("mc", 5, 3, 20), np.float64, SAME_ARITHMETIC, marks=pytest.mark.slow),
         pytest.param(Plan("mc", 5, 3, 20), np.float32, SINGLE, marks=pytest.mark.slow),
         pytest.param(Plan("rqmc", 5, 3, 20, half=True), np.float64, SAME_ARITHMETIC, marks=pytest.mark.slow),
         pytest.param(None, np.float32, SINGLE, marks=pytest.mark.slow),

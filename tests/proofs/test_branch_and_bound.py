@@ -6,36 +6,16 @@ import jax
 import numpy as np
 import oracles
 import pytest
-from scipy.spatial.transform import Rotation
+from cases import inequality, orbit_inequality, random_inequality
 
 import jaxleggett as jl
 from jaxleggett.inequalities.inequality import LeggettInequality
 from jaxleggett.inequalities.published import published
 from jaxleggett.inequalities.worst_vectors import bounded_inequality, prices_of, search, worst_vectors
-from jaxleggett.joint_rotations import CRITICAL_ANGLE
-from jaxleggett.proofs import branch_and_bound, minorant, symmetries
-from jaxleggett.proofs import cells as proof_cells
+from jaxleggett.proofs import branch_and_bound, symmetries
 from jaxleggett.proofs.branch_and_bound import enclose
 from jaxleggett.sphere import icosahedron_axes
 from jaxleggett.thresholds.run import prove
-
-
-def _inequality(g, a, b, f=0.0, h=0.0):
-    zero = np.zeros(len(g))
-    return LeggettInequality(g, a, b, f + zero, h + zero, bound=0.0)
-
-
-def _orbit(rng, name):
-    """The rotations of a group applied to one pair at the critical angle: v = -u is a flat valley."""
-    R = Rotation.create_group(name).as_matrix()
-    a, n = np.linalg.qr(rng.normal(size=(3, 2)))[0].T
-    b = np.cos(CRITICAL_ANGLE) * a + np.sin(CRITICAL_ANGLE) * n
-    return _inequality(-np.ones(len(R)), R @ a, R @ b)
-
-
-def _random(rng, number, marginals):
-    g, f, h = rng.normal(size=(3, number))
-    return _inequality(g, oracles.unit(rng, number), oracles.unit(rng, number), marginals * f, marginals * h)
 
 
 def _icosahedral():
@@ -47,11 +27,11 @@ def _icosahedral():
 CASES = {
     "three axes": lambda rng: published(np.eye(3), np.eye(3)[[1, 2, 0]]),
     "icosahedral": lambda rng: _icosahedral(),
-    "octahedral orbit": lambda rng: _orbit(rng, "O"),
-    "icosahedral orbit": lambda rng: _orbit(rng, "I"),
-    "random": lambda rng: _random(rng, 20, 0.0),
-    "random with marginals": lambda rng: _random(rng, 30, 0.1),
-    "strong marginals": lambda rng: _random(rng, 6, 2.0),
+    "octahedral orbit": lambda rng: orbit_inequality(rng, "O"),
+    "icosahedral orbit": lambda rng: orbit_inequality(rng, "I"),
+    "random": lambda rng: random_inequality(rng, 20, 0.0),
+    "random with marginals": lambda rng: random_inequality(rng, 30, 0.1),
+    "strong marginals": lambda rng: random_inequality(rng, 6, 2.0),
 }
 
 
@@ -73,7 +53,7 @@ def test_bounds_are_close_and_never_passed(name, rng):
     u, v = oracles.unit(rng, 20000).reshape(2, -1, 3)
     assert i.at(u, v).max() <= found.bound
     R = oracles.random_rotation(rng)
-    turned = _inequality(i.coefficients, i.a @ R.T, i.b @ R.T, i.alice, i.bob)
+    turned = inequality(i.coefficients, i.a @ R.T, i.b @ R.T, i.alice, i.bob)
     assert enclose(turned, 1e-4).bound == pytest.approx(found.bound, abs=2.2e-4 * total)
 
 
@@ -87,106 +67,19 @@ def test_bounds_of_one_pair():
     """g C <= |g|, and what marginal terms add to it: known in closed form."""
     a, b = np.eye(3)[:1], np.eye(3)[1:2]
     for g, f, h, exact in ((-2.0, 0, 0, 2.0), (0.5, 3.0, 1.0, 4.5), (1.0, 5.0, -5.0, 9.0), (1.0, 5.0, 5.0, 11.0)):
-        assert exact <= enclose(_inequality([g], a, b, f, h), 1e-4).bound <= exact + 2e-4 * (abs(g) + abs(f) + abs(h))
+        assert exact <= enclose(inequality([g], a, b, f, h), 1e-4).bound <= exact + 2e-4 * (abs(g) + abs(f) + abs(h))
 
 
 def test_marginals_alone():
     """Without correlators the bound is |F| + |H|."""
-    i = _inequality(np.zeros(3), np.eye(3), np.eye(3), np.array([1.0, 2, 2]), np.array([0, 3, 4.0]))
+    i = inequality(np.zeros(3), np.eye(3), np.eye(3), np.array([1.0, 2, 2]), np.array([0, 3, 4.0]))
     assert 8 <= enclose(i, 1e-4).bound <= 8 + 1e-4 * 12
-
-
-def test_the_number_of_symmetries(rng):
-    def number(i):
-        return len(symmetries.symmetries(minorant.Terms.of(i))[0])
-
-    assert number(_orbit(rng, "O")) == 48
-    assert number(_orbit(rng, "I")) == 120
-    assert number(_random(rng, 9, 0.0)) == 2
-    assert number(_random(rng, 9, 1.0)) == 1
-    broken = _orbit(rng, "O")
-    broken.coefficients[3] *= 1.001
-    assert number(broken) < 48
-
-
-def test_the_number_of_rotations(rng):
-    assert [symmetries.count_symmetries(_orbit(rng, name)) for name in ("O", "I")] == [24, 60]
-    assert symmetries.count_symmetries(_random(rng, 9, 0.0)) == symmetries.count_symmetries(_random(rng, 9, 1.0)) == 1
-
-
-def test_cells_lie_in_their_caps_and_cover_the_sphere(rng):
-    cells = proof_cells.Cells(np.eye(3)[None])
-    boxes = cells.first()
-    for _ in range(2):
-        some = boxes[rng.choice(len(boxes), 300)]
-        centre, radius = cells.caps(some[:, :4])
-        face, i, j, level = some[:, :4].T
-        width = np.pi / 2 / 2.0**level
-        for _ in range(40):
-            s, t = rng.random((2, 300))
-            points = proof_cells.on_cube(face, (i + s) * width - np.pi / 4, (j + t) * width - np.pi / 4)
-            assert (np.arccos(np.clip((points * centre).sum(1), -1, 1)) <= radius).all()
-        boxes, _ = cells.split(some, np.zeros(300))
-    first = np.unique(cells.first()[:, :4], axis=0)
-    assert len(first) == 96
-    centre, radius = cells.caps(first)
-    nearest = np.arccos(np.clip(oracles.unit(rng, 20000) @ centre.T, -1, 1)) - radius
-    assert nearest.min(1).max() <= 0
-    # every orbit meets the domain of a group
-    maps = Rotation.create_group("O").as_matrix()
-    domain = proof_cells.Cells(maps)
-    kept = first[domain.kept(first)]
-    assert len(kept) < 30
-    centre, radius = domain.caps(kept)
-    orbits = np.einsum("gij,nj->ngi", maps, oracles.unit(rng, 2000))
-    inside = (np.arccos(np.clip(orbits @ centre.T, -1, 1)) <= radius).any((1, 2))
-    assert inside.all()
-
-
-def test_the_minimum_over_a_cap_by_brute_force(rng):
-    points = oracles.unit(rng, 400000)
-    for radius in (0.05, 0.5, 1.5):
-        many, centres = 3 * rng.normal(size=(10, 3)), oracles.unit(rng, 10)
-        found = minorant.least_on_cap(many, centres, np.full(10, radius))
-        for G, centre, least in zip(many, centres, found, strict=True):
-            inside = points[np.arccos(np.clip(points @ centre, -1, 1)) <= radius]
-            assert least <= (inside @ G).min()
-            assert least >= (inside @ G).min() - 0.02 * np.linalg.norm(G)
-
-
-def _boxes(rng, radius, number=40):
-    """Caps u, r, v, q."""
-    u, v = oracles.unit(rng, 2 * number).reshape(2, number, 3)
-    return u, np.full(number, radius), v, np.full(number, 0.7 * radius)
-
-
-@pytest.mark.parametrize("steps", ["Newton's", "nonsense", "NaN"])
-def test_bounds_of_boxes_hold_whatever_the_steps_are(steps, monkeypatch, rng):
-    """The proof takes any sigma; close to the least value are only those that good steps lead to."""
-    terms = minorant.Terms.of(_random(rng, 15, 0.3).normalised()[0])
-    wrong = {"nonsense": lambda K, x: 1e3 * rng.normal(size=x.shape), "NaN": lambda K, x: np.full(x.shape, np.nan)}
-    if steps in wrong:
-        monkeypatch.setattr(np.linalg, "solve", wrong[steps])
-    u, r, v, q = _boxes(rng, 0.1)
-    found, _ = minorant.bounds_on_caps(terms, u, r, v, q)
-    inside = []
-    for centre, radius in ((u, r), (v, q)):
-        shift = 0.7 * radius[:, None, None] * rng.uniform(-1, 1, size=(len(u), 3000, 3))
-        points = centre[:, None] + shift
-        points /= np.linalg.norm(points, axis=2, keepdims=True)
-        close = (points * centre[:, None]).sum(2) >= np.cos(radius)[:, None]
-        inside.append(np.where(close[..., None], points, centre[:, None]))
-    least = terms.at(np.concatenate(inside, axis=2)).min(1)
-    assert np.isfinite(found).all()
-    assert (found <= least).all()
-    if steps == "Newton's":
-        assert (found >= least - 0.05).all()
 
 
 def test_nothing_is_left_to_a_compiler(rng):
     assert not hasattr(branch_and_bound, "jax")
     with jax.disable_jit(), jax.transfer_guard("disallow"):
-        assert enclose(_orbit(rng, "O"), 1e-3).converged
+        assert enclose(orbit_inequality(rng, "O"), 1e-3).converged
 
 
 TINY_AND_HUGE = (-300, -160, -100, 0, 100, 300)
@@ -208,7 +101,7 @@ def test_a_product_state_breaks_no_inequality_however_small_or_large_its_numbers
 
 
 def test_bounds_scale_exactly_with_powers_of_two(rng):
-    i = _random(rng, 5, 0.5)
+    i = random_inequality(rng, 5, 0.5)
     found = enclose(i, 1e-3)
     for power in (-900, -100, 3, 900):
         g, f, h = (np.ldexp(x, power) for x in (i.coefficients, i.alice, i.bob))
@@ -220,12 +113,12 @@ def test_bounds_of_subnormal_coefficients_are_rounded_up():
     a, b = np.eye(3)[:1], np.eye(3)[1:2]
     for multiple in (1, 2, 3, 1000):
         g = multiple * 5e-324
-        assert g <= enclose(_inequality([g], a, b), 1e-4).bound <= g + 5e-324
+        assert g <= enclose(inequality([g], a, b), 1e-4).bound <= g + 5e-324
 
 
 @pytest.mark.parametrize("number", [1, 5])
 def test_an_inequality_of_zeros_is_answered(number, rng):
-    zeros = _inequality(np.zeros(number), oracles.unit(rng, number), oracles.unit(rng, number))
+    zeros = inequality(np.zeros(number), oracles.unit(rng, number), oracles.unit(rng, number))
     found = enclose(zeros, 1e-4)
     assert (found.bound, found.reached, found.status) == (0, 0, "converged")
     assert symmetries.count_symmetries(zeros) >= 1
@@ -235,29 +128,8 @@ def test_an_inequality_of_zeros_is_answered(number, rng):
         assert (answer.lower, answer.upper, answer.inequality, answer.status) == (0, 1, None, "converged")
 
 
-def test_a_group_is_one_to_rounding():
-    group = Rotation.create_group("T").as_matrix()
-    assert symmetries.closed(group)
-    assert symmetries.closed(np.eye(3)[None])
-    assert not symmetries.closed(group[:-1])
-    third = Rotation.from_rotvec([0, 0, 2 * np.pi / 3]).as_matrix()
-    assert not symmetries.closed(np.array([np.eye(3), third]))
-    for angle, closed in ((1e-11, True), (1e-8, False)):
-        off = group.copy()
-        off[5] = Rotation.from_rotvec([angle, 0, 0]).as_matrix() @ off[5]
-        assert symmetries.closed(off) == closed
-
-
-def test_maps_that_hardly_move_the_generic_point_cut_no_domain():
-    away = np.cross(proof_cells.GENERIC, [1, 0, 0])
-    small, large = (Rotation.from_rotvec(t * away / np.linalg.norm(away)).as_matrix() for t in (0.008, 1.0))
-    cells = np.unique(proof_cells.Cells(np.eye(3)[None]).first()[:, :4], axis=0)
-    assert proof_cells.Cells(np.array([np.eye(3), small])).kept(cells).all()
-    assert not proof_cells.Cells(np.array([np.eye(3), large])).kept(cells).all()
-
-
 def test_out_of_time_there_is_still_a_bound(rng):
-    i = _orbit(rng, "I")
+    i = orbit_inequality(rng, "I")
     found = enclose(i, 1e-9, time_limit=0.1)
     assert found.status == "time_limit"
     u, v = worst_vectors(i)
@@ -272,7 +144,7 @@ def test_the_time_limit_holds_for_symmetries_and_for_many_terms(rng):
     across = np.cross(a, oracles.unit(rng, number))
     b = np.cos(0.7) * a + np.sin(0.7) * across / np.linalg.norm(across, axis=1, keepdims=True)
     started = time.monotonic()
-    found = enclose(_inequality(-np.ones(number), a, b), 1e-4, time_limit=0.5)
+    found = enclose(inequality(-np.ones(number), a, b), 1e-4, time_limit=0.5)
     assert time.monotonic() - started < 2.5
     assert found.status == "time_limit"
     assert found.reached <= found.bound <= number * (1 + 1e-9)
@@ -285,7 +157,7 @@ def test_an_interruption_leaves_a_bound(rng):
         if not rounds:
             raise KeyboardInterrupt
 
-    i = _random(rng, 12, 0.2)
+    i = random_inequality(rng, 12, 0.2)
     whole, before = enclose(i, 1e-5), np.inf
     for rounds in (1, 4):  # noqa: B007
         found = enclose(i, 1e-5, progress=stop)
@@ -312,5 +184,5 @@ def test_no_time_is_given_that_was_not_there(monkeypatch, rng):
         return enclose(*arguments, time_limit=time_limit)
 
     monkeypatch.setattr(branch_and_bound, "enclose", watched)
-    assert prove(_random(rng, 200, 0.1), jl.werner(), tolerance=1e-9, time_limit=0.05).status == "time_limit"
+    assert prove(random_inequality(rng, 200, 0.1), jl.werner(), tolerance=1e-9, time_limit=0.05).status == "time_limit"
     assert 0 <= limits[0] <= 0.05

@@ -103,7 +103,7 @@ def suite(monkeypatch):
     return _script("gpu_suite")
 
 
-@pytest.mark.parametrize("precision", ["double", pytest.param("single", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("precision", [pytest.param("double", marks=pytest.mark.slow), "single"])
 def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypatch, precision):
     device = jax.devices("cpu")[0]
     sections = (suite.sums, suite.quadrature)
@@ -211,6 +211,7 @@ def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
     assert survey.verdicts(model, pairs, goal, method, 128, 200, 1)[0].sum() > 20
 
 
+@pytest.mark.slow
 def test_the_models_of_the_survey_are_right():
     survey = _script("statistical_verification")
     for name, model, pairs in survey.right_models():

@@ -10,6 +10,7 @@ import jaxleggett as jl
 from jaxleggett.searches.ensembles import AscentOptions, improve_model
 
 
+@pytest.mark.slow
 def test_rotated_ensembles_end_at_the_critical_visibility_from_below():
     found = improve_model()
     assert oracles.V_C - 1e-9 < found.visibility <= oracles.V_C + 1e-15

@@ -11,6 +11,7 @@ from jaxleggett.searches.orbits import rotation_group
 from jaxleggett.thresholds import prove
 
 
+@pytest.mark.slow
 def test_the_published_settings_are_improved():
     """Started from the published inequality of 6 pairs, which is optimal only for its settings."""
     some = SearchOptions(finishes=1, polish=PolishOptions(programmes=15), certified_to=1e-4)

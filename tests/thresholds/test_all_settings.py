@@ -113,6 +113,10 @@ def test_all_settings_loosely():
     bound = dataclasses.replace(found.inequality, bound=found.inequality.bound - 1e-3)
     with pytest.raises(ArithmeticError, match="beyond the bound"):
         dataclasses.replace(found, inequality=bound).check()
+
+
+@pytest.mark.slow
+def test_a_state_that_is_nearly_separable_is_compatible_at_all_settings():
     none = threshold(jl.bell_diagonal(-0.6, -0.5, -0.4), "all", tolerance=0.01)
     assert none.upper == 1
     assert none.lower > 0.99

@@ -103,7 +103,7 @@ RIGHT = [
         *(pytest.param(*right, 10, marks=pytest.mark.slow) for right in RIGHT[:-1]),
     ],
 )
-@pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
+@pytest.mark.parametrize("method", ["rqmc", pytest.param("mc", marks=pytest.mark.slow), "exact"])
 def test_every_model_reproduces_its_target(model, settings, method, samples):
     found = jl.verify(model, settings, method=method, samples=samples)
     assert verdicts_of(found) == ["reproduces"]

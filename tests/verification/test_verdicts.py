@@ -51,7 +51,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("method", ["rqmc", "mc"])
+@pytest.mark.parametrize("method", ["rqmc", pytest.param("mc", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_model_is_found_out(fault, method):
     found = jl.verify(FAULTS[fault], "random:64", [0.5, 0.7], samples=10**5, method=method, target=jl.werner)
@@ -75,6 +75,7 @@ def test_a_visibility_off_by_one_in_ten_thousand_is_found_out(method):
     assert verdicts_of(right) == ["reproduces"]
 
 
+@pytest.mark.slow  # scripts/statistical_verification.py asks the same of a million verdicts
 @pytest.mark.parametrize(
     ("method", "distribution"), [("mc", stats.norm), ("rqmc", stats.t(15))], ids=["mc-normal", "rqmc-t15"]
 )
