@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from .. import __version__
+from ._check import check
 from ._search import search
 from ._shared import INTERRUPTED, epilog
 from ._threshold import threshold
@@ -87,3 +88,4 @@ def cli(context: click.Context) -> None:
 cli.add_command(verify)
 cli.add_command(threshold)
 cli.add_command(search)
+cli.add_command(check)

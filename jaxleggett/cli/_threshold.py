@@ -37,9 +37,7 @@ if TYPE_CHECKING:
         click.Option(
             ["--time-limit"], type=Positive(), metavar="SECONDS", help="Return the bracket as it is after this long."
         ),
-        click.Option(
-            ["--certify"], is_flag=True, help="Prove both bounds at finitely many settings, rounding included."
-        ),
+        click.Option(["--certify"], is_flag=True, help="Prove both bounds, rounding included."),
         click.Option(
             ["--inequality"],
             metavar="FILE",

@@ -24,7 +24,10 @@ VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", "verification.png
 
 SEARCH_FILES = ("report.json", "inequality.json", "settings.csv", "search.png", META)
 
-THRESHOLD_FILES = ("report.json", "inequality.json", "model.npz", "settings.csv", "threshold.png", META)
+THRESHOLD_FILES = (
+    *("report.json", "inequality.json", "model.npz", "certificate.npz", "certificate.json"),
+    *("settings.csv", "threshold.png", META),
+)
 
 LONG = ("visibilities", "model", "inequality", "witness")
 """Fields of a report that `meta.json` leaves out, because they are data and not facts about the run."""
@@ -55,7 +58,14 @@ def save_threshold(
     from .plots import plot_threshold
 
     if result.model is not None:
-        _save_arrays(folder / "model.npz", weights=result.model.weights, u=result.model.u, v=result.model.v)
+        state = {name: np.asarray(getattr(result.state, name)) for name in ("r_A", "r_B", "T")}
+        weights, u, v = (np.asarray(x) for x in result.model.atoms())
+        _save_arrays(folder / "model.npz", weights=weights, u=u, v=v, **state)
+    if result.certificate is not None:
+        result.certificate.save(folder / "certificate.npz")
+    elif result.certified and result.symmetry == "SO(3)" and (np.asarray(result.state.T) == -np.eye(3)).all():
+        # Nothing but the theorem of docs/WERNER.md, and the two numbers.
+        write_json(folder / "certificate.json", {"theorem": "werner", "lower": result.lower, "upper": result.upper})
     plot_threshold(result, history, folder / "threshold.png")
     _save_shared(report, folder, command, result.inequality, result.settings)
 

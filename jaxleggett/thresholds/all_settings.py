@@ -53,6 +53,10 @@ class Options:
     """What searches may have missed, of a breach and relative to the prices."""
     memory: float = 0.4
     """Share of the average of earlier rounds in the point that a round looks at."""
+    longer: float = 0.75
+    """The same from when the model has not become better for `stuck` rounds: where pairs that differ little bind alike,
+    the simplex method jumps between models, and only an average of many serves all pairs."""
+    stuck: int = 3
     patience: int = 25
     """Rounds without a closer bracket after which it is given up."""
     close: int = 4
@@ -61,6 +65,8 @@ class Options:
     """How much longer a hard search takes than a quick one, about."""
     compiling: float = 2.0
     """Seconds kept for what has to be compiled for that, about."""
+    proved: bool = False
+    """Whether the bounds are going to be proved, so that nothing need be searched again."""
     reserved: float = 0.3
     """Most of a time limit that is kept for searching again what is going to be reported."""
 
@@ -76,29 +82,42 @@ def solve_everywhere(
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     options: Options = DEFAULT,
-) -> Bracket:
+) -> Everywhere:
     """Bracket the largest V for which the state, of canonical form `form`, has a Leggett model at all settings.
 
     Ends as `converged`, `time_limit`, `interrupted`, or as `stalled` where rounds no longer help. Both
-    bounds rest on searches from many starts, which are no proof. Raises SolverError.
+    bounds rest on searches from many starts, which are no proof; with `options.proved` no hard searches are made, since
+    what is found is going to be proved. Raises SolverError.
     """
     with double_precision():
-        question = _AllSettings(state, form, deadline, seed, options)
-        return question.bracket(generate(question, tolerance, progress))
+        free = form.without_marginals()
+        if len(form.invariants) and free.kind == form.kind:
+            # Marginals hardly ever bind: |x.y| does not tell x from -x, between which weights can be divided.
+            question = _AllSettings(state, free, form.marginals, deadline, seed, options)
+            found = question.answer(generate(question, tolerance, progress))
+            if found.below is None or found.below.balance is not None:
+                return found
+        question = _AllSettings(state, form, form.marginals, deadline, seed, options)
+        return question.answer(generate(question, tolerance, progress))
 
 
 @dataclass(frozen=True, eq=False)
-class _Below:
-    """A model: hidden vectors x (K, 6) with weights (K,) at visibility V, and the share of noise that (P) needs."""
+class Below:
+    """A model: hidden vectors x (K, 6) with weights (K,) at visibility V, and the share of noise that (P) needs.
+
+    `balance` (n K,) says for each image of x, image by image, how its weight is divided between it and its opposite:
+    (1 + balance)/2 for itself, so that the marginals are right. None where nothing is divided, or not yet.
+    """
 
     x: np.ndarray
     weights: np.ndarray
     V: float
     noise: float
+    balance: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _Above:
+class Above:
     """An inequality: pairs y (M, 6) with prices (M,), the marginal term F (6,), and the bound that was found."""
 
     y: np.ndarray
@@ -107,13 +126,30 @@ class _Above:
     bound: float
 
 
+@dataclass(frozen=True, eq=False)
+class Everywhere:
+    """The answer for all settings, and what it was made of in the frames of `form`, whose symmetry both have."""
+
+    bracket: Bracket
+    form: CanonicalForm
+    below: Below | None
+    above: Above | None
+
+
 class _AllSettings:
     """The two pools, their programme, and what the best rounds have shown; a `Question` of column generation."""
 
     def __init__(
-        self, state: TwoQubitState, form: CanonicalForm, deadline: float | None, seed: int, options: Options
+        self,
+        state: TwoQubitState,
+        form: CanonicalForm,
+        marginals: np.ndarray,
+        deadline: float | None,
+        seed: int,
+        options: Options,
     ) -> None:
         self.state, self.form, self.key, self.options = state, form, random_key(seed), options
+        self.marginals = marginals
         self.deadline = deadline
         self.reserved = 0.0 if deadline is None else options.reserved * (deadline - time.monotonic())
         self.reserve = self.reserved
@@ -128,12 +164,13 @@ class _AllSettings:
         self.programme.add_pairs(np.zeros((len(self.y), 0)), form.correlator(self.y))
         self.programme.add_hidden(self._kernel(self.x, self.y), self.L @ self.x.T)
         self.lower, self.upper = 0.0, 1.0
-        self.below: _Below | None = None
-        self.above: _Above | None = None
+        self.below: Below | None = None
+        self.above: Above | None = None
         self.known_x = self.known_y = np.zeros((0, 6))
         self.centre: Solution | None = None
         self.gaps: list[float] = []
-        self.close = 0
+        self.close = self.stuck = 0
+        self.was_stuck = False
 
     def _kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """K (M, K) of pairs y (M, 6) and hidden vectors x (K, 6)."""
@@ -149,8 +186,9 @@ class _AllSettings:
         """Solve the programme over both pools, and move the averages over the rounds towards its solution."""
         solution = self.programme.solve(self.generating)
         scale = max(solution.pairs.sum() + np.abs(solution.linear).sum(), 1e-300)
+        memory = self.options.longer if self.was_stuck else self.options.memory
         now = replace(solution, pairs=solution.pairs / scale, linear=solution.linear / scale)
-        self.centre = now if self.centre is None else _averaged(self.centre, now, self.options.memory)
+        self.centre = now if self.centre is None else _averaged(self.centre, now, memory)
         self.known_x, self.known_y = self.x[_heaviest(solution.weights)], self.y[_heaviest(solution.pairs)]
 
     def find_worst(self, number: int) -> None:
@@ -174,6 +212,8 @@ class _AllSettings:
     def search_again(self, number: int) -> None:
         """Search for breaches of the model and for the bound of the inequality again and harder."""
         self.close = 0
+        if self.options.proved:
+            return
         key = jax.random.fold_in(self.step, 1)
         self.new_y = np.concatenate([self.new_y, self._settle_below(key)])
         self.new_x = np.concatenate([self.new_x, self._settle_above(key)])
@@ -191,16 +231,29 @@ class _AllSettings:
             self.x = np.concatenate([self.x, self.new_x])
         return True
 
-    def bracket(self, ending: Ending) -> Bracket:
+    def answer(self, ending: Ending) -> Everywhere:
         """The bounds, with what shows them, after a run that ended so."""
         if ending != Ending.CONVERGED:
             ending = self._settled(ending)
-        model = None if self.below is None else self._built(self.below)[0]
+        model, lower = None, self.lower
+        if self.below is not None:
+            if len(self.L) == 0:
+                self.below = replace(self.below, balance=self._balance(self.below))
+            model, lower = self._built(self.below)
         inequality = None if self.above is None else _inequality(self.form, self.above)
-        return Bracket(self.lower, self.upper, model, inequality, ending)
+        bracket = Bracket(min(lower, self.upper), self.upper, model, inequality, ending)
+        return Everywhere(bracket, self.form, self.below, self.above)
+
+    def _balance(self, found: Below) -> np.ndarray | None:
+        """How the weights of a model are divided for the state's marginals; None where they cannot be."""
+        number = len(self.form.group)
+        images = self.form.images(found.x), np.tile(found.weights, number) / number
+        return balanced(*images, found.V * self.marginals, self.form.kind == "O(2)")
 
     def _settled(self, ending: Ending) -> Ending:
         """Search both ends of a run that did not converge again, or give up those for which there is no time."""
+        if self.options.proved:
+            return ending
         if ending == Ending.INTERRUPTED:
             # One search each, not many.
             self.searcher.deadline = time.monotonic()
@@ -234,10 +287,12 @@ class _AllSettings:
         x, weights = self.x[used], centre.weights[used] / centre.weights[used].sum()
         V = centre.V
         y, breach = self.searcher.breaches(key, x, weights, V, self.known_y)
-        found = _Below(x, weights, V, self._noise(breach))
+        found = Below(x, weights, V, self._noise(breach))
         _, lower = self._built(found)
+        self.stuck += 1
+        self.was_stuck |= self.stuck >= self.options.stuck
         if lower > self.lower:
-            self.lower, self.below = lower, found
+            self.lower, self.below, self.stuck = lower, found, 0
         return y
 
     def _find_cheapest(self, key: jax.Array, centre: Solution) -> np.ndarray:
@@ -251,7 +306,7 @@ class _AllSettings:
         x, cost = self.searcher.cheapest(key, y, prices, F, self.known_x)
         upper, bound = self._threshold(y, prices, F, cost)
         if upper < self.upper:
-            self.upper, self.above = upper, _Above(y, prices, F, bound)
+            self.upper, self.above = upper, Above(y, prices, F, bound)
         return x
 
     def _threshold(self, y: np.ndarray, prices: np.ndarray, F: np.ndarray, cost: np.ndarray) -> tuple[float, float]:
@@ -278,7 +333,7 @@ class _AllSettings:
         x, cost = self.searcher.cheapest(key, y, prices, F, self.known_x, hard=True)
         upper, bound = self._threshold(y, prices, F, cost)
         if upper > self.upper:
-            self.upper, self.above = min(upper, 1.0), _Above(y, prices, F, bound) if upper < 1 else None
+            self.upper, self.above = min(upper, 1.0), Above(y, prices, F, bound) if upper < 1 else None
         return x
 
     def _noise(self, breach: np.ndarray) -> float:
@@ -286,12 +341,14 @@ class _AllSettings:
         worst = max(0.0, float(breach[0])) + self.options.margin
         return worst / (1 - NOISE_MEAN + worst)
 
-    def _built(self, found: _Below) -> tuple[InterpolatedModel, float]:
+    def _built(self, found: Below) -> tuple[InterpolatedModel, float]:
         """The model in the state's own frames, discrete symmetries and noise written out, and the V that it reaches."""
         number, form = len(self.form.group), self.form
         x, weights = form.images(found.x), np.tile(found.weights, number) / number
         if len(self.L) == 0:
-            x, weights = np.concatenate([x, -x]), np.tile(weights, 2) / 2
+            balance = np.zeros(len(x)) if found.balance is None else found.balance
+            x, weights = np.concatenate([x, -x]), np.concatenate([weights * (1 + balance), weights * (1 - balance)]) / 2
+            x, weights = x[weights > 0], weights[weights > 0]
         u, v = form.outside(x)
         target, axis = self.state.with_visibility(found.V), form.symmetry
         model = (
@@ -300,12 +357,29 @@ class _AllSettings:
             else InterpolatedModel(weights, u, v, target)
         )
         model = model.with_noise(found.noise)
-        # The programme's equations hold to its tolerance; what is left of them is corrected.
-        miss = self.L.T @ (self.L @ (found.weights @ found.x - found.V * form.marginals)) * (1 - found.noise)
+        # The equations of programmes hold to their tolerance; what is left of them is corrected.
+        if found.balance is not None:
+            mean = weights @ x * ([0, 0, 1, 0, 0, 1] if form.kind == "O(2)" else 1)
+            miss = (mean - found.V * self.marginals) * (1 - found.noise)
+        else:
+            miss = self.L.T @ (self.L @ (found.weights @ found.x - found.V * form.marginals)) * (1 - found.noise)
         model, share = model.corrected(0.0, form.frame_A @ miss[:3], form.frame_B @ miss[3:])
         lower = found.V * (1 - found.noise) * (1 - share)
         # A model that reaches beyond V = 1, the state itself, is brought back to it.
         return (model, lower) if lower <= 1 else (model.with_noise(1 - 1 / lower), 1.0)
+
+
+def balanced(x: np.ndarray, weights: np.ndarray, goal: np.ndarray, axial: bool) -> np.ndarray | None:
+    """Numbers in [-1, 1] for x (K, 6) with which sum weights balance x is `goal` (6,), to rounding; None if none do.
+
+    `axial`: the components along the third axis alone, since turns about it are averaged over.
+    """
+    from scipy.optimize import linprog
+
+    rows = [2, 5] if axial else list(range(6))
+    moments = (weights[:, None] * x).T[rows]
+    done = linprog(np.zeros(len(x)), A_eq=moments, b_eq=goal[rows], bounds=(-1, 1), method="highs")
+    return None if done.x is None else np.clip(done.x, -1, 1)
 
 
 def _averaged(centre: Solution, now: Solution, memory: float) -> Solution:
@@ -333,7 +407,7 @@ def _matrix(kind: Kind, group: jax.Array, x: jax.Array, y: jax.Array) -> jax.Arr
     return jax.lax.map(lambda one: averaged_kernel(kind, group, x, one), y, batch_size=16)
 
 
-def _inequality(form: CanonicalForm, found: _Above) -> LeggettInequality:
+def _inequality(form: CanonicalForm, found: Above) -> LeggettInequality:
     """The inequality of the prices in the state's own frames, discrete symmetries written out.
 
     -sum prices C + F.(E[u], E[v]) <= bound, where F is spread over the pairs' own settings.

@@ -16,11 +16,18 @@ from jax import Array
 from jax.tree_util import register_dataclass
 
 from .._clock import late
-from .canonical_form import CanonicalForm, averaged_kernel
-from .worst_points import Found, distinct, filled
+from ..joint_rotations import axial_mean
+from .canonical_form import CanonicalForm
+from .worst_points import Found, distinct, filled, tight_pairs
 
-QUICK = 128
+QUICK = 96
 """Starts of a search with an axis of symmetry; a hard one has four times as many."""
+
+SAME = 40
+"""Hidden vectors u = v to begin with, evenly spread over a meridian, but for some near the poles."""
+
+LEAST = 1024
+"""Fewest points that are worked on: to compile for fewer takes longer than they do."""
 
 BLOCK = 32
 """Starts that Newton's method takes together."""
@@ -29,9 +36,11 @@ BLOCK = 32
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class _Objective:
-    """sign sum_k w_k K(x_k, z) + sum_j s_j z_j z_{j+3} - F.z, to be made least over points z = (p, q)."""
+    """sign sum_k w_k K(x_k, z) + sum_j s_j z_j z_{j+3} - F.z, to be made least over points z = (p, q).
 
-    group: Array | np.ndarray
+    The discrete symmetries of K are written out: `points` has all images.
+    """
+
     points: Array | np.ndarray
     weights: Array | np.ndarray
     sign: Array | float
@@ -41,8 +50,11 @@ class _Objective:
     def at(self, angles: Array) -> Array:
         """Its value at three angles (3,)."""
         z = _vectors(angles)
-        kernel = averaged_kernel("O(2)", self.group, jnp.asarray(self.points), z)
-        return self.sign * (kernel @ self.weights) + jnp.sum(z[:3] * self.s * z[3:]) - z @ self.F
+        return (
+            self.sign * (axial_mean(jnp.asarray(self.points), z) @ self.weights)
+            + jnp.sum(z[:3] * self.s * z[3:])
+            - z @ self.F
+        )
 
 
 class AxialSearch:
@@ -52,11 +64,14 @@ class AxialSearch:
         self.form, self.deadline = form, deadline
 
     def first(self, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
-        """A coarse grid of all angles, for both pools."""
+        """A coarse grid of all angles, for both pools; hidden vectors u = v, and the pairs that are tight for them."""
         polar, between = ((np.arange(num) + 0.5) / num * np.pi for num in (8, 5))
         angles = np.stack(np.meshgrid(polar, polar, between, indexing="ij"), -1)
         points = np.asarray(_vectors(angles.reshape(-1, 3)))
-        return points, points
+        angle = _polar(SAME, 0.5)
+        n = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1)
+        pairs = [tight_pairs(self.form.s, n, V) for V in (0.8, 0.9, 0.97, 0.993)]
+        return np.concatenate([np.hstack([n, n]), points]), np.concatenate([*pairs, points])
 
     def breaches(
         self, key: jax.Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False
@@ -71,6 +86,13 @@ class AxialSearch:
         """Hidden vectors x at which sum prices K(x, y) - F.x is locally least, and these values, least first."""
         return self._least(key, y, prices, 1.0, np.zeros(3), F, known, hard)
 
+    def _images(self, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images under the discrete symmetries, each once: u = v has one, where others have four."""
+        number = len(self.form.group)
+        images, shares = self.form.gauged(self.form.images(points)), np.tile(weights, number) / number
+        _, first, place = np.unique(images.round(9) + 0.0, axis=0, return_index=True, return_inverse=True)
+        return images[first], np.bincount(place.ravel(), shares)
+
     def _least(
         self,
         key: jax.Array,
@@ -82,8 +104,7 @@ class AxialSearch:
         known: np.ndarray,
         hard: bool,
     ) -> Found:
-        points, weights = filled(points, weights)
-        objective = _Objective(self.form.group, points, weights, sign, s, F)
+        objective = _Objective(*filled(*self._images(points, weights), at_least=LEAST), sign, s, F)
         # Other grids in every round, so that what one passes over joins the pools in another.
         shift = np.asarray(jax.random.uniform(key, (6,)))
         polar, azimuth, planar = (40, 17, 152) if hard else (20, 11, 52)
@@ -94,6 +115,9 @@ class AxialSearch:
             _angles(planar, shift[2], shift[3], np.zeros(1)),
             _angles(planar, shift[4], shift[5], np.full(1, np.pi)),
         ]
+        if not F.any():
+            # The same at -z: half of the polar angles of the first vector will do, and one more for local minima.
+            grids = [g[: len(g) // 2 + 1] for g in grids]
         grid = np.concatenate([g.reshape(-1, 3) for g in grids])
         (value,) = _in_blocks(functools.partial(_values, objective), grid, 4096)
         # A start in every basin that a grid shows, then the best others.
@@ -101,7 +125,7 @@ class AxialSearch:
         local = np.concatenate(
             [_local_minima(v.reshape(g.shape[:-1])).ravel() for v, g in zip(parts, grids, strict=True)]
         )
-        starts = np.concatenate([_three_angles(known), grid[np.lexsort((value, ~local))]])
+        starts = np.concatenate([_three_angles(known[: QUICK // 3]), grid[np.lexsort((value, ~local))]])
         if not hard:
             found, value = _descend(starts[:QUICK], objective, 12)
         else:

@@ -9,7 +9,7 @@ then only the averaged kernel K(x, y) = mean over G of |y.G x| is left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import jax.numpy as jnp
@@ -62,6 +62,13 @@ class CanonicalForm:
         axial = s[0] - s[1] < EQUAL and max(np.abs(r_A[:2]).max(), np.abs(r_B[:2]).max()) < EQUAL
         kind: Kind = "SO(3)" if flat and s.max() - s.min() < EQUAL else "O(2)" if axial else "finite"
         return cls(A, B, s, r_A, r_B, kind, _discrete(r_A, r_B, axial))
+
+    def without_marginals(self) -> CanonicalForm:
+        """That of the state with the same T and no Bloch vectors, in the same frames: more symmetric, or as much."""
+        zero = np.zeros(3)
+        axial = bool(self.s[0] - self.s[1] < EQUAL)
+        kind: Kind = "SO(3)" if self.s.max() - self.s.min() < EQUAL else "O(2)" if axial else "finite"
+        return replace(self, r_A=zero, r_B=zero, kind=kind, group=_discrete(zero, zero, axial))
 
     @property
     def marginals(self) -> np.ndarray:

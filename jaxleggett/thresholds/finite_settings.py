@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 import jax
 import numpy as np
@@ -63,7 +62,7 @@ def solve(
     deadline: float | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
-    exact: bool = False,
+    spans: tuple[np.ndarray, np.ndarray] | None = None,
     options: Options = DEFAULT,
 ) -> Bracket:
     """Bracket the largest V for which V (r_A, r_B, T) has a Leggett model at `pairs`.
@@ -74,11 +73,11 @@ def solve(
     with all of its solver's rounding corrected; `upper` rests on searches from many starts, which are no proof.
     Raises SolverError.
 
-    With `exact` the model has the marginals V r_A, V r_B in every direction that the settings span as
-    they stand, even where only their last digits do. The inequalities are no better for it.
+    The model has the marginals V r_A, V r_B in the directions of `spans`, orthonormal rows for either party [what the
+    settings span to rounding].
     """
     with double_precision():
-        question = _FiniteSettings(state, pairs, deadline, seed, exact, options)
+        question = _FiniteSettings(state, pairs, deadline, seed, spans, options)
         ending = generate(question, tolerance, progress)
     return Bracket(question.lower, question.upper, question.model, question.inequality, ending)
 
@@ -92,7 +91,7 @@ class _FiniteSettings:
         pairs: SettingPairs,
         deadline: float | None,
         seed: int,
-        exact: bool,
+        spans: tuple[np.ndarray, np.ndarray] | None,
         options: Options,
     ) -> None:
         self.state, self.pairs, self.deadline, self.options = state, pairs, deadline, options
@@ -102,7 +101,7 @@ class _FiniteSettings:
         self.cuts = _Cuts(state, options)
         self.C = correlation_in_numpy(state, pairs.a, pairs.b)[2]
         # E[u.a] = M^A at all settings is E[u] = V r_A on their span: at most three rows a side.
-        self.basis_a, self.basis_b = (exact_span(x) if exact else span(x) for x in (pairs.a, pairs.b))
+        self.basis_a, self.basis_b = (span(pairs.a), span(pairs.b)) if spans is None else spans
         linear = np.concatenate([self.basis_a @ np.asarray(state.r_A), self.basis_b @ np.asarray(state.r_B)])
         self.has_marginals = bool(np.abs(linear).max() > 1e-12)
         if not self.has_marginals:
@@ -202,30 +201,6 @@ def span(vectors: np.ndarray) -> np.ndarray:
     """Orthonormal rows that span the rows of `vectors`, but for what is below `DEPENDENT` relative to the largest."""
     _, lengths, rows = np.linalg.svd(vectors, full_matrices=False)
     return rows[lengths > DEPENDENT * lengths[0]]
-
-
-def exact_span(vectors: np.ndarray) -> np.ndarray:
-    """Orthonormal rows, right to rounding, that span the rows of `vectors` (N, 3), none of them 0, as they stand.
-
-    Doubles are fractions, so nothing is rounded to find the rank; in a plane the rows are tangents of
-    its normal, the product of two rows.
-    """
-    rows = np.unique(vectors, axis=0).tolist()
-    first = [Fraction(x) for x in rows[0]]
-    normals = (_cross(first, [Fraction(x) for x in row]) for row in rows)
-    normal = next((n for n in normals if any(n)), None)
-    if normal is None:
-        return unit(vectors[:1])
-    if any(sum(n * Fraction(x) for n, x in zip(normal, row, strict=True)) for row in rows):
-        return np.eye(3)
-    largest = max(map(abs, normal))
-    n = unit(np.array([float(x / largest) for x in normal]))
-    p = unit(np.cross(n, np.eye(3)[np.abs(n).argmin()]))
-    return np.stack([p, np.cross(n, p)])
-
-
-def _cross(x: list[Fraction], y: list[Fraction]) -> list[Fraction]:
-    return [x[i - 2] * y[i - 1] - x[i - 1] * y[i - 2] for i in range(3)]
 
 
 class _Cuts:

@@ -15,7 +15,7 @@ from .._doubles import unit
 from ..inequalities.worst_vectors import Effort, Prices, search
 from ..sphere import fibonacci_directions, sample_sphere
 from .canonical_form import CanonicalForm
-from .worst_points import AT_ONCE, Found, distinct, filled
+from .worst_points import AT_ONCE, Found, distinct, filled, tight_pairs
 
 AGAIN = 6
 """Searches from other starts that a hard one without an axis of symmetry is made of."""
@@ -31,16 +31,13 @@ class FullSearch:
         self.form, self.deadline = form, deadline
 
     def first(self, key: Array) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden vectors u = v and others near and far; pairs b = -a turned by about a radian, and random ones.
-
-        In the canonical frames C(a, -a) < 0, so that the strongest pairs lie near b = -a, and u near v serves them.
-        """
+        """Hidden vectors u = v and others near and far; the pairs that are tight for those, and random ones."""
         u = fibonacci_directions(HIDDEN)
         near, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 1), (2, HIDDEN)))
         x = np.concatenate([np.hstack([u, u]), np.hstack([u, unit(u + near)]), np.hstack([u, far])])
-        a, turn, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 2), (3, PAIRS)))
-        y = np.concatenate([np.hstack([a, -unit(a + 0.7 * turn)]), np.hstack([a, far])])
-        return x, y
+        a, far = (np.asarray(z) for z in sample_sphere(jax.random.fold_in(key, 2), (2, PAIRS)))
+        pairs = [tight_pairs(self.form.s, fibonacci_directions(PAIRS)[: PAIRS // 2], V) for V in (0.85, 0.95)]
+        return x, np.concatenate([*pairs, np.hstack([a, far])])
 
     def breaches(
         self, key: Array, x: np.ndarray, weights: np.ndarray, V: float, known: np.ndarray, hard: bool = False

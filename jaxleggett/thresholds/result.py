@@ -13,6 +13,7 @@ from ..inequalities.inequality import LeggettInequality
 from ..joint_rotations import Axis, Symmetry, mean_modulus
 from ..models.interpolated import InterpolatedModel
 from ..models.mixtures import SeparableModel
+from ..proofs.checker.certificate import Certificate
 from ..runs import Ending
 from ..settings import SettingPairs
 from ..states import TwoQubitState
@@ -41,6 +42,8 @@ class Threshold:
     seconds: float
     symmetry: Symmetry = None
     """With all settings: what the model's hidden vectors, and the inequality's pairs, are averaged over."""
+    certificate: Certificate | None = None
+    """What proves both ends, where they are proved by the checker; `certificate.check()` proves them again."""
 
     def __post_init__(self) -> None:
         if not self.lower <= self.upper:
@@ -60,7 +63,8 @@ class Threshold:
 
             lower, upper = certify_werner()
             s = np.linalg.norm(np.asarray(self.state.T), 2)
-            wrong = (self.lower, self.upper) != (lower, upper) if self.certified else False
+            exact = (np.asarray(self.state.T) == -np.eye(3)).all()
+            wrong = (self.lower, self.upper) != (lower, upper) if exact and self.certified else False
             if wrong or (self.inequality is not None and not (self.lower * s <= lower and self.upper * s >= upper)):
                 raise ArithmeticError("the bracket is not the one that is proved")
             return

@@ -17,15 +17,23 @@ from ..inequalities.worst_vectors import bounded_inequality
 from ..joint_rotations import CRITICAL_ANGLE, Symmetry
 from ..lp.column_generation import Bracket
 from ..models.interpolated import IsotropicModel
+from ..proofs.checker import claims
+from ..proofs.checker.certificate import Certificate
 from ..runs import Ending, Progress
 from ..settings import SettingPairs
 from ..states import TwoQubitState
-from .all_settings import solve_everywhere
+from .all_settings import DEFAULT, solve_everywhere
 from .canonical_form import CanonicalForm
-from .certificates import certified_bracket, proved
+from .certificates import certified_bracket, certified_everywhere, proved
 from .finite_settings import solve
 from .result import ROUNDING, Threshold
 from .separable import decomposition, proved_separable, separable_visibility
+
+PROGRAMME_SHARE = 0.6
+"""Share of a time limit after which a programme ends whose bounds are still to be proved."""
+
+PROVED = replace(DEFAULT, proved=True)
+"""What is going to be proved is not searched again."""
 
 
 def threshold(
@@ -45,8 +53,7 @@ def threshold(
     tolerance   upper - lower to reach, above 0
     time_limit  seconds after which the bracket is returned as it is
     seed        of named settings `random:N`, and of the lattices on which searches begin
-    certify     prove both bounds at finitely many settings (docs/CERTIFICATES.md); they move apart by a
-                fraction of the tolerance
+    certify     prove both bounds (docs/CERTIFICATES.md); they move apart by a fraction of the tolerance
     progress    is called with a `Progress` after every round
 
     V = 1 is the state itself: both bounds are at most 1. A separable state reaches it, with its decomposition as the
@@ -83,6 +90,7 @@ def threshold(
         certified=answer.certified,
         seconds=time.monotonic() - started,
         symmetry=answer.symmetry,
+        certificate=answer.certificate,
     )
 
 
@@ -104,6 +112,7 @@ class _Answer:
     bracket: Bracket
     certified: bool = False
     symmetry: Symmetry = None
+    certificate: Certificate | None = None
 
 
 def _ending(found: Bracket, tolerance: float, deadline: float | None) -> Ending:
@@ -149,10 +158,11 @@ def prove(
     _check_effort(tolerance, time_limit)
     pairs = SettingPairs(inequality.a, inequality.b)
     deadline = None if time_limit is None else started + time_limit
-    cut, upper = inequality, math.inf
+    cut, upper, certificate = inequality, math.inf, None
     try:
         if certify:
-            cut, upper, status = proved(inequality, state, tolerance, deadline)
+            shown = proved(inequality, state, tolerance, deadline)
+            cut, upper, status, certificate = shown.inequality, shown.upper, shown.status, shown.certificate(state)
         else:
             i = inequality
             cut = bounded_inequality(i.coefficients, i.a, i.b, i.alice, i.bob, seed, deadline)
@@ -171,6 +181,7 @@ def prove(
         status=status,
         certified=certify,
         seconds=time.monotonic() - started,
+        certificate=certificate,
     )
 
 
@@ -193,8 +204,8 @@ def _finite_settings(state: TwoQubitState, pairs: SettingPairs, effort: _Effort)
     if not effort.certify or found.status == Ending.INTERRUPTED:
         return _Answer(found)
     try:
-        proved_one = certified_bracket(state, pairs, found, effort.tolerance, effort.deadline, effort.seed)
-        return _Answer(proved_one, certified=True)
+        proved_one, certificate = certified_bracket(state, pairs, found, effort.tolerance, effort.deadline, effort.seed)
+        return _Answer(proved_one, certified=True, certificate=certificate)
     except KeyboardInterrupt:
         # After Ctrl-C the numerical bracket is still an answer.
         return _Answer(replace(found, status=Ending.INTERRUPTED))
@@ -205,24 +216,36 @@ def _all_settings(state: TwoQubitState, effort: _Effort) -> _Answer:
     form = CanonicalForm.of(state)
     if form.kind == "SO(3)":
         return _isotropic(state, form)
-    if effort.certify:
-        raise InputError("certify needs finitely many settings, or the state werner: elsewhere nothing is proved")
-    found = solve_everywhere(state, form, effort.tolerance, effort.deadline, effort.seed, effort.progress)
-    return _Answer(found, symmetry=form.symmetry)
+    if not effort.certify:
+        found = solve_everywhere(state, form, effort.tolerance, effort.deadline, effort.seed, effort.progress)
+        return _Answer(found.bracket, symmetry=found.form.symmetry)
+    # Half the tolerance is left to the proof, and part of the time.
+    limit = effort.deadline
+    half = None if limit is None else time.monotonic() + PROGRAMME_SHARE * (limit - time.monotonic())
+    found = solve_everywhere(state, form, effort.tolerance / 2, half, effort.seed, effort.progress, PROVED)
+    if found.bracket.status == Ending.INTERRUPTED:
+        return _Answer(Bracket.of_none(Ending.INTERRUPTED))
+    bracket, certificate = certified_everywhere(state, found, effort.tolerance, limit)
+    return _Answer(bracket, True, found.form.symmetry, certificate)
 
 
 def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
     """T = -s times a rotation: as the singlet (s = 1), whose interval is proved, at visibility s V.
 
-    For s < 1 the quotient is rounded outwards, but the state's own entries may be rounded: no proof.
+    For s < 1 the quotient is moved outwards by more than the state's own entries, which may be rounded, can be off:
+    where T is s Q + D with a rotation Q, the model's excess is at most V |D|, and so is what the inequality misses.
     """
     from ..proofs.werner import certify_werner
 
     lower, upper = certify_werner()
     s = float(form.s.mean())
     T = form.frame_A @ form.frame_B.T
-    exact = bool((T == -np.eye(3)).all() and (form.s == 1).all())
+    proved = exact = bool((T == -np.eye(3)).all() and (form.s == 1).all())
     if not exact:
+        r_A, r_B = np.asarray(state.r_A), np.asarray(state.r_B)
+        frames = claims.State(r_A, r_B, np.asarray(state.T), T, np.eye(3), s * np.eye(3))
+        moments = max(np.abs(r_A).max(), np.abs(r_B).max())
+        proved = max(frames.off, moments) < ROUNDING / 20
         lower, upper = lower / s * (1 - ROUNDING), upper / s * (1 + ROUNDING)
     hand = round(float(np.linalg.det(T)))
     if hand > 0:
@@ -234,4 +257,4 @@ def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
     cut = LeggettInequality(-np.ones(1), z, b, np.zeros(1), np.zeros(1), bound) if upper < 1 else None
     lower = min(lower, 1.0)
     model = IsotropicModel(np.ones(1), z, z @ T, state.with_visibility(lower), hand * T)
-    return _Answer(Bracket(lower, min(upper, 1.0), model, cut, Ending.CONVERGED), exact, "SO(3)")
+    return _Answer(Bracket(lower, min(upper, 1.0), model, cut, Ending.CONVERGED), proved, "SO(3)")

@@ -17,6 +17,7 @@ from typing import Protocol
 import jax
 import numpy as np
 
+from .._doubles import unit
 from .._numerics import shape_for
 from .canonical_form import CanonicalForm
 
@@ -55,10 +56,29 @@ class Search(Protocol):
         ...
 
 
-def filled(points: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def tight_pairs(s: np.ndarray, n: np.ndarray, V: float) -> np.ndarray:
+    """Pairs (2 K, 6) at which a model with u = v is tightest: for c = a + b along n (K, 3), E|u.c| <= 1 + V a.S b.
+
+    Given c = 2 cos(t) n, the right side is least where a - b = 2 sin(t) d has d.S d =: l as large as d orthogonal to n
+    allows. Then E|u.n| <= (1 - V l + V cos(t)^2 (n.S n + l)) / (2 cos(t)), which is least at
+    cos(t)^2 = (1 - V l) / (V (n.S n + l)).
+    The pairs of both principal directions d are returned.
+    """
+    S = np.diag(s)
+    p = unit(np.cross(n, np.eye(3)[np.abs(n).argmin(1)]))
+    across = np.stack([p, np.cross(n, p)], axis=1)
+    values, vectors = np.linalg.eigh(across @ S @ across.transpose(0, 2, 1))
+    along = np.einsum("ki,ij,kj->k", n, S, n)[:, None]
+    cosine = np.sqrt(np.clip((1 - V * values) / np.maximum(V * (along + values), 1e-12), 1e-3, 1))[..., None]
+    d = (vectors.transpose(0, 2, 1) @ across) * np.sqrt(1 - cosine**2)
+    c = cosine * n[:, None]
+    return np.concatenate([c + d, c - d], axis=2).reshape(-1, 6)
+
+
+def filled(points: np.ndarray, weights: np.ndarray | None = None, at_least: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Points filled up to `shape_for` them, and weights that are 0 where points were added."""
     weights = np.zeros(len(points)) if weights is None else weights
-    more = shape_for(len(points)) - len(points)
+    more = max(shape_for(len(points)), at_least) - len(points)
     return (
         np.concatenate([points, np.broadcast_to(points[:1], (more, points.shape[1]))]),
         np.concatenate([weights, np.zeros(more)]),

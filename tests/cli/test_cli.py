@@ -361,7 +361,6 @@ def test_a_rerun_from_the_settings_of_a_run_writes_the_same_bytes(run, tmp_path)
         (("--tolerance", "nan"), "--tolerance must be a number above 0"),
         (("--time-limit", "-1"), "--time-limit must be a number above 0"),
         (("--state", "wernr"), "state must be werner, bell-diagonal"),
-        (("--state", "pure:0.3", "--certify"), "certify needs finitely many settings, or the state werner"),
         (("--inequality", "nowhere.json"), "inequality 'nowhere.json' cannot be read: No such file"),
         (("--inequality", "x", "--settings", "all"), "--settings must be left out with --inequality"),
         (("--precision", "single"), "--precision must be double"),

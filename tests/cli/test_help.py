@@ -32,7 +32,7 @@ def test_the_example_that_ends_a_help_works_as_printed(run, command):
     assert line[1 : 1 + len(command)] == list(command)
     code, out, err = run(*line[1:])
     assert (code, err) == (0, "")
-    assert len(out.splitlines()) > 3
+    assert len(out) > 100
 
 
 def test_an_example_that_is_wrapped_or_not_last_is_none():
@@ -50,8 +50,9 @@ def test_the_help_of_verify_lists_the_models_and_their_defaults(run):
 
 def test_every_command_has_the_options_of_all():
     assert [option.name for option in SHARED_OPTIONS] == list(Common.__dataclass_fields__)
-    for command in cli.cli.commands.values():
-        assert command.params[-len(SHARED_OPTIONS) :] == SHARED_OPTIONS
+    for name, command in cli.cli.commands.items():
+        # A check computes nothing by chance, on no device, and writes nothing.
+        assert name == "check" or command.params[-len(SHARED_OPTIONS) :] == SHARED_OPTIONS
         assert command.help
 
 

@@ -99,9 +99,9 @@ def test_a_state_that_is_compatible_at_full_visibility_comes_to_an_end():
 )
 def test_all_settings_keep_to_the_time_limit(state):
     """Once the searches are compiled, which nothing interrupts."""
-    jl.threshold(state, tolerance=0.08)
-    began = time.monotonic()
-    found = jl.threshold(state, tolerance=1e-7, time_limit=4)
+    for _ in range(2):
+        began = time.monotonic()
+        found = jl.threshold(state, tolerance=1e-7, time_limit=4)
     assert time.monotonic() - began < 6.4
     assert found.status == "time_limit"
     assert 0.5 < found.lower < found.upper <= 1

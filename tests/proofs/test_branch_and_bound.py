@@ -14,7 +14,9 @@ from jaxleggett.inequalities.published import published
 from jaxleggett.inequalities.worst_vectors import bounded_inequality, prices_of, search, worst_vectors
 from jaxleggett.proofs import branch_and_bound, symmetries
 from jaxleggett.proofs.branch_and_bound import enclose
+from jaxleggett.proofs.checker import above
 from jaxleggett.sphere import icosahedron_axes
+from jaxleggett.thresholds import certificates
 from jaxleggett.thresholds.run import prove
 
 
@@ -171,7 +173,7 @@ def test_an_interrupted_proof_is_an_answer(monkeypatch):
         raise KeyboardInterrupt
 
     i = CASES["three axes"](None)
-    monkeypatch.setattr(branch_and_bound, "bounds_on_caps", stop)
+    monkeypatch.setattr(above.LeftOver, "bounds", stop)
     found = prove(i, jl.werner())
     assert (found.status, found.lower, found.upper, found.inequality) == ("interrupted", 0, 1, None)
 
@@ -183,6 +185,6 @@ def test_no_time_is_given_that_was_not_there(monkeypatch, rng):
         limits.append(time_limit)
         return enclose(*arguments, time_limit=time_limit)
 
-    monkeypatch.setattr(branch_and_bound, "enclose", watched)
+    monkeypatch.setattr(certificates, "enclose", watched)
     assert prove(random_inequality(rng, 200, 0.1), jl.werner(), tolerance=1e-9, time_limit=0.05).status == "time_limit"
     assert 0 <= limits[0] <= 0.05

@@ -33,7 +33,7 @@ def test_converged_is_said_only_of_a_bracket_as_narrow_as_asked(limit, status, m
     done = finite_settings.solve(jl.werner(), pairs, 1e-3)
     assert done.status == "converged"
     monkeypatch.setattr(run, "solve", lambda *arguments, **more: done)
-    monkeypatch.setattr(certificates, "repaired", lambda *arguments: 0.8)
+    monkeypatch.setattr(certificates, "reached", lambda *arguments: 0.8)
     found = threshold(jl.werner(), pairs, tolerance=1e-3, certify=True, time_limit=limit)
     assert (found.lower, found.status) == (0.8, status)
 
@@ -42,7 +42,7 @@ def test_an_interrupted_certification_keeps_the_bracket(monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(certificates, "repaired", stop)
+    monkeypatch.setattr(certificates, "reached", stop)
     found = threshold(jl.werner(), "random:8", tolerance=1e-3, certify=True)
     assert (found.status, found.certified) == ("interrupted", False)
     assert found.upper - found.lower <= 1e-3

@@ -9,6 +9,7 @@ from scipy.optimize import linprog
 
 import jaxleggett as jl
 from jaxleggett.inequalities.worst_vectors import Prices, search
+from jaxleggett.proofs.checker import claims
 from jaxleggett.thresholds import finite_settings
 from jaxleggett.thresholds.run import threshold
 
@@ -120,7 +121,7 @@ def test_a_turned_great_circle_gets_a_model_that_is_right_in_all_directions():
     R = oracles.random_rotation(np.random.default_rng(1))
     circle = _circle(5, 0.0)
     flat, turned = (jl.SettingPairs.product(x, x) for x in (circle, circle @ R.T))
-    assert [len(finite_settings.exact_span(pairs.a)) for pairs in (flat, turned)] == [2, 3]
+    assert [len(claims.span(pairs.a)) for pairs in (flat, turned)] == [2, 3]
     for pairs, state in ((flat, jl.pure(0.6)), (turned, in_other_frames(jl.pure(0.6), R, R)), (turned, jl.werner())):
         found = threshold(state, pairs, tolerance=1e-3, certify=True)
         assert (found.certified, found.status, found.lower > 1 - 1e-3) == (True, "converged", True)
@@ -140,7 +141,7 @@ def test_the_exact_span_of_doubles():
         ([0.1 * x + 0.3 * y, 0.3 * x + 0.9 * y], 2),  # three times 0.1 is not 0.3
     ]
     for rows, rank in cases:
-        found = finite_settings.exact_span(np.array(rows))
+        found = claims.span(np.array(rows))
         assert len(found) == rank
         np.testing.assert_allclose(found @ found.T, np.eye(rank), atol=1e-15)
         lengths = np.linalg.norm(np.array(rows) @ found.T, axis=1)
@@ -149,7 +150,7 @@ def test_the_exact_span_of_doubles():
 
 def test_the_normal_of_nearly_parallel_rows_is_right_to_rounding():
     """The span of (1, 0, 0) and (1, 1e-12, 1e-12) holds no part of (0, 1, -1)."""
-    found = finite_settings.exact_span(np.array([[1, 0, 0], [1, 1e-12, 1e-12]]))
+    found = claims.span(np.array([[1, 0, 0], [1, 1e-12, 1e-12]]))
     assert np.abs(found @ np.array([0, 1, -1])).max() < 1e-15
     assert np.linalg.norm(found @ np.array([0, 1, 1])) == pytest.approx(np.sqrt(2), abs=1e-15)
 

@@ -48,8 +48,3 @@ def test_a_failing_solver_is_an_error(monkeypatch):
 def test_bad_arguments(arguments, message):
     with pytest.raises(jl.InputError, match=message):
         threshold(**{"state": jl.werner(), **arguments})
-
-
-def test_nothing_is_proved_at_all_settings_of_other_states():
-    with pytest.raises(jl.InputError, match="certify needs finitely many settings"):
-        threshold(jl.pure(0.6), "all", certify=True)

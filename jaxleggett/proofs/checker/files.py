@@ -1,0 +1,163 @@
+"""Files that claim something, and what is proved of it: inequalities, certificates, models, the theorem on Werner."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from .certificate import Certificate, arrays_of, down, require, up
+from .claims import Effort, Inequality, Model, Refused, State, at_pairs, ceiling, normalised, upper
+from .search import bounded
+
+SHORT = 1e-9
+"""How much less than its report says a model may be proved to reach: reports hold what is right to rounding."""
+
+DAMAGED = (ValueError, KeyError, TypeError, EOFError, RecursionError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What reading such a file raises."""
+
+Finder = Callable[[Inequality], Inequality]
+"""Puts the symmetries that it finds into an inequality, for the proof to be short; the checker verifies them."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Whether what a file claims is proved, and a sentence: what is, or what is not and where. A number of either."""
+
+    proved: bool
+    statement: str
+    bound: float | None = None
+    visibility: float | None = None
+
+
+def checked(path: Path, finder: Finder, effort: Effort = bounded) -> Statement:
+    """What is proved of a file, or of the one that says most in a folder. OSError where it cannot be read."""
+    if path.is_dir():
+        names = ("certificate.npz", "certificate.json", "inequality.json", "model.npz")
+        found = next((path / name for name in names if (path / name).exists()), None)
+        if found is None:
+            raise FileNotFoundError(f"a folder must hold one of {', '.join(names)}, but {path} does not")
+        path = found
+    try:
+        if path.suffix == ".json":
+            with open(path, "rb") as file:
+                return _json(json.load(file), finder, effort)
+        if "version" in (arrays := arrays_of(path)):
+            certificate = Certificate.of(arrays)
+            return Statement(True, certificate.check(effort), visibility=certificate.lower or certificate.upper)
+        return _model(path, arrays)
+    except Refused as error:
+        return Statement(False, str(error))
+    except DAMAGED as error:
+        return Statement(False, f"the file is damaged, or of another kind: {' '.join(str(error).split())[:200]}")
+
+
+def _json(content: object, finder: Finder, effort: Effort) -> Statement:
+    content = _fields(content)
+    if "theorem" in content:
+        return _werner(content)
+    if "inequality" in content:
+        content = _fields(content["inequality"])
+    if content.get("symmetry") is not None:
+        raise Refused("an inequality that is averaged over a symmetry is proved by its certificate.npz")
+    g, f, h = (_numbers(content, name) for name in ("coefficients", "alice", "bob"))
+    a, b = (normalised(_numbers(content, name).reshape(-1, 3), name) for name in ("a", "b"))
+    bound = float(_numbers(content, "bound"))
+    if not len(a) == len(b) == len(g) == len(f) == len(h) > 0:
+        raise Refused("coefficients, a, b, alice and bob must be of one length")
+    # By a power of two, which is exact, so that no coefficient is too small or too large to compute with.
+    power = -int(np.frexp(max(np.abs(x).max() for x in (g, f, h)))[1])
+    g, f, h, scaled = (np.ldexp(x, power) for x in (g, f, h, bound))
+    inequality = finder(Inequality.of(g, a, b, f, h))
+    found = ceiling(inequality, effort, bound=float(scaled))
+    found = replace(found, reached=float(np.ldexp(found.reached, -power)))
+    require(found, f"the left side stays below {bound!r}", "u, v")
+    singlet = upper(inequality, State.own(np.zeros(3), np.zeros(3), -np.eye(3)), float(scaled))
+    broken = f"; Werner states break it above V = {up(singlet)}" if singlet < 1 else ""
+    terms = f"{len(g)} setting pairs" if len(g) > 1 else "1 setting pair"
+    return Statement(
+        True,
+        f"every Leggett model obeys the inequality of {terms} with the bound {bound!r}{broken}",
+        bound=bound,
+        visibility=singlet if singlet < 1 else None,
+    )
+
+
+def _fields(content: object) -> dict[str, object]:
+    if not isinstance(content, dict):
+        raise Refused("the file must hold a JSON object with an inequality")
+    return cast("dict[str, object]", content)
+
+
+def _numbers(content: dict[str, object], name: str) -> np.ndarray:
+    """A field as finite numbers."""
+    if name not in content:
+        raise Refused(f"{name} is missing")
+    x = np.asarray(content[name], float)
+    if not np.isfinite(x).all():
+        raise Refused(f"{name} must be finite numbers")
+    return x
+
+
+def _model(path: Path, arrays: dict[str, np.ndarray]) -> Statement:
+    """What a model reaches at the settings beside it, for the state and the visibility of its report."""
+    arrays = {name: arrays[name] for name in ("weights", "u", "v", "r_A", "r_B", "T")}
+    with open(path.with_name("report.json"), "rb") as file:
+        report = json.load(file)
+    if report["num_pairs"] is None:
+        raise Refused(
+            "a model for all settings is proved by its certificate.npz, which threshold --certify --out writes"
+        )
+    with open(path.with_name("settings.csv"), newline="") as file:
+        rows = np.array([[float(x) for x in row] for row in list(csv.reader(file))[1:] if row])
+    if not all(np.isfinite(x).all() for x in (rows, *arrays.values())):
+        raise Refused("the model and its settings must be finite numbers")
+    a, b = normalised(rows[:, :3], "settings"), normalised(rows[:, 3:6], "settings")
+    x = np.concatenate([normalised(arrays["u"], "u"), normalised(arrays["v"], "v")], axis=1)
+    w = arrays["weights"]
+    if not ((w >= 0).all() and w.any() and w.shape == (len(x),)):
+        raise Refused("weights must be numbers of at least 0, not all 0")
+    V = float(report["lower"])
+    state = State.own(arrays["r_A"], arrays["r_B"], arrays["T"])
+    found = at_pairs(Model(x, w, V, np.ones(len(w))), state, a, b)
+    if found < V - SHORT:
+        raise Refused(f"the model is proved to reach {found!r}, not {V!r}")
+    return Statement(
+        True,
+        f"a Leggett model reproduces the state at the visibility {down(found)}, at these {len(a)} setting pairs",
+        visibility=found,
+    )
+
+
+def _werner(content: dict[str, object]) -> Statement:
+    """The theorem of docs/WERNER.md: V_c = (1 + 1/sqrt 2)/2, which is the larger root of 8 V (1 - V) = 1.
+
+    Its two inequalities between numbers, s^2 < 2 m^2 c^2 and s^2 < 3 m^2 c^2 with s = 1 - 1/sqrt 2, c^2 = 1 - s^2 and
+    m = 4/pi^2, are verified with 1/sqrt 2 > 0.7071 and pi < 355/113.
+    """
+    if content["theorem"] != "werner":
+        raise Refused("the theorem must be werner")
+    lower, upper_end = (Fraction(float(_numbers(content, name))) for name in ("lower", "upper"))
+    root = Fraction(7071, 10000)
+    s, m = 1 - root, 4 / Fraction(355, 113) ** 2
+    if not (2 * root**2 < 1 and s**2 < 2 * m**2 * (1 - s**2)):
+        raise Refused("the theorem's inequalities are not proved")
+    half = Fraction(1, 2)
+    if not (0 <= lower <= half or (lower > half and 8 * lower * (1 - lower) >= 1)):
+        raise Refused(f"the explicit model does not reach {float(lower)!r}")
+    if not (upper_end >= half and 8 * upper_end * (1 - upper_end) <= 1):
+        raise Refused(f"nothing excludes all visibilities above {float(upper_end)!r}")
+    return Statement(
+        True,
+        "the largest visibility at which Werner states have a Leggett model for all projective measurements lies "
+        f"between {float(lower)!r} and {float(upper_end)!r}",
+        visibility=float(lower),
+    )
