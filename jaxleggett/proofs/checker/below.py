@@ -41,9 +41,7 @@ class Excess:
     maps: np.ndarray = field(default_factory=lambda: IDENTITY)
     defect: float = 0.0
 
-    # f(-a, -b) = f(a, b)
-    first = SPHERE[:3]
-    second = SPHERE
+    first = second = SPHERE
 
     @property
     def rounding(self) -> float:

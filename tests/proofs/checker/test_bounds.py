@@ -102,7 +102,6 @@ def test_the_majorant_holds_for_any_centres(centres, rng, monkeypatch):
     monkeypatch.setattr(below, "STEPS", max(centres, 1))
     x, w = _points(rng, 3), rng.dirichlet(np.ones(3))
     problem = below.Excess(x, w, np.eye(3), 0.9)
-    assert problem.first.shape == SPHERE[:3].shape
     a, b = _boxes(rng, SPHERE, SPHERE, 30, 2)
     found, _, _ = problem.bounds(a, b)
     y = np.concatenate([_inside(rng, a, 200), _inside(rng, b, 200)], axis=2).reshape(-1, 6)
@@ -123,6 +122,65 @@ def test_searches_end_proved_refuted_or_given_up(rng):
     stopped = bounded(problem, tolerance=1e-9, late=lambda: True)
     assert stopped.outcome == "out of time"
     assert stopped.bound >= whole.reached
+
+
+class _Recorded:
+    """A problem whose boxes are cut until they are small, and kept then."""
+
+    trivial, work = 1.0, 1000
+
+    def __init__(self, problem):
+        self.first, self.second, self.maps = problem.first, problem.second, problem.maps
+        self.a, self.b = [], []
+
+    def bounds(self, a, b):
+        wide = np.minimum(a.narrowness, b.narrowness) < 0.97
+        self.a.append(a.corners[~wide])
+        self.b.append(b.corners[~wide])
+        return np.where(wide, 1.0, -1.0), np.full(len(wide), -2.0), np.zeros((len(wide), 2, 3))
+
+
+def _holds(corners, points):
+    """Whether each cell (n, 4, 3) or (n, 2, 3) holds each point (m, 3), (m, n): by the planes through its edges."""
+    if corners.shape[1] == 2:
+        across = np.cross(corners[:, 0], corners[:, 1])
+        planes = np.stack([np.cross(across, corners[:, 0]), np.cross(corners[:, 1], across), across, -across], axis=1)
+    else:
+        ring = corners[:, [0, 1, 3, 2]]
+        planes = np.cross(ring, np.roll(ring, -1, axis=1))
+        planes *= np.sign((planes * ring.mean(1)[:, None]).sum(2))[..., None]
+    return (np.einsum("nkc,mc->mnk", planes, points) > -1e-12).all(2)
+
+
+@pytest.mark.parametrize("case", ["inversion", "octant", "one", "icosahedron", "axis", "axis with F", "excess, axis"])
+def test_boxes_hold_an_image_of_every_pair_of_vectors(case, rng):
+    signs = np.array(np.meshgrid([1.0, -1], [1.0, -1], [1.0, -1])).reshape(3, -1).T
+    maps = {
+        "inversion": np.stack([np.eye(3), -np.eye(3)]),
+        "octant": np.array([np.diag(sign) for sign in signs]),
+        "icosahedron": Rotation.create_group("I").as_matrix(),
+    }.get(case, np.eye(3)[None])
+    x, w = _points(rng, 2), np.full(2, 0.5)
+    problem = {
+        "axis": above.AxialLeftOver(x, w, np.zeros(6), 1.0),
+        "axis with F": above.AxialLeftOver(x, w, np.array([0, 0, 0.1, 0, 0, 0]), 1.0),
+        "excess, axis": below.AxialExcess(x, w, np.eye(3), 0.9),
+        "one": above.LeftOver(x, w, np.zeros(6), 1.0),
+    }.get(case, below.Excess(x, w, np.eye(3), 0.9, maps))
+    recorded = _Recorded(problem)
+    bounded(recorded, target=0.0)
+    a, b = np.concatenate(recorded.a), np.concatenate(recorded.b)
+    y = _points(rng, 60).reshape(-1, 2, 3)
+    if "axis" in case:
+        y = np.concatenate([y, -y]) if case != "axis with F" else y
+        turns = [Rotation.from_rotvec([0, 0, -np.arctan2(*pair[0, 1::-1])]).as_matrix() for pair in y]
+        y = np.einsum("nij,nkj->nki", turns, y)
+        y[:, 0, 1] = 0
+        images = np.concatenate([y, y * [1, -1, 1]])
+    else:
+        images = np.concatenate([y @ R.T for R in maps])
+    held = (_holds(a, images[:, 0]) & _holds(b, images[:, 1])).any(1).reshape(-1, 60)
+    assert held.any(0).all()
 
 
 def test_the_domain_of_an_axis_is_enough(rng):
