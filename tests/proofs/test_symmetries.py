@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from jaxleggett.proofs import symmetries
 from jaxleggett.proofs.checker.claims import Inequality, Refused
-from jaxleggett.proofs.checker.symmetry import closed
+from jaxleggett.proofs.checker.symmetry import closed, defect
 
 
 def _number(i):
@@ -48,6 +48,21 @@ def test_a_wrong_symmetry_is_refused(rng):
     leaning = Inequality(claim.y, claim.w, np.array([1e-8, 0, 0, 0, 0, 0]), claim.scale, claim.maps)
     with pytest.raises(Refused, match="no group of symmetries"):
         leaning.problem()
+
+
+def test_what_many_weights_are_off_by_adds_up(rng):
+    """A sum over 4000 terms whose weights are each off by 1e-11: six times the defect bounds the change."""
+    a, b = (np.repeat(Rotation.random(2000, random_state=k).apply([0, 0, 1.0]), 2, axis=0) for k in (1, 2))
+    flip = np.diag([1.0, 1, -1])
+    a[1::2], b[1::2] = a[1::2] @ flip, b[1::2] @ flip
+    w = np.full(4000, 1 / 4000)
+    w[::2] += 1e-11 * np.sign(a[::2, 2])
+    rows = np.concatenate([a, b, w[:, None]], axis=1)
+    gap = defect(rows, flip, True)
+    assert gap == pytest.approx(4e-8, rel=1e-3)
+    x = Rotation.random(200, random_state=3).apply([0, 0, 1.0]), Rotation.random(200, random_state=4).apply([0, 0, 1.0])
+    there, image = (np.abs(u @ a.T + v @ b.T) @ w for u, v in (x, (x[0] @ flip, x[1] @ flip)))
+    assert 0 < np.abs(there - image).max() <= 6 * gap
 
 
 def test_a_group_is_one_to_rounding():
