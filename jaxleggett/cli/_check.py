@@ -28,6 +28,7 @@ def check(files: tuple[str, ...], as_json: bool, time_limit: float | None) -> in
     from pathlib import Path
 
     from .._checks import InputError
+    from .._clock import late
     from ..proofs.checker.files import checked
     from ..proofs.checker.search import bounded
     from ..proofs.symmetries import with_symmetries
@@ -38,9 +39,8 @@ def check(files: tuple[str, ...], as_json: bool, time_limit: float | None) -> in
     answers: list[dict[str, object]] = []
     for name in files:
         ends = None if time_limit is None else time.monotonic() + time_limit
-        late = functools.partial(_late, ends)
         try:
-            found = checked(Path(name), with_symmetries, functools.partial(bounded, late=late))
+            found = checked(Path(name), with_symmetries, functools.partial(bounded, late=functools.partial(late, ends)))
         except OSError as error:
             raise InputError(f"FILE {name} cannot be read: {error.strerror or error}") from None
         answers.append({"file": name, "proved": found.proved, "statement": found.statement})
@@ -50,9 +50,3 @@ def check(files: tuple[str, ...], as_json: bool, time_limit: float | None) -> in
     if as_json:
         print(json.dumps(answers, allow_nan=False))
     return 0 if all(answer["proved"] for answer in answers) else 1
-
-
-def _late(ends: float | None) -> bool:
-    import time
-
-    return ends is not None and time.monotonic() > ends

@@ -24,7 +24,7 @@ from .ball_arithmetic import CertificationError, enclosing_doubles, require
 
 
 def pure_state_inequality(theta: float) -> LeggettInequality:
-    """The Leggett inequality for cos(theta) |01> - sin(theta) |10>, 0 < theta <= pi/4, with its proved bound.
+    """The Leggett inequality for cos(theta) |01> - sin(theta) |10>, 0 < theta <= pi/4, with the bound of the theorem.
 
     With A_k^2 = 1 + t_k^2, B_k^2 = 1 + S^2 t_k^2, R_k^2 = A_k^2 - V*^2 B_k^2, in rows (k, e, sign):
 

@@ -29,15 +29,14 @@ import numpy as np
 
 from .._clock import OutOfTime, late
 from .._numerics import double_precision, random_key
-from ..inequalities.inequality import LeggettInequality
-from ..joint_rotations import Axis
 from ..lp.column_generation import Bracket, generate
 from ..lp.restricted_programme import RestrictedProgramme, Solution
-from ..models.interpolated import NOISE_MEAN, AxialModel, InterpolatedModel
+from ..models.interpolated import NOISE_MEAN, InterpolatedModel
 from ..runs import Ending, Progress
 from ..states import TwoQubitState
 from .axial_search import AxialSearch
 from .canonical_form import CanonicalForm, Kind, averaged_kernel
+from .everywhere import Above, Below, Everywhere, balanced, inequality_of, model_of
 from .full_search import FullSearch
 from .worst_points import AT_ONCE, Search, filled
 
@@ -99,41 +98,6 @@ def solve_everywhere(
                 return found
         question = _AllSettings(state, form, form.marginals, deadline, seed, options)
         return question.answer(generate(question, tolerance, progress))
-
-
-@dataclass(frozen=True, eq=False)
-class Below:
-    """A model: hidden vectors x (K, 6) with weights (K,) at visibility V, and the share of noise that (P) needs.
-
-    `balance` (n K,) says for each image of x, image by image, how its weight is divided between it and its opposite:
-    (1 + balance)/2 for itself, so that the marginals are right. None where nothing is divided, or not yet.
-    """
-
-    x: np.ndarray
-    weights: np.ndarray
-    V: float
-    noise: float
-    balance: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Above:
-    """An inequality: pairs y (M, 6) with prices (M,), the marginal term F (6,), and the bound that was found."""
-
-    y: np.ndarray
-    prices: np.ndarray
-    F: np.ndarray
-    bound: float
-
-
-@dataclass(frozen=True, eq=False)
-class Everywhere:
-    """The answer for all settings, and what it was made of in the frames of `form`, whose symmetry both have."""
-
-    bracket: Bracket
-    form: CanonicalForm
-    below: Below | None
-    above: Above | None
 
 
 class _AllSettings:
@@ -239,8 +203,8 @@ class _AllSettings:
         if self.below is not None:
             if len(self.L) == 0:
                 self.below = replace(self.below, balance=self._balance(self.below))
-            model, lower = self._built(self.below)
-        inequality = None if self.above is None else _inequality(self.form, self.above)
+            model, lower = self._model(self.below)
+        inequality = None if self.above is None else inequality_of(self.form, self.above)
         bracket = Bracket(min(lower, self.upper), self.upper, model, inequality, ending)
         return Everywhere(bracket, self.form, self.below, self.above)
 
@@ -288,7 +252,7 @@ class _AllSettings:
         V = centre.V
         y, breach = self.searcher.breaches(key, x, weights, V, self.known_y)
         found = Below(x, weights, V, self._noise(breach))
-        _, lower = self._built(found)
+        _, lower = self._model(found)
         self.stuck += 1
         self.was_stuck |= self.stuck >= self.options.stuck
         if lower > self.lower:
@@ -322,7 +286,7 @@ class _AllSettings:
         found = self.below
         y, breach = self.searcher.breaches(key, found.x, found.weights, found.V, self.known_y, hard=True)
         self.below = replace(found, noise=max(found.noise, self._noise(breach)))
-        self.lower = self._built(self.below)[1]
+        self.lower = self._model(self.below)[1]
         return y
 
     def _settle_above(self, key: jax.Array) -> np.ndarray:
@@ -336,50 +300,14 @@ class _AllSettings:
             self.upper, self.above = min(upper, 1.0), Above(y, prices, F, bound) if upper < 1 else None
         return x
 
+    def _model(self, found: Below) -> tuple[InterpolatedModel, float]:
+        """The model in the state's own frames, and the V that it reaches."""
+        return model_of(self.state, self.form, self.marginals, found)
+
     def _noise(self, breach: np.ndarray) -> float:
         """The share of noise that makes up for the worst breach of (P), the first of these."""
         worst = max(0.0, float(breach[0])) + self.options.margin
         return worst / (1 - NOISE_MEAN + worst)
-
-    def _built(self, found: Below) -> tuple[InterpolatedModel, float]:
-        """The model in the state's own frames, discrete symmetries and noise written out, and the V that it reaches."""
-        number, form = len(self.form.group), self.form
-        x, weights = form.images(found.x), np.tile(found.weights, number) / number
-        if len(self.L) == 0:
-            balance = np.zeros(len(x)) if found.balance is None else found.balance
-            x, weights = np.concatenate([x, -x]), np.concatenate([weights * (1 + balance), weights * (1 - balance)]) / 2
-            x, weights = x[weights > 0], weights[weights > 0]
-        u, v = form.outside(x)
-        target, axis = self.state.with_visibility(found.V), form.symmetry
-        model = (
-            AxialModel(weights, u, v, target, axis)
-            if isinstance(axis, Axis)
-            else InterpolatedModel(weights, u, v, target)
-        )
-        model = model.with_noise(found.noise)
-        # The equations of programmes hold to their tolerance; what is left of them is corrected.
-        if found.balance is not None:
-            mean = weights @ x * ([0, 0, 1, 0, 0, 1] if form.kind == "O(2)" else 1)
-            miss = (mean - found.V * self.marginals) * (1 - found.noise)
-        else:
-            miss = self.L.T @ (self.L @ (found.weights @ found.x - found.V * form.marginals)) * (1 - found.noise)
-        model, share = model.corrected(0.0, form.frame_A @ miss[:3], form.frame_B @ miss[3:])
-        lower = found.V * (1 - found.noise) * (1 - share)
-        # A model that reaches beyond V = 1, the state itself, is brought back to it.
-        return (model, lower) if lower <= 1 else (model.with_noise(1 - 1 / lower), 1.0)
-
-
-def balanced(x: np.ndarray, weights: np.ndarray, goal: np.ndarray, axial: bool) -> np.ndarray | None:
-    """Numbers in [-1, 1] for x (K, 6) with which sum weights balance x is `goal` (6,), to rounding; None if none do.
-
-    `axial`: the components along the third axis alone, since turns about it are averaged over.
-    """
-    from scipy.optimize import linprog
-
-    rows = [2, 5] if axial else list(range(6))
-    moments = (weights[:, None] * x).T[rows]
-    done = linprog(np.zeros(len(x)), A_eq=moments, b_eq=goal[rows], bounds=(-1, 1), method="highs")
-    return None if done.x is None else np.clip(done.x, -1, 1)
 
 
 def _averaged(centre: Solution, now: Solution, memory: float) -> Solution:
@@ -405,18 +333,3 @@ def _heaviest(weights: np.ndarray) -> np.ndarray:
 @functools.partial(jax.jit, static_argnames="kind")
 def _matrix(kind: Kind, group: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
     return jax.lax.map(lambda one: averaged_kernel(kind, group, x, one), y, batch_size=16)
-
-
-def _inequality(form: CanonicalForm, found: Above) -> LeggettInequality:
-    """The inequality of the prices in the state's own frames, discrete symmetries written out.
-
-    -sum prices C + F.(E[u], E[v]) <= bound, where F is spread over the pairs' own settings.
-    """
-    number = len(form.group)
-    y, prices = form.images(found.y), np.tile(found.prices, number) / number
-    bloch = np.zeros((6, 2 * len(y)))
-    bloch[:3, : len(y)], bloch[3:, len(y) :] = y[:, :3].T, y[:, 3:].T
-    shares = np.linalg.lstsq(form.invariants @ bloch, form.invariants @ found.F, rcond=None)[0]
-    a, b = form.outside(y)
-    alice, bob = np.split(shares, 2)
-    return LeggettInequality(-prices, a, b, alice, bob, found.bound)

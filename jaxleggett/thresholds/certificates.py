@@ -18,11 +18,12 @@ from ..proofs.branch_and_bound import enclose
 from ..proofs.checker import claims
 from ..proofs.checker.certificate import Certificate
 from ..proofs.checker.search import Outcome, bounded
+from ..proofs.checker.symmetry import IDENTITY
 from ..runs import Ending
 from ..settings import SettingPairs
 from ..states import TwoQubitState
-from .all_settings import Above, Below, Everywhere, balanced
 from .canonical_form import CanonicalForm
+from .everywhere import Above, Below, Everywhere, balanced
 from .finite_settings import solve
 
 KEPT = 1e-4
@@ -194,7 +195,7 @@ def _cut(form: CanonicalForm, above: Above) -> claims.Inequality:
     symmetry = _symmetry(form)
     kept = above.prices > KEPT * above.prices.max()
     y, w = _aligned(form, above.y[kept]), above.prices[kept]
-    maps = np.eye(3)[None]
+    maps = IDENTITY
     if not symmetry.axial and not above.F.any():
         signs = np.array(np.meshgrid([1.0, -1], [1.0, -1], [1.0])).reshape(3, -1).T
         maps = np.array([np.diag(sign) for sign in signs])

@@ -16,14 +16,10 @@ import numpy as np
 
 from . import circle
 from .cells import HALF, MERIDIAN, QUARTER, SPHERE, Cells
+from .symmetry import IDENTITY
 
 WIDTHS = (0.7, 0.25)
 """Widths, in radii of a box, over which the signs of x.y_i are rounded: one for many terms in it, one for few."""
-
-MIRROR = np.array([1.0, -1, 1, 1, -1, 1])
-"""The mirror of O(2), on pairs of vectors."""
-
-IDENTITY = np.eye(3)[None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +79,8 @@ class AxialLeftOver(LeftOver):
 
     def bounds(self, a: Cells, b: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As above; the slopes of (D) with a unit vector zeta take the place of sigma."""
-        y, w = mirrored(self.y, self.w)
-        along, inward, across = turned(y)
+        y, w = circle.mirrored(self.y, self.w)
+        along, inward, across = circle.turned(y)
         x, radius = _centre(a, b)
         p, re, im = x @ along.T, x @ inward.T, x @ across.T
         q = np.hypot(re, im)
@@ -96,24 +92,6 @@ class AxialLeftOver(LeftOver):
             best = np.fmax(best, _least((w * g) @ along + (h * re) @ inward + (h * im) @ across - self.F, a, b))
         values = circle.mean_modulus(p, q) @ w - x @ self.F
         return self.rounding - best, -values, x.reshape(-1, 2, 3)
-
-
-def mirrored(points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 6) and their mirror images, with half the weight each; those in the plane y = 0 are their own."""
-    flat = (points[:, [1, 4]] == 0).all(1)
-    images = points[~flat] * MIRROR
-    return np.concatenate([points, images]), np.concatenate([np.where(flat, weights, weights / 2), weights[~flat] / 2])
-
-
-def turned(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Three arrays of rows with which x.(R y), R turning by t, is p + re cos t + im sin t."""
-    ax, ay, az, bx, by, bz = y.T
-    zero = 0 * ax
-    return (
-        np.stack([zero, zero, az, zero, zero, bz], axis=1),
-        np.stack([ax, ay, zero, bx, by, zero], axis=1),
-        np.stack([-ay, ax, zero, -by, bx, zero], axis=1),
-    )
 
 
 def _centre(a: Cells, b: Cells) -> tuple[np.ndarray, np.ndarray]:

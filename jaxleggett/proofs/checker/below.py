@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import circle
-from .above import IDENTITY, mirrored, turned
 from .cells import HALF, QUARTER, SPHERE, Cells
+from .symmetry import IDENTITY
 
 BLOCK = 2**16
 """Numbers that are worked on together where each takes many steps: what a cache holds."""
@@ -113,8 +113,8 @@ class AxialExcess(Excess):
 
     def mean(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """As above, averaged."""
-        x, w = mirrored(self.x, self.w)
-        along, inward, across = turned(x)
+        x, w = circle.mirrored(self.x, self.w)
+        along, inward, across = circle.turned(x)
         y, h = np.concatenate([a, b], axis=1), np.empty(len(a))
         for part in np.array_split(np.arange(len(y)), 1 + len(y) * len(x) // BLOCK):
             z = y[part]

@@ -1,4 +1,4 @@
-"""The mean of |p + q cos x| over all angles x, enclosed with + - * / and square roots alone.
+"""Averages over O(2): the mean of |p + q cos x| over all angles x, with + - * / and square roots alone.
 
 For q >= 0 it is F(p, q) = |p| where |p| >= q, and else
 
@@ -31,6 +31,9 @@ ERROR = 1e-13
 
 SLACK = 4e-13
 """More than what F is off by, relative to q."""
+
+MIRROR = np.array([1.0, -1, 1, 1, -1, 1])
+"""The mirror of O(2), on pairs of vectors."""
 
 
 def angle(sine: np.ndarray) -> np.ndarray:
@@ -69,3 +72,21 @@ def slopes(p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """g and h of (D), with which the right side comes close to F at p, q; rounded into what (D) allows."""
     t = angle(p / np.maximum(q, 1e-300))
     return INVERSE * t * (1 - 2.0**-50), np.maximum(INVERSE * cosine(t) - ERROR, 0)
+
+
+def mirrored(points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 6) and their mirror images, with half the weight each; those in the plane y = 0 are their own."""
+    flat = (points[:, [1, 4]] == 0).all(1)
+    images = points[~flat] * MIRROR
+    return np.concatenate([points, images]), np.concatenate([np.where(flat, weights, weights / 2), weights[~flat] / 2])
+
+
+def turned(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three arrays of rows with which x.(R y), R turning by t, is p + re cos t + im sin t."""
+    ax, ay, az, bx, by, bz = y.T
+    zero = 0 * ax
+    return (
+        np.stack([zero, zero, az, zero, zero, bz], axis=1),
+        np.stack([ax, ay, zero, bx, by, zero], axis=1),
+        np.stack([-ay, ax, zero, -by, bx, zero], axis=1),
+    )

@@ -16,7 +16,7 @@ import numpy as np
 from .above import AxialLeftOver, LeftOver
 from .below import AxialExcess, Excess
 from .search import Bound, bounded
-from .symmetry import SAME, closed, defect
+from .symmetry import IDENTITY, SAME, closed, defect
 
 EPSILON = 2.0**-53
 """Unit roundoff."""
@@ -28,7 +28,6 @@ PARITY = -np.eye(3)
 
 NOISE_MEAN = 0.72
 """More than E|u.a + v.b| where u and v are independent and evenly spread (2/3), or on the vertices of icosahedra."""
-
 
 KEPT = 1e-15
 """How far the length of a unit vector, computed again, may be off."""
@@ -52,6 +51,11 @@ class State:
     frame_A: np.ndarray
     frame_B: np.ndarray
     S: np.ndarray
+
+    def __post_init__(self) -> None:
+        # What rounding is said to be below is said of numbers of this size.
+        if not max(np.abs(x).max() for x in (self.r_A, self.r_B, self.T, self.S)) <= 2:
+            raise Refused("the components of a state must be at most 2")
 
     @classmethod
     def own(cls, r_A: np.ndarray, r_B: np.ndarray, T: np.ndarray) -> State:
@@ -131,7 +135,7 @@ class Inequality:
     w: np.ndarray
     F: np.ndarray
     scale: float
-    maps: np.ndarray = field(default_factory=lambda: np.eye(3)[None])
+    maps: np.ndarray = field(default_factory=lambda: IDENTITY)
     symmetry: Symmetry = field(default_factory=Symmetry)
 
     @classmethod
@@ -141,7 +145,9 @@ class Inequality:
         y = np.concatenate([a, np.where(g > 0, -1.0, 1.0)[:, None] * b], axis=1)
         used = g != 0
         scale = float(np.abs(np.concatenate([g, f, h])).sum())
-        return cls(y[used], np.abs(g)[used], np.concatenate([f @ a, h @ b]), scale)
+        # Summed exactly: terms without a correlator may be many more than rounding allows for.
+        F = [math.fsum(part) for z, settings in ((f, a), (h, b)) for part in (z[:, None] * settings).T]
+        return cls(y[used], np.abs(g)[used], np.array(F), scale)
 
     def problem(self) -> LeftOver:
         """m, of all images, with the symmetries that `maps` names; Refused if one is none."""

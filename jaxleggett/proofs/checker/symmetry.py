@@ -13,6 +13,9 @@ SAME = 1e-10
 CLOSED = 1e-9
 """How far the products of maps may be off from one of them."""
 
+IDENTITY = np.eye(3)[None]
+"""No symmetry but that."""
+
 VIEW = np.array([0.577, -0.386, 0.221, 0.689, 0.293, -0.471, 0.127])
 """The direction along which rows are sorted; none of a symmetric set should be perpendicular to a difference."""
 

@@ -154,6 +154,7 @@ def test_damaged_files_are_not_proved(tmp_path):
     assert not proved(model_balance=2 * arrays["model_balance"])
     assert not proved(T=arrays["T"].astype(object))
     assert not proved(inequality_images=2 * arrays["inequality_images"])
+    assert not proved(T=1e9 * arrays["T"], S=1e9 * arrays["S"])
     for size in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
         assert not files.checked(path, with_symmetries).proved
