@@ -71,16 +71,22 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     ),
     "thresholds/separable": (None, ["thresholds/test_separable.py"]),
     "thresholds/finite_settings": (
-        {"exact_span", "_cross", "_between", "inequality_of", "upper"},
+        {"_between", "inequality_of", "upper"},
         ["thresholds/test_finite_settings.py", "thresholds/test_certificates.py"],
     ),
     "thresholds/all_settings": (None, ["thresholds/test_all_settings.py"]),
+    "thresholds/everywhere": (None, ["thresholds/test_all_settings.py"]),
     "proofs/werner": (None, ["test_joint_rotations.py"]),
     "proofs/pure_states": (None, ["proofs/test_pure_states.py"]),
-    "proofs/branch_and_bound": ({"bound", "reached", "enclose"}, ["proofs/test_branch_and_bound.py"]),
-    "proofs/minorant": (None, ["proofs/test_branch_and_bound.py"]),
-    "proofs/cells": (None, ["proofs/test_branch_and_bound.py"]),
-    "proofs/symmetries": ({"symmetries", "closed", "candidates", "defect"}, ["proofs/test_branch_and_bound.py"]),
+    "proofs/branch_and_bound": ({"enclose"}, ["proofs/test_branch_and_bound.py"]),
+    "proofs/symmetries": ({"with_symmetries", "_candidates"}, ["proofs/test_symmetries.py"]),
+    "proofs/checker/cells": (None, ["proofs/checker/test_cells.py", "proofs/checker/test_bounds.py"]),
+    "proofs/checker/circle": (None, ["proofs/checker/test_circle.py", "proofs/checker/test_bounds.py"]),
+    "proofs/checker/above": (None, ["proofs/checker/test_bounds.py", "proofs/test_branch_and_bound.py"]),
+    "proofs/checker/below": (None, ["proofs/checker/test_bounds.py"]),
+    "proofs/checker/symmetry": (None, ["proofs/test_symmetries.py"]),
+    "proofs/checker/search": (None, ["proofs/checker/test_bounds.py"]),
+    "proofs/checker/claims": (None, ["proofs/checker/test_certificate.py", "thresholds/test_certificates.py"]),
 }  # fmt: skip
 
 # Changes that make no difference, by module, function and change, and why.

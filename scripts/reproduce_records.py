@@ -2,7 +2,7 @@
 
     python scripts/reproduce_records.py [--tolerance 1e-6]
 
-One row by hand: jaxleggett threshold --inequality results/records/24/inequality.json --certify
+One row by hand: jaxleggett check results/records/24/inequality.json
 
 Writes results/records: records.json, records.png, meta.json; and the table of docs/RECORDS.md.
 """
