@@ -109,6 +109,22 @@ def test_the_majorant_holds_for_any_centres(centres, rng, monkeypatch):
     assert (exact <= found).all()
 
 
+@pytest.mark.parametrize(("first", "second"), [(1, 9), (9, 1), (2, 4)])
+def test_the_majorant_is_the_same_with_the_parties_exchanged(first, second, rng):
+    """One cell of a box is much wider than the other, so that one of the two cases of (M) decides."""
+    x, w = _points(rng, 3), rng.dirichlet(np.ones(3))
+    S = rng.normal(size=(3, 3)) / 3
+    a, b = (_boxes(rng, SPHERE, SPHERE, 30, cuts)[0] for cuts in (first, second))
+    found, values, places = below.Excess(x, w, S, 0.9).bounds(a, b)
+    exchanged = below.Excess(np.roll(x, 3, axis=1), w, S.T, 0.9).bounds(b, a)
+    np.testing.assert_allclose(exchanged[0], found, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(exchanged[1], values, atol=1e-14)
+    np.testing.assert_array_equal(exchanged[2][:, ::-1], places)
+    y = np.concatenate([_inside(rng, a, 200), _inside(rng, b, 200)], axis=2).reshape(-1, 6)
+    exact = _mean(x, w, y, False) - 1 - 0.9 * np.einsum("ni,ij,nj->n", y[:, :3], S, y[:, 3:])
+    assert (exact.reshape(200, 30) <= found).all()
+
+
 def test_searches_end_proved_refuted_or_given_up(rng):
     problem = below.Excess(_points(rng, 4), np.full(4, 0.25), np.eye(3), 0.8)
     whole = bounded(problem, tolerance=1e-3)
