@@ -21,6 +21,7 @@ from ..inequalities.inequality import LeggettInequality
 from ..models.interpolated import InterpolatedModel
 from ..models.mixtures import SeparableModel
 from ..runs import Ending, Progress
+from .restricted_programme import SolverError
 
 MOST_ROUNDS = 10**6
 
@@ -87,8 +88,9 @@ def generate(
 ) -> Ending:
     """Run a question until its bounds are within `tolerance`, or nothing helps any more; say how it ended.
 
-    `converged` within the tolerance, `stalled` where nothing that is found would change the optimum or `most_rounds`
-    were made, `time_limit` where the question raised OutOfTime, `interrupted` on Ctrl-C.
+    `converged` within the tolerance; `stalled` where nothing that is found would change the optimum, `most_rounds` were
+    made, or the solver failed after there were bounds; `time_limit` where the question raised OutOfTime; `interrupted`
+    on Ctrl-C. Raises SolverError where the solver fails before there are bounds.
     """
     done = 0.0
     try:
@@ -116,6 +118,9 @@ def generate(
         return Ending.TIME_LIMIT
     except KeyboardInterrupt:
         return Ending.INTERRUPTED
+    except SolverError:
+        if question.lower <= 0 and question.upper >= 1:
+            raise
     return Ending.STALLED
 
 

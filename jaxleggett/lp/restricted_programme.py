@@ -26,6 +26,13 @@ import numpy as np
 
 from .._clock import OutOfTime
 
+SIMPLEX_FIRST: tuple[dict[str, str | float], ...] = (
+    {"solver": "simplex"},
+    {"solver": "simplex", "presolve": "on"},
+    {"solver": "ipm", "presolve": "on", "run_crossover": "on"},
+)
+"""Simplex from where it was, simplex from nothing, the interior-point method."""
+
 
 @dataclass(frozen=True)
 class SolverOptions:
@@ -35,15 +42,15 @@ class SolverOptions:
     """Feasibility tolerance, primal and dual."""
     iterations: int = 10
     """Simplex iterations, times rows and columns, after which a solution is begun in another way."""
-    ways: tuple[dict[str, str], ...] = (
-        {"solver": "simplex"},
-        {"solver": "simplex", "presolve": "on"},
-        {"solver": "ipm", "presolve": "on"},
-    )
-    """HiGHS options, tried in turn: simplex from where it was, simplex from nothing, the interior-point method."""
+    ways: tuple[dict[str, str | float], ...] = SIMPLEX_FIRST
+    """HiGHS options, tried in turn; all but simplex on the first try begin from nothing."""
 
 
 DEFAULT = SolverOptions()
+CENTRAL = SolverOptions(1e-6, ways=({"solver": "ipm", "presolve": "off", "run_crossover": "off"}, *SIMPLEX_FIRST[1:]))
+"""Ends near an optimum, but away from the corners that the simplex method ends in: weights and prices are then spread
+over all that bind nearly alike, and serve for longer: J. Gondzio, P. Gonzalez-Brevis and P. Munari, Eur. J. Oper. Res.
+224, 41 (2013)."""
 
 MOST = 2.0
 """Largest V of the programme, so that states compatible at every visibility leave it bounded."""
@@ -87,6 +94,7 @@ class RestrictedProgramme:
             ("output_flag", False),
             ("primal_feasibility_tolerance", options.tolerance),
             ("dual_feasibility_tolerance", options.tolerance),
+            ("ipm_optimality_tolerance", options.tolerance),
         ):
             self.solver.setOptionValue(option, value)
         # Its own threads share a lock between all solvers, which an interruption can leave locked.
@@ -116,6 +124,13 @@ class RestrictedProgramme:
         zero, high = np.zeros(num), np.full(num, self.infinity)
         self.solver.addCols(num, zero, zero, high, columns.size, starts, index, columns.ravel())
 
+    def keep(self, pairs: np.ndarray, hidden: np.ndarray) -> None:
+        """Go on with some of the setting pairs and hidden vectors only: boolean arrays (M,) and (K,)."""
+        rows = self.fixed + np.flatnonzero(~pairs).astype(np.int32)
+        columns = 1 + np.flatnonzero(~hidden).astype(np.int32)
+        self.solver.deleteRows(len(rows), rows)
+        self.solver.deleteCols(len(columns), columns)
+
     def solve(self, deadline: float | None = None) -> Solution:
         """The optimum and its prices.
 
@@ -141,7 +156,7 @@ class RestrictedProgramme:
         self.solver.setOptionValue("simplex_iteration_limit", self.options.iterations * size)
         status = HighsModelStatus.kNotset
         for number, way in enumerate(self.options.ways):
-            if number > 0:
+            if number > 0 or way["solver"] != "simplex":
                 self.solver.clearSolver()
             for option, value in way.items():
                 self.solver.setOptionValue(option, value)

@@ -13,8 +13,8 @@ are breached most and the hidden vectors that are cheapest, and in every round
     evenly spread u and v (`noise`, for which E|x.y| <= NOISE_MEAN): at visibility V / (1 + d/(1 - NOISE_MEAN));
   - prices whose cheapest hidden vectors cost m are the inequality -sum prices C + F.E[x] <= sum prices - m.
 
-Both are taken from averages over the rounds, which lie deeper inside than the corners that the
-simplex method ends in, and make new pairs and hidden vectors that serve for longer.
+The programme is solved by an interior-point method that ends a little before the optimum (`CENTRAL`): its weights and
+prices are spread, where the simplex method jumps between corners.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 from .._clock import OutOfTime, late
 from .._numerics import double_precision, random_key
 from ..lp.column_generation import Bracket, generate
-from ..lp.restricted_programme import RestrictedProgramme, Solution
+from ..lp.restricted_programme import CENTRAL, RestrictedProgramme, Solution
 from ..models.interpolated import NOISE_MEAN, InterpolatedModel
 from ..runs import Ending, Progress
 from ..states import TwoQubitState
@@ -43,6 +43,9 @@ from .worst_points import AT_ONCE, Search, filled
 NEGLIGIBLE = 1e-4
 """Weights and prices below this, relative to the largest, are left out."""
 
+UNUSED = 1e-5
+"""The same for what is going to leave its pool."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -50,16 +53,10 @@ class Options:
 
     margin: float = 1e-7
     """What searches may have missed, of a breach and relative to the prices."""
-    memory: float = 0.4
-    """Share of the average of earlier rounds in the point that a round looks at."""
-    longer: float = 0.75
-    """The same from when the model has not become better for `stuck` rounds: where pairs that differ little bind alike,
-    the simplex method jumps between models, and only an average of many serves all pairs."""
-    stuck: int = 3
+    idle: int = 3
+    """Rounds after which what was not used leaves its pool: most of what a round finds serves for a few rounds only."""
     patience: int = 25
     """Rounds without a closer bracket after which it is given up."""
-    close: int = 4
-    """Rounds with the bracket as close as asked for after which it is reported, if it is not twice as close before."""
     harder: float = 4.0
     """How much longer a hard search takes than a quick one, about."""
     compiling: float = 2.0
@@ -86,7 +83,7 @@ def solve_everywhere(
 
     Ends as `converged`, `time_limit`, `interrupted`, or as `stalled` where rounds no longer help. Both
     bounds rest on searches from many starts, which are no proof; with `options.proved` no hard searches are made, since
-    what is found is going to be proved. Raises SolverError.
+    what is found is going to be proved. Raises SolverError where no programme could be solved.
     """
     with double_precision():
         free = form.without_marginals()
@@ -119,7 +116,7 @@ class _AllSettings:
         self.reserve = self.reserved
         self.searcher: Search = (AxialSearch if form.kind == "O(2)" else FullSearch)(form, deadline)
         self.L = form.invariants
-        self.programme = RestrictedProgramme(self.L @ form.marginals)
+        self.programme = RestrictedProgramme(self.L @ form.marginals, CENTRAL)
         self.x, self.y = self.searcher.first(self.key)
         if min(lengths := [np.linalg.norm(r) for r in (form.r_A, form.r_B)]) > 0:
             # The only hidden vectors of a product state, which no grid has.
@@ -127,14 +124,12 @@ class _AllSettings:
             self.x = np.concatenate([self.x, own[None]])
         self.programme.add_pairs(np.zeros((len(self.y), 0)), form.correlator(self.y))
         self.programme.add_hidden(self._kernel(self.x, self.y), self.L @ self.x.T)
+        self.idle_x, self.idle_y = np.zeros(len(self.x), int), np.zeros(len(self.y), int)
         self.lower, self.upper = 0.0, 1.0
         self.below: Below | None = None
         self.above: Above | None = None
         self.known_x = self.known_y = np.zeros((0, 6))
-        self.centre: Solution | None = None
         self.gaps: list[float] = []
-        self.close = self.stuck = 0
-        self.was_stuck = False
 
     def _kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """K (M, K) of pairs y (M, 6) and hidden vectors x (K, 6)."""
@@ -147,35 +142,29 @@ class _AllSettings:
         return None if self.deadline is None else self.deadline - self.reserve
 
     def solve(self) -> None:
-        """Solve the programme over both pools, and move the averages over the rounds towards its solution."""
-        solution = self.programme.solve(self.generating)
-        scale = max(solution.pairs.sum() + np.abs(solution.linear).sum(), 1e-300)
-        memory = self.options.longer if self.was_stuck else self.options.memory
-        now = replace(solution, pairs=solution.pairs / scale, linear=solution.linear / scale)
-        self.centre = now if self.centre is None else _averaged(self.centre, now, memory)
-        self.known_x, self.known_y = self.x[_heaviest(solution.weights)], self.y[_heaviest(solution.pairs)]
+        """Solve the programme over both pools."""
+        self.solution = found = self.programme.solve(self.generating)
+        self.idle_x, self.idle_y = _idle(self.idle_x, found.weights), _idle(self.idle_y, found.pairs)
+        self.known_x, self.known_y = self.x[_heaviest(found.weights)], self.y[_heaviest(found.pairs)]
 
     def find_worst(self, number: int) -> None:
-        """Find the pairs at which the average weights breach (P) most, and the cheapest hidden vectors."""
-        assert self.centre is not None
+        """Find the pairs at which the weights breach (P) most, and the cheapest hidden vectors."""
         began = time.monotonic()
         self.step = jax.random.fold_in(self.key, number)
-        self.new_y = self._find_breaches(self.step, self.centre)
+        self.new_y = self._find_breaches(self.step, self.solution)
         if late(self.generating):
             raise OutOfTime
-        self.new_x = self._find_cheapest(self.step, self.centre)
+        self.new_x = self._find_cheapest(self.step, self.solution)
         spent = time.monotonic() - began
         self.reserve = min(self.reserved, self.options.compiling + self.options.harder * spent)
 
     def to_be_reported(self, tolerance: float) -> bool:
-        """Whether the bracket is twice as narrow as asked for, or has been as narrow for some rounds."""
-        gap = self.upper - self.lower
-        self.close += gap <= tolerance
-        return gap <= tolerance / 2 or self.close == self.options.close
+        """Whether the bracket is as narrow as asked for, and the state itself not about to turn out compatible."""
+        beyond = self.above is None and self.solution.V > 1 + tolerance and self.lower < 1
+        return self.upper - self.lower <= tolerance and not beyond
 
     def search_again(self, number: int) -> None:
         """Search for breaches of the model and for the bound of the inequality again and harder."""
-        self.close = 0
         if self.options.proved:
             return
         key = jax.random.fold_in(self.step, 1)
@@ -183,16 +172,21 @@ class _AllSettings:
         self.new_x = np.concatenate([self.new_x, self._settle_above(key)])
 
     def grow(self) -> bool:
-        """Put what was found into both pools; False where the bracket has not moved for long."""
+        """Put what was found into both pools, and take out what is idle; False where the bracket does not move."""
         self.gaps.append(self.upper - self.lower)
         patience = self.options.patience
         if len(self.gaps) > patience and self.gaps[-1] == self.gaps[-patience]:
             return False
+        used_x, used_y = self.idle_x < self.options.idle, self.idle_y < self.options.idle
+        self.programme.keep(used_y, used_x)
+        self.x, self.y = self.x[used_x], self.y[used_y]
         self.programme.add_pairs(self._kernel(self.x, self.new_y), self.form.correlator(self.new_y))
         self.y = np.concatenate([self.y, self.new_y])
         if len(self.new_x):
             self.programme.add_hidden(self._kernel(self.new_x, self.y), self.L @ self.new_x.T)
             self.x = np.concatenate([self.x, self.new_x])
+        self.idle_x = np.concatenate([self.idle_x[used_x], np.zeros(len(self.new_x), int)])
+        self.idle_y = np.concatenate([self.idle_y[used_y], np.zeros(len(self.new_y), int)])
         return True
 
     def answer(self, ending: Ending) -> Everywhere:
@@ -244,29 +238,27 @@ class _AllSettings:
             self.upper, self.above = 1.0, None
         return ending
 
-    def _find_breaches(self, key: jax.Array, centre: Solution) -> np.ndarray:
+    def _find_breaches(self, key: jax.Array, solution: Solution) -> np.ndarray:
         """Mix the model of these weights with noise until it obeys (P) everywhere; the pairs at which it did not."""
-        # With marginals every weight counts, or the averages would miss them.
-        used = np.flatnonzero(centre.weights > (0.0 if len(self.L) else NEGLIGIBLE * centre.weights.max()))
-        x, weights = self.x[used], centre.weights[used] / centre.weights[used].sum()
-        V = centre.V
-        y, breach = self.searcher.breaches(key, x, weights, V, self.known_y)
-        found = Below(x, weights, V, self._noise(breach))
+        # With marginals every weight counts, or the sums would miss them.
+        used = np.flatnonzero(solution.weights > (0.0 if len(self.L) else NEGLIGIBLE * solution.weights.max()))
+        x, weights = self.x[used], solution.weights[used] / solution.weights[used].sum()
+        y, breach = self.searcher.breaches(key, x, weights, solution.V, self.known_y)
+        found = Below(x, weights, solution.V, self._noise(breach))
         _, lower = self._model(found)
-        self.stuck += 1
-        self.was_stuck |= self.stuck >= self.options.stuck
         if lower > self.lower:
-            self.lower, self.below, self.stuck = lower, found, 0
+            self.lower, self.below = lower, found
         return y
 
-    def _find_cheapest(self, key: jax.Array, centre: Solution) -> np.ndarray:
+    def _find_cheapest(self, key: jax.Array, solution: Solution) -> np.ndarray:
         """The inequality of these prices; the hidden vectors that bound it."""
-        F = -self.L.T @ centre.linear
-        if centre.pairs.max() <= 0 and np.abs(F).max() <= 0:
+        scale = solution.pairs.sum() + np.abs(solution.linear).sum()
+        if scale <= 0:
             # V = 2, and nothing in the way: no inequality to look for.
             return self.x[:0]
-        used = np.flatnonzero(centre.pairs >= NEGLIGIBLE * centre.pairs.max())
-        y, prices = self.y[used], centre.pairs[used]
+        F = -self.L.T @ solution.linear / scale
+        used = np.flatnonzero(solution.pairs >= NEGLIGIBLE * solution.pairs.max())
+        y, prices = self.y[used], solution.pairs[used] / scale
         x, cost = self.searcher.cheapest(key, y, prices, F, self.known_x)
         upper, bound = self._threshold(y, prices, F, cost)
         if upper < self.upper:
@@ -310,19 +302,9 @@ class _AllSettings:
         return worst / (1 - NOISE_MEAN + worst)
 
 
-def _averaged(centre: Solution, now: Solution, memory: float) -> Solution:
-    """The running averages; entries that are new in this round were 0 before."""
-
-    def mean(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-        return memory * np.concatenate([old, np.zeros(len(new) - len(old))]) + (1 - memory) * new
-
-    return replace(
-        now,
-        V=memory * centre.V + (1 - memory) * now.V,
-        weights=mean(centre.weights, now.weights),
-        pairs=mean(centre.pairs, now.pairs),
-        linear=mean(centre.linear, now.linear),
-    )
+def _idle(rounds: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """For how many rounds each weight or price has been next to nothing."""
+    return np.where(shares >= UNUSED * shares.max(), 0, rounds + 1)
 
 
 def _heaviest(weights: np.ndarray) -> np.ndarray:

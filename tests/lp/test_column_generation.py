@@ -6,6 +6,7 @@ import pytest
 
 from jaxleggett._clock import OutOfTime
 from jaxleggett.lp.column_generation import Bracket, generate
+from jaxleggett.lp.restricted_programme import SolverError
 from jaxleggett.runs import Ending
 
 
@@ -113,3 +114,12 @@ def test_every_ending_says_in_one_sentence_what_it_means():
     for ending in Ending:
         assert ending == ending.value
         assert ending.advice.endswith(".")
+
+
+def test_a_solver_that_fails_later_leaves_the_bounds_and_at_first_is_an_error():
+    question = Halving(fails={("solve", 4): SolverError("no optimum")})
+    assert generate(question, 1e-9) == Ending.STALLED
+    assert question.upper - question.lower == pytest.approx(2**-3)
+    question = Halving(fails={("solve", 1): SolverError("no optimum")})
+    with pytest.raises(SolverError, match="no optimum"):
+        generate(question, 1e-9)

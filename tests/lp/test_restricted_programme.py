@@ -10,13 +10,13 @@ import pytest
 
 import jaxleggett as jl
 from jaxleggett._clock import OutOfTime
-from jaxleggett.lp.restricted_programme import DEFAULT, MOST, RestrictedProgramme, SolverError
+from jaxleggett.lp.restricted_programme import CENTRAL, DEFAULT, MOST, RestrictedProgramme, SolverError
 
 
-def _hard(rows=500, columns=1000):
+def _hard(rows=500, columns=1000, options=DEFAULT):
     """A dense programme that takes the simplex method seconds: with 0 for C, V is at its largest, 2."""
     rng = np.random.default_rng(0)
-    programme = RestrictedProgramme(np.zeros(0))
+    programme = RestrictedProgramme(np.zeros(0), options)
     programme.add_pairs(np.zeros((rows, 0)), rng.normal(size=rows))
     programme.add_hidden(2 * rng.random((rows, columns)), np.zeros((0, columns)))
     return programme
@@ -75,6 +75,41 @@ def test_where_one_way_fails_there_are_others(monkeypatch):
     programme.solver.clearSolver()
     with pytest.raises(SolverError, match="Iteration limit"):
         programme.solve()
+
+
+def test_what_is_taken_out_of_a_programme_changes_only_what_binds():
+    """Against a programme that never had it; what carries no weight and no price can go without a change."""
+    rng = np.random.default_rng(7)
+    kernel, C = rng.uniform(0, 1, (40, 60)), rng.uniform(-1, -0.5, 40)
+    pairs, hidden = rng.uniform(size=40) < 0.5, rng.uniform(size=60) < 0.5
+
+    def solved(kernel, C, options=DEFAULT):
+        programme = RestrictedProgramme(np.zeros(0), options)
+        programme.add_pairs(np.zeros((len(C), 0)), C)
+        programme.add_hidden(kernel, np.zeros((0, kernel.shape[1])))
+        return programme, programme.solve()
+
+    programme, all_of_it = solved(kernel, C)
+    programme.keep(pairs, hidden)
+    kept, expected = programme.solve(), solved(kernel[pairs][:, hidden], C[pairs])[1]
+    assert kept.V == pytest.approx(expected.V, abs=1e-9)
+    assert abs(kept.V - all_of_it.V) > 1e-3
+    np.testing.assert_allclose(kept.weights, expected.weights, atol=1e-7)
+    programme, all_of_it = solved(kernel, C)
+    programme.keep(all_of_it.pairs > 0, all_of_it.weights > 0)
+    assert programme.solve().V == pytest.approx(all_of_it.V, abs=1e-9)
+    assert len(programme.solve().weights) < 60
+
+
+def test_the_interior_point_method_ends_near_the_optimum_and_away_from_corners():
+    programme = _hard(60, 120)
+    exact = programme.solve()
+    programme = _hard(60, 120, CENTRAL)
+    central = programme.solve()
+    assert central.V == pytest.approx(exact.V, abs=1e-5)
+    assert np.count_nonzero(central.weights > 1e-9) > np.count_nonzero(exact.weights > 1e-9)
+    assert central.weights.sum() == pytest.approx(1)
+    assert programme.solver.getOptionValue("solver")[1] == "ipm"
 
 
 def test_a_state_that_is_compatible_at_full_visibility_comes_to_an_end():
