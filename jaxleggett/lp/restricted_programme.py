@@ -5,8 +5,8 @@
     sum_k L_rk w_k - V m_r  = 0         for every component r of the marginals,
 
 where K_ik = |u_k.a_i + v_k.b_i|, perhaps averaged over a symmetry group (the other half of (P) is the
-pair (a, -b)), and C_i the state's correlator at visibility 1. Pairs and hidden vectors can be added
-between solutions; the simplex method then goes on from where it was.
+pair (a, -b)), and C_i the state's correlator at visibility 1. Pairs and hidden vectors can be added and
+taken out between solutions; the simplex method then goes on from where it was.
 
 V = 1 is the state itself, but the programme goes on beyond it. If it ended there, every model of a compatible
 state would be an optimum whose prices vanish, and the dual simplex method was seen to wander among them for ever.
@@ -26,7 +26,7 @@ import numpy as np
 
 from .._clock import OutOfTime
 
-SIMPLEX_FIRST: tuple[dict[str, str | float], ...] = (
+SIMPLEX_FIRST: tuple[dict[str, str], ...] = (
     {"solver": "simplex"},
     {"solver": "simplex", "presolve": "on"},
     {"solver": "ipm", "presolve": "on", "run_crossover": "on"},
@@ -42,7 +42,7 @@ class SolverOptions:
     """Feasibility tolerance, primal and dual."""
     iterations: int = 10
     """Simplex iterations, times rows and columns, after which a solution is begun in another way."""
-    ways: tuple[dict[str, str | float], ...] = SIMPLEX_FIRST
+    ways: tuple[dict[str, str], ...] = SIMPLEX_FIRST
     """HiGHS options, tried in turn; all but simplex on the first try begin from nothing."""
 
 
