@@ -23,11 +23,13 @@ VANISHED = 1e-14
 
 
 def separable_visibility(state: TwoQubitState) -> float:
-    """The V up to which the partial transpose of V rho + (1 - V)/4 is positive, at most 1; to rounding.
+    """The V up to which V rho + (1 - V)/4 and its partial transpose are positive, at most 1; to rounding.
 
-    With the least eigenvalue -m of the transpose at V = 1 it is 1 / (1 + 4 m).
+    With the least eigenvalue -m of both at V = 1 it is 1 / (1 + 4 m). What is no state is not separable either, though
+    its partial transpose may be positive.
     """
-    least = float(np.linalg.eigvalsh(_transposed(state.density_matrix()))[0])
+    rho = state.density_matrix()
+    least = float(np.linalg.eigvalsh([rho, _transposed(rho)]).min())
     return 1 / (1 + 4 * max(-least, 0.0))
 
 

@@ -99,3 +99,15 @@ def test_nearly_separable_states_are_answered_within_the_tolerance(rng):
     assert 1 - 1e-3 < found.lower < 1 == found.upper
     assert not found.certified
     found.check()
+
+
+def test_what_is_no_state_is_not_separable_though_its_transpose_is_positive():
+    """The decomposition of a matrix with a negative eigenvalue would be of another one."""
+    none = jl.bell_diagonal(0.5, -0.5, -1)
+    assert np.linalg.eigvalsh(none.density_matrix())[0] == pytest.approx(-0.25)
+    assert np.linalg.eigvalsh(_transposed(none))[0] >= -1e-15
+    assert separable_visibility(none) == pytest.approx(0.5)
+    assert not proved_separable(none)
+    assert _missed(none) > 0.1
+    found = jl.threshold(none, "random:60", tolerance=1e-3)
+    found.check()
