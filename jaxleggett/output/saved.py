@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
+from ..proofs.checker.certificate import Certificate
+from ..proofs.checker.isotropic import IsotropicCertificate
 from ..settings import SettingPairs
 from ..thresholds.result import Threshold
 from ..verification.report import Verification
@@ -25,7 +27,7 @@ VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", "verification.png
 SEARCH_FILES = ("report.json", "inequality.json", "settings.csv", "search.png", META)
 
 THRESHOLD_FILES = (
-    *("report.json", "inequality.json", "model.npz", "certificate.npz", "certificate.json"),
+    *("report.json", "inequality.json", "model.npz", Certificate.FILE, IsotropicCertificate.FILE),
     *("settings.csv", "threshold.png", META),
 )
 
@@ -62,10 +64,7 @@ def save_threshold(
         weights, u, v = (np.asarray(x) for x in result.model.atoms())
         _save_arrays(folder / "model.npz", weights=weights, u=u, v=v, **state)
     if result.certificate is not None:
-        result.certificate.save(folder / "certificate.npz")
-    elif result.certified and result.symmetry == "SO(3)" and (np.asarray(result.state.T) == -np.eye(3)).all():
-        # Nothing but the theorem of docs/WERNER.md, and the two numbers.
-        write_json(folder / "certificate.json", {"theorem": "werner", "lower": result.lower, "upper": result.upper})
+        result.certificate.save(folder / result.certificate.FILE)
     plot_threshold(result, history, folder / "threshold.png")
     _save_shared(report, folder, command, result.inequality, result.settings)
 

@@ -14,6 +14,7 @@ from ..joint_rotations import Axis, Symmetry, mean_modulus
 from ..models.interpolated import InterpolatedModel
 from ..models.mixtures import SeparableModel
 from ..proofs.checker.certificate import Certificate
+from ..proofs.checker.isotropic import IsotropicCertificate
 from ..runs import Ending
 from ..settings import SettingPairs
 from ..states import TwoQubitState
@@ -42,7 +43,7 @@ class Threshold:
     seconds: float
     symmetry: Symmetry = None
     """With all settings: what the model's hidden vectors, and the inequality's pairs, are averaged over."""
-    certificate: Certificate | None = None
+    certificate: Certificate | IsotropicCertificate | None = None
     """What proves both ends, where they are proved by the checker; `certificate.check()` proves them again."""
 
     def __post_init__(self) -> None:
@@ -65,7 +66,7 @@ class Threshold:
             s = np.linalg.norm(np.asarray(self.state.T), 2)
             exact = (np.asarray(self.state.T) == -np.eye(3)).all()
             wrong = (self.lower, self.upper) != (lower, upper) if exact and self.certified else False
-            if wrong or (self.inequality is not None and not (self.lower * s <= lower and self.upper * s >= upper)):
+            if wrong or not (self.lower * s <= lower and (self.upper == 1 or self.upper * s >= upper)):
                 raise ArithmeticError("the bracket is not the one that is proved")
             return
         axis = self.symmetry if isinstance(self.symmetry, Axis) else None

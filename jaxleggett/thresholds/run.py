@@ -17,8 +17,9 @@ from ..inequalities.worst_vectors import bounded_inequality
 from ..joint_rotations import CRITICAL_ANGLE, Symmetry
 from ..lp.column_generation import Bracket
 from ..models.interpolated import IsotropicModel
-from ..proofs.checker import claims
 from ..proofs.checker.certificate import Certificate
+from ..proofs.checker.claims import Refused
+from ..proofs.checker.isotropic import IsotropicCertificate
 from ..runs import Ending, Progress
 from ..settings import SettingPairs
 from ..states import TwoQubitState
@@ -112,7 +113,7 @@ class _Answer:
     bracket: Bracket
     certified: bool = False
     symmetry: Symmetry = None
-    certificate: Certificate | None = None
+    certificate: Certificate | IsotropicCertificate | None = None
 
 
 def _ending(found: Bracket, tolerance: float, deadline: float | None) -> Ending:
@@ -230,31 +231,30 @@ def _all_settings(state: TwoQubitState, effort: _Effort) -> _Answer:
 
 
 def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
-    """T = -s times a rotation: as the singlet (s = 1), whose interval is proved, at visibility s V.
+    """T = s Q with an orthogonal Q: as the singlet (s = 1, Q = -1), whose interval is proved, at visibility s V.
 
-    For s < 1 the quotient is moved outwards by more than the state's own entries, which may be rounded, can be off:
-    where T is s Q + D with a rotation Q, the model's excess is at most V |D|, and so is what the inequality misses.
+    Other quotients are moved outwards by more than the state's own entries, which may be rounded, can be off. (For
+    det Q = +1, T is a state up to s = 1/3 only; flipping all of Bob's outcomes shows that the threshold is the same.)
     """
     from ..proofs.werner import certify_werner
 
     lower, upper = certify_werner()
     s = float(form.s.mean())
-    T = form.frame_A @ form.frame_B.T
-    proved = exact = bool((T == -np.eye(3)).all() and (form.s == 1).all())
-    if not exact:
-        r_A, r_B = np.asarray(state.r_A), np.asarray(state.r_B)
-        frames = claims.State(r_A, r_B, np.asarray(state.T), T, np.eye(3), s * np.eye(3))
-        moments = max(np.abs(r_A).max(), np.abs(r_B).max())
-        proved = max(frames.off, moments) < ROUNDING / 20
+    Q = form.frame_A @ form.frame_B.T
+    if not ((Q == -np.eye(3)).all() and (form.s == 1).all()):
         lower, upper = lower / s * (1 - ROUNDING), upper / s * (1 + ROUNDING)
-    hand = round(float(np.linalg.det(T)))
-    if hand > 0:
-        # T = +s is a state only up to s = 1/3, where it is separable.
-        lower = upper = 1.0
+    r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
+    certificate = IsotropicCertificate(r_A, r_B, T, s, Q, min(lower, 1.0), min(upper, 1.0))
+    try:
+        certificate.check()
+        certified = True
+    except Refused:
+        certified = False
     z = np.array([[0.0, 0.0, 1.0]])
-    b = np.array([[-np.sin(CRITICAL_ANGLE), 0.0, -np.cos(CRITICAL_ANGLE)]]) @ T
+    b = np.array([[-np.sin(CRITICAL_ANGLE), 0.0, -np.cos(CRITICAL_ANGLE)]]) @ Q
     bound = float(1 - np.sin(CRITICAL_ANGLE / 2))
     cut = LeggettInequality(-np.ones(1), z, b, np.zeros(1), np.zeros(1), bound) if upper < 1 else None
-    lower = min(lower, 1.0)
-    model = IsotropicModel(np.ones(1), z, z @ T, state.with_visibility(lower), hand * T)
-    return _Answer(Bracket(lower, min(upper, 1.0), model, cut, Ending.CONVERGED), proved, "SO(3)")
+    hand = round(float(np.linalg.det(Q)))
+    model = IsotropicModel(np.ones(1), z, z @ Q, state.with_visibility(certificate.lower), hand * Q)
+    bracket = Bracket(certificate.lower, certificate.upper, model, cut, Ending.CONVERGED)
+    return _Answer(bracket, certified, "SO(3)", certificate if certified else None)

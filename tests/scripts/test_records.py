@@ -9,8 +9,9 @@ import pytest
 
 import jaxleggett as jl
 from jaxleggett.inequalities import files
+from jaxleggett.proofs.checker.files import checked
+from jaxleggett.proofs.symmetries import with_symmetries
 from jaxleggett.searches.result import rounded_up
-from jaxleggett.thresholds.run import prove
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "results" / "records"
@@ -21,15 +22,12 @@ def _record(name):
     return files.read_inequality(str(FOLDER / name / "inequality.json"))
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in ("5", "8") else pytest.param(name, marks=pytest.mark.slow) for name in RECORDS]
-)
+@pytest.mark.parametrize("name", RECORDS)
 def test_records_are_proved_again(name):
-    cut = _record(name)
-    proof = prove(cut, jl.werner(), tolerance=1e-5)
-    assert proof.certified
-    assert oracles.V_C < proof.upper
-    assert proof.upper == pytest.approx(cut.threshold(jl.werner()), abs=1.1e-5)
+    proof = checked(FOLDER / name / "inequality.json", with_symmetries)
+    assert proof.proved
+    assert oracles.V_C < proof.visibility
+    assert proof.visibility == pytest.approx(_record(name).threshold(jl.werner()), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", RECORDS)

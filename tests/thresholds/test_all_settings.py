@@ -8,6 +8,8 @@ import pytest
 from cases import in_other_frames
 
 import jaxleggett as jl
+from jaxleggett.proofs.checker import files
+from jaxleggett.proofs.symmetries import with_symmetries
 from jaxleggett.thresholds.run import threshold
 
 
@@ -36,6 +38,28 @@ def test_isotropic_states_at_all_settings():
     assert turned.inequality.threshold(turned.state) == pytest.approx(oracles.V_C, abs=1e-12)
     with pytest.raises(ArithmeticError, match="not the one that is proved"):
         dataclasses.replace(weaker, lower=weaker.lower - 0.01, upper=weaker.lower).check()
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (1, -1, 1)])
+def test_isotropic_correlations_of_no_state_have_the_threshold_of_the_singlet(signs):
+    # Flipping all of Bob's outcomes takes T to -T, and models to models. Once they counted as compatible, certified.
+    found = threshold(jl.bell_diagonal(*signs), "all")
+    assert found.certified
+    assert oracles.V_C - 1e-8 < found.lower < oracles.V_C < found.upper < oracles.V_C + 1e-8
+    found.check()
+
+
+def test_isotropic_states_to_rounding_only_are_certified(tmp_path):
+    R = oracles.random_rotation(np.random.default_rng(1))
+    turned = in_other_frames(jl.werner(0.93), R, R.T)
+    certificate = threshold(turned, "all").certificate
+    certificate.save(tmp_path / certificate.FILE)
+    assert files.checked(tmp_path, with_symmetries).visibility == certificate.lower
+    # A marginal that is larger than rounding leaves the bracket numerical.
+    marginal = threshold(jl.TwoQubitState(np.array([0, 0, 5e-10]), np.zeros(3), turned.T), "all")
+    assert marginal.symmetry == "SO(3)"
+    assert not marginal.certified
+    assert marginal.certificate is None
 
 
 def _averaged_over_turns(model, axis, a, b, number=3000):

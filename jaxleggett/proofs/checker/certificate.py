@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,9 @@ class Certificate:
     inequality: Inequality | None
     bound: float
     pairs: tuple[np.ndarray, np.ndarray] | None
+
+    FILE: ClassVar = "certificate.npz"
+    """What it is saved as."""
 
     def check(self, effort: Effort = bounded) -> str:
         """What is proved, in a sentence; Refused, with the place, where something is not."""

@@ -8,7 +8,6 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from .certificate import Certificate, arrays_of, down, require, up
 from .claims import Effort, Inequality, Model, Refused, State, at_pairs, ceiling, normalised, upper
+from .isotropic import IsotropicCertificate
 from .search import bounded
 
 SHORT = 1e-9
@@ -41,7 +41,7 @@ class Statement:
 def checked(path: Path, finder: Finder, effort: Effort = bounded) -> Statement:
     """What is proved of a file, or of the one that says most in a folder. OSError where it cannot be read."""
     if path.is_dir():
-        names = ("certificate.npz", "certificate.json", "inequality.json", "model.npz")
+        names = (Certificate.FILE, IsotropicCertificate.FILE, "inequality.json", "model.npz")
         found = next((path / name for name in names if (path / name).exists()), None)
         if found is None:
             raise FileNotFoundError(f"a folder must hold one of {', '.join(names)}, but {path} does not")
@@ -97,13 +97,13 @@ def _fields(content: object) -> dict[str, object]:
     return cast("dict[str, object]", content)
 
 
-def _numbers(content: dict[str, object], name: str) -> np.ndarray:
-    """A field as finite numbers."""
+def _numbers(content: dict[str, object], name: str, *shape: int) -> np.ndarray:
+    """A field as finite numbers, of a shape where one is given."""
     if name not in content:
         raise Refused(f"{name} is missing")
     x = np.asarray(content[name], float)
-    if not np.isfinite(x).all():
-        raise Refused(f"{name} must be finite numbers")
+    if not np.isfinite(x).all() or (shape and x.shape != shape):
+        raise Refused(f"{name} must be finite numbers{f' of shape {shape}' if shape else ''}")
     return x
 
 
@@ -138,26 +138,11 @@ def _model(path: Path, arrays: dict[str, np.ndarray]) -> Statement:
 
 
 def _werner(content: dict[str, object]) -> Statement:
-    """The theorem of docs/WERNER.md: V_c = (1 + 1/sqrt 2)/2, which is the larger root of 8 V (1 - V) = 1.
-
-    Its two inequalities between numbers, s^2 < 2 m^2 c^2 and s^2 < 3 m^2 c^2 with s = 1 - 1/sqrt 2, c^2 = 1 - s^2 and
-    m = 4/pi^2, are verified with 1/sqrt 2 > 0.7071 and pi < 355/113.
-    """
+    """What the theorem of docs/WERNER.md proves of a state."""
     if content["theorem"] != "werner":
         raise Refused("the theorem must be werner")
-    lower, upper_end = (Fraction(float(_numbers(content, name))) for name in ("lower", "upper"))
-    root = Fraction(7071, 10000)
-    s, m = 1 - root, 4 / Fraction(355, 113) ** 2
-    if not (2 * root**2 < 1 and s**2 < 2 * m**2 * (1 - s**2)):
-        raise Refused("the theorem's inequalities are not proved")
-    half = Fraction(1, 2)
-    if not (0 <= lower <= half or (lower > half and 8 * lower * (1 - lower) >= 1)):
-        raise Refused(f"the explicit model does not reach {float(lower)!r}")
-    if not (upper_end >= half and 8 * upper_end * (1 - upper_end) <= 1):
-        raise Refused(f"nothing excludes all visibilities above {float(upper_end)!r}")
-    return Statement(
-        True,
-        "the largest visibility at which Werner states have a Leggett model for all projective measurements lies "
-        f"between {float(lower)!r} and {float(upper_end)!r}",
-        visibility=float(lower),
-    )
+    r_A, r_B = (_numbers(content, name, 3) for name in ("r_A", "r_B"))
+    T, Q = (_numbers(content, name, 3, 3) for name in ("T", "Q"))
+    s, least, most = (float(_numbers(content, name)) for name in ("s", "lower", "upper"))
+    certificate = IsotropicCertificate(r_A, r_B, T, s, Q, least, most)
+    return Statement(True, certificate.check(), visibility=certificate.lower or certificate.upper)

@@ -163,21 +163,50 @@ def test_damaged_files_are_not_proved(tmp_path):
     assert not files.checked(path, with_symmetries).proved
 
 
-def test_the_theorem_on_werner_states_in_exact_arithmetic(tmp_path):
+LOWER, UPPER = 0.8535533905932737, 0.8535533905932738
+"""The doubles around V_c = (1 + 1/sqrt 2)/2."""
+
+SINGLET = {"theorem": "werner", "s": 1, "Q": (-np.eye(3)).tolist(), "T": (-np.eye(3)).tolist()}
+SINGLET |= {"r_A": [0, 0, 0], "r_B": [0, 0, 0], "lower": LOWER, "upper": UPPER}
+
+
+TENTHS = (-0.9 * np.eye(3)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "proved"),
+    [
+        ({}, True),
+        ({"lower": 0.4, "upper": 1.0}, True),
+        ({"lower": UPPER, "upper": 1.0}, False),
+        ({"lower": LOWER, "upper": LOWER}, False),
+        ({"lower": -0.1}, False),
+        ({"upper": 0.3}, False),
+        ({"upper": 1.2}, False),
+        ({"theorem": "fermat"}, False),
+        # another hand: flipping Bob's outcomes shows that it is the same
+        ({"Q": np.eye(3).tolist(), "T": np.eye(3).tolist()}, True),
+        ({"Q": np.eye(3).tolist()}, False),
+        ({"Q": [[1, 0], [0, 1]]}, False),
+        ({"T": [[-1, 0, 0], [0, -1, 0], [0, 0, -0.999999]], "lower": 0.0}, False),
+        ({"T": [[-1, 0, 0], [0, -1, 0], [0, 0, -0.999999]], "upper": 1.0}, False),
+        ({"T": [[-1, 0, 0], [0, -1, 0], [0, 0, -0.999999]], "lower": LOWER - 2e-5, "upper": UPPER + 2e-5}, True),
+        ({"r_B": [0, 1e-9, 0]}, False),
+        ({"r_B": [0, 1e-9, 0], "lower": LOWER - 2e-8}, True),
+        ({"s": 0.5}, False),
+        ({"s": 0.5, "T": (-0.5 * np.eye(3)).tolist(), "lower": 1.0, "upper": 1.0}, True),
+        ({"s": 0.9, "T": TENTHS, "lower": LOWER / 0.9 - 1e-15, "upper": UPPER / 0.9 + 1e-15}, True),
+        ({"s": 0.9, "T": TENTHS, "lower": LOWER / 0.9 + 1e-15, "upper": 1}, False),
+        ({"s": 0.9, "T": TENTHS, "upper": UPPER / 0.9 - 1e-15}, False),
+        ({"s": -1.0, "Q": np.eye(3).tolist()}, False),
+        ({"s": float("nan")}, False),
+        ({"s": None}, False),
+    ],
+)
+def test_the_theorem_on_werner_states_in_exact_arithmetic(changes, proved, tmp_path):
     path = tmp_path / "certificate.json"
-
-    def proved(lower, upper, theorem="werner"):
-        path.write_text(json.dumps({"theorem": theorem, "lower": lower, "upper": upper}))
-        return files.checked(path, with_symmetries).proved
-
-    lower, upper = 0.8535533905932737, 0.8535533905932738
-    assert proved(lower, upper)
-    assert proved(0.4, 1.0)
-    assert not proved(upper, 1.0)
-    assert not proved(lower, lower)
-    assert not proved(-0.1, upper)
-    assert not proved(lower, 0.3)
-    assert not proved(lower, upper, "fermat")
+    path.write_text(json.dumps(SINGLET | changes))
+    assert files.checked(path, with_symmetries).proved == proved
 
 
 def _inequality(**changes):
