@@ -38,7 +38,7 @@ def provenance(command: Sequence[str], **facts: object) -> dict[str, object]:
 
 def _commit() -> str | None:
     """The commit of the source tree, `+` appended where its files differ; None outside a checkout of it."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parent.parent.parent
     git = ["git", "-C", str(root)]
     try:
         top = subprocess.run([*git, "rev-parse", "--show-toplevel", "HEAD"], capture_output=True, text=True, check=True)

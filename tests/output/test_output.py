@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+import jaxleggett as jl
 from jaxleggett._checks import InputError
 from jaxleggett.output import folders, provenance, saved
 
@@ -129,3 +131,12 @@ def test_platforms_that_are_not_there(platforms):
     done = _process(environment={"JAX_PLATFORMS": platforms})
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert f"error: JAX_PLATFORMS={platforms} must name a platform of this machine: " in done.stderr
+
+
+def test_provenance_knows_the_commit():
+    # It was None for months: the module had moved one folder down.
+    root = Path(jl.__file__).parent.parent
+    if not (root / ".git").exists():
+        pytest.skip("these are not the tests of a checkout")
+    head = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    assert provenance.provenance(["jaxleggett"])["commit"].rstrip("+") == head.stdout.strip()
