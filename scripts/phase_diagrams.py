@@ -1,12 +1,14 @@
-"""Largest compatible visibilities, all settings: pure states, and Bell-diagonal ones along an edge and a diagonal.
+"""Largest compatible visibilities at all settings, certified: pure states, and Bell-diagonal ones on lines and a face.
 
-    python scripts/phase_diagrams.py [--tolerance 1e-4] [--points 9]
+    python scripts/phase_diagrams.py [--tolerance 1.5e-4] [--face-tolerance 2.5e-3] [--points 9]
 
-pure      cos(theta) |01> - sin(theta) |10>, theta from 0 to pi/4: the numerical bracket, and the certified upper
-          bound of docs/PURE.md, further down to the smallest theta that is certified
+pure      cos(theta) |01> - sin(theta) |10>, theta from 0 to pi/4, with the closed form of docs/PURE.md as another
+          upper end, down to the smallest theta that is certified
 edge      T = diag(-1, -s, -s), s from 0 to 1: an edge of the tetrahedron of Bell-diagonal states, from its
           middle to the singlet (the other half has the same thresholds, by a reflection)
 diagonal  T = diag(-s, -s, -s), s from 1/3 to 1: Werner states
+face      mixtures of three Bell states with the probabilities p >= q >= r: a sixth of a face of the tetrahedron. All
+          faces have the same thresholds, for local rotations and flipping outcomes permute the Bell states
 
 Points are saved as they are found, and a second run goes on where the first one ended. Writes
 results/phase_diagrams: points.json, phase_diagrams.png, meta.json.
@@ -15,10 +17,11 @@ results/phase_diagrams: points.json, phase_diagrams.png, meta.json.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,31 +33,58 @@ from jaxleggett.proofs.pure_states import certify_pure
 FOLDER = Path(__file__).parent.parent / "results" / "phase_diagrams"
 
 
-def states(points: int) -> dict[str, tuple[jl.TwoQubitState, float]]:
-    """The state, and the place on its line, by the name of the point."""
-    thetas = [0.0, 0.01, 0.03, 0.06, *np.linspace(0.1, np.pi / 4, points)]
-    pure = {f"pure:{theta!r}": (jl.pure(theta), theta) for theta in map(float, thetas)}
-    edge = {f"edge:{s!r}": (jl.bell_diagonal(-1, -s, -s), s) for s in map(float, np.linspace(0, 1, points))}
-    diagonal = {f"diagonal:{s!r}": (jl.werner(s), s) for s in map(float, np.linspace(1 / 3, 1, 3 * points))}
-    return pure | edge | diagonal
+BELL = -np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1]])
+"""The diagonals of T of the three Bell states of a face, the singlet first."""
+
+TIME_LIMIT = 600.0
+"""Seconds for a point."""
+
+
+class Wanted(NamedTuple):
+    """A state, what tells its place on its line or face, and how narrow its bracket is to be."""
+
+    state: jl.TwoQubitState
+    place: float | list[float]
+    tolerance: float
+
+
+def wanted(points: int, tolerance: float, face_tolerance: float) -> dict[str, Wanted]:
+    """All points by their names. 1 - V is about theta^2 where theta is small, and is to be resolved there, too."""
+    found: dict[str, Wanted] = {}
+    for theta in map(float, (0, 0.02, 0.04, 0.07, *np.linspace(0.1, np.pi / 4, points))):
+        found[f"pure:{theta!r}"] = Wanted(jl.pure(theta), theta, min(tolerance, theta**2 / 4) or tolerance)
+    for s in map(float, np.linspace(0, 1, points)):
+        found[f"edge:{s!r}"] = Wanted(jl.bell_diagonal(-1, -s, -s), s, tolerance)
+    for s in map(float, np.linspace(1 / 3, 1, 3 * points)):
+        found[f"diagonal:{s!r}"] = Wanted(jl.werner(s), s, tolerance)
+    number = 2 * (points - 1)
+    for i, j in itertools.product(range(number + 1), repeat=2):
+        if i >= j >= (k := number - i - j) >= 0:
+            p = np.array([i, j, k]) / number
+            found[f"face:{i},{j},{k}"] = Wanted(
+                jl.bell_diagonal(*(p @ BELL)), p.tolist(), face_tolerance if k else tolerance
+            )
+    return found
 
 
 def main() -> None:
     """Compute what is missing, draw, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tolerance", type=float, default=1e-4)
+    parser.add_argument("--tolerance", type=float, default=1.5e-4)
+    parser.add_argument("--face-tolerance", type=float, default=2.5e-3)
     parser.add_argument("--points", type=int, default=9)
     arguments = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
     content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    if content.get("tolerance") != arguments.tolerance:
-        content = {"tolerance": arguments.tolerance, "points": {}}
-    wanted = states(arguments.points)
-    for number, (name, (state, place)) in enumerate(wanted.items(), 1):
+    asked = vars(arguments)
+    if content.get("asked") != asked:
+        content = {"asked": asked, "points": {}}
+    names = wanted(arguments.points, arguments.tolerance, arguments.face_tolerance)
+    for number, (name, (state, place, tolerance)) in enumerate(names.items(), 1):
         if name in content["points"]:
             continue
-        found = jl.threshold(state, "all", tolerance=arguments.tolerance, time_limit=300)
+        found = jl.threshold(state, "all", tolerance=tolerance, time_limit=TIME_LIMIT, certify=True)
         found.check()
         content["points"][name] = {
             "place": place,
@@ -66,10 +96,12 @@ def main() -> None:
         }
         provenance.write_json(file, content)
         print(
-            f"{number}/{len(wanted)}  {name}  {found.lower:.6f} <= V <= {found.upper:.6f}  {found.status}", flush=True
+            f"{number}/{len(names)}  {name}  {found.lower:.6f} <= V <= {found.upper:.6f}  "
+            f"{found.status}{'' if found.certified else ', NOT CERTIFIED'}, {found.seconds:.0f} s",
+            flush=True,
         )
-    content["points"] = {name: content["points"][name] for name in wanted}
-    content["certified_pure"] = [
+    content["points"] = {name: content["points"][name] for name in names}
+    content["closed_form_pure"] = [
         {"theta": float(theta), "upper": certify_pure(float(theta))} for theta in np.geomspace(5e-8, np.pi / 4, 60)
     ]
     provenance.write_json(file, content)

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from ...models.werner import CRITICAL_VISIBILITY
-from ..style import BLUE, CRITICAL, ORANGE, RED, SKY, picture
+from ..style import BLACK, BLUE, CRITICAL, GREY, ORANGE, RED, SKY, picture
 from .sphere_map import mark, mark_settings
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from ...thresholds.result import Threshold
 
 
 class Point(TypedDict):
-    """One state of a family: `place` is its parameter, `lower` and `upper` its bracket."""
+    """One state of a family: its bracket, and `place`, its parameter; on a face, three probabilities."""
 
-    place: float
+    place: Any
     lower: float
     upper: float
+    certified: bool
 
 
-class CertifiedPoint(TypedDict):
-    """A pure state's angle and the visibility at which it is proved to be excluded."""
+class ClosedForm(TypedDict):
+    """A pure state's angle and the visibility above which docs/PURE.md excludes it."""
 
     theta: float
     upper: float
 
 
 class PhaseDiagrams(TypedDict):
-    """Brackets by name, `pure:...`, `edge:...` and `diagonal:...`, and proved upper bounds of pure states."""
+    """Brackets by name, `pure:...`, `edge:...`, `diagonal:...`, `face:...`, and the closed form for pure states."""
 
     points: dict[str, Point]
-    certified_pure: list[CertifiedPoint]
+    closed_form_pure: list[ClosedForm]
 
 
 def plot_threshold(result: Threshold, history: Sequence[tuple[float, float]], path: Path) -> None:
@@ -64,36 +69,70 @@ def plot_threshold(result: Threshold, history: Sequence[tuple[float, float]], pa
 
 def plot_phase_diagrams(content: PhaseDiagrams, path: Path) -> None:
     """Brackets of pure and Bell-diagonal states, and how far below 1 those of pure states are, as a PNG at `path`."""
-    lines: dict[str, list[Point]] = {}
+    families: dict[str, list[Point]] = {}
     for name, point in content["points"].items():
-        lines.setdefault(name.partition(":")[0], []).append(point)
-    certified = np.array([(point["theta"], point["upper"]) for point in content["certified_pure"]])
-    pure, bell = r"$\theta$ of the pure state", "s of the Bell-diagonal state"
-    with picture(path, 11, 3.9) as figure:
-        first, second, third = figure.subplots(1, 3)
-        for axes, line, name, colour, style in (
-            (first, "pure", "bracket, numerical", BLUE, "o-"),
-            (second, "edge", r"$T=\mathrm{diag}(-1,-s,-s)$", BLUE, "o-"),
-            (second, "diagonal", r"$T=\mathrm{diag}(-s,-s,-s)$", ORANGE, "s--"),
-        ):
-            points = sorted(lines[line], key=lambda point: point["place"])
-            x, lower, upper = (np.array([point[key] for point in points]) for key in ("place", "lower", "upper"))
-            # The brackets are narrower than a line: their ends are drawn as one band with a mark.
-            axes.fill_between(x, lower, upper, alpha=0.5, color=colour)
-            axes.plot(x, (lower + upper) / 2, style, ms=3.5, color=colour, label=name)
-        first.plot(*certified[certified[:, 0] > 0.01].T, "--", color=RED, label="certified upper bound")
-        small = [point for point in lines["pure"] if point["place"] > 0]
+        families.setdefault(name.partition(":")[0], []).append(point)
+    certified = all(point["certified"] for point in content["points"].values())
+    with picture(path, 10, 8.2) as figure:
+        (first, second), (third, fourth) = figure.subplots(2, 2)
+        _draw_line(first, families["pure"], r"both ends, $\cos\theta\,|01\rangle-\sin\theta\,|10\rangle$", BLUE, "o-")
+        _draw_line(second, families["edge"], r"both ends, $T=\mathrm{diag}(-1,-s,-s)$", BLUE, "o-")
+        _draw_line(second, families["diagonal"], r"both ends, $T=\mathrm{diag}(-s,-s,-s)$", ORANGE, "s--")
+        form = np.array([(point["theta"], point["upper"]) for point in content["closed_form_pure"]])
+        first.plot(*form[form[:, 0] > 0.01].T, "--", color=RED, label="upper end in closed form")
+        small = [point for point in families["pure"] if point["place"] > 0]
         theta = np.array([point["place"] for point in small])
-        for key, marker, colour in (("lower", "v", BLUE), ("upper", "^", SKY)):
-            gap = [1 - point[key] for point in small]
-            third.loglog(theta, gap, marker, color=colour, label=f"1 $-$ {key}, numerical")
-        third.loglog(certified[:, 0], 1 - certified[:, 1], "--", color=RED, label="1 $-$ certified upper bound")
-        for axes, label in ((first, pure), (second, bell), (third, pure)):
+        for end, marker, colour in (("lower", "v", BLUE), ("upper", "^", SKY)):
+            gap = [1 - point[end] for point in small]
+            third.loglog(theta, gap, marker, color=colour, label=f"1 $-$ {end} end")
+        third.loglog(form[:, 0], 1 - form[:, 1], "--", color=RED, label="1 $-$ upper end in closed form")
+        third.loglog(theta, theta**2 / 2, ":", color=GREY, label=r"$\theta^2/2$, to compare")
+        for axes, label in ((first, r"$\theta$"), (second, "s"), (third, r"$\theta$")):
             axes.set_xlabel(label)
-        first.set_ylabel("largest compatible visibility V")
-        third.set_ylabel(r"1 $-$ V")
+        for axes, label in ((first, "V"), (second, "V"), (third, "1 $-$ V")):
+            axes.set_ylabel(f"largest compatible visibility, {label}" if label == "V" else label)
         for axes in (first, second):
             axes.axhline(CRITICAL_VISIBILITY, label="$V_c$", **CRITICAL)
         for axes in (first, second, third):
             axes.legend()
-        figure.suptitle("All projective measurements", fontsize=11)
+        first.set_title("pure states")
+        second.set_title("Bell-diagonal states: an edge, and through the middle")
+        third.set_title("pure states, close to a product")
+        _draw_face(figure, fourth, families["face"])
+        proof = "certified" if certified else "numerical where not certified"
+        figure.suptitle(f"All projective measurements, both ends {proof}", fontsize=11)
+
+
+def _draw_line(axes: Axes, points: list[Point], name: str, colour: str, style: str) -> None:
+    """Brackets along a line. They are narrower than a line: their ends are drawn as one band with a mark."""
+    points = sorted(points, key=lambda point: point["place"])
+    x, lower, upper = (np.array([point[key] for point in points]) for key in ("place", "lower", "upper"))
+    axes.fill_between(x, lower, upper, alpha=0.5, color=colour)
+    axes.plot(x, (lower + upper) / 2, style, ms=3.5, color=colour, label=name)
+
+
+def _draw_face(figure: Figure, axes: Axes, points: list[Point]) -> None:
+    """The middles of brackets on a face of the tetrahedron, from the sixth that is computed."""
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
+    middle = {tuple(point["place"]): (point["lower"] + point["upper"]) / 2 for point in points}
+    whole = {p: V for place, V in middle.items() for p in itertools.permutations(place)}
+    x, y = (np.array(list(whole)) @ corners).T
+    levels = np.linspace(0.85, 1.0, 16)
+    filled = axes.tricontourf(x, y, list(whole.values()), levels=levels, cmap="viridis", extend="min")
+    lines = axes.tricontour(x, y, list(whole.values()), levels=levels[1:-1:2], colors="white", linewidths=0.6)
+    axes.clabel(lines, fontsize=7, fmt="%.2f")
+    axes.plot(*(np.array(list(middle)) @ corners).T, ".", ms=3, color=BLACK, label="computed; the rest by symmetry")
+    separable = (corners[[0, 1, 0, 2, 1, 2]].reshape(3, 2, 2)).mean(axis=1)[[0, 1, 2, 0]]
+    axes.plot(*separable.T, "--", color=RED, label="separable within")
+    widest = max(point["upper"] - point["lower"] for point in points)
+    axes.set_title(f"a face of the tetrahedron (brackets at most {widest:.1e} wide)")
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    for corner, place, name in zip(
+        corners, ("right", "left", "center"), (r"$\Psi^-$", r"$\Phi^-$", r"$\Phi^+$"), strict=True
+    ):
+        axes.annotate(
+            name, corner, (0, 8 if place == "center" else -8), textcoords="offset points", ha=place, va="center"
+        )
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.1, 1.0))
+    figure.colorbar(filled, ax=axes, shrink=0.8, label="largest compatible visibility V")
