@@ -86,6 +86,7 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     "proofs/checker/below": (None, ["proofs/checker/test_bounds.py"]),
     "proofs/checker/symmetry": (None, ["proofs/test_symmetries.py"]),
     "proofs/checker/search": (None, ["proofs/checker/test_bounds.py"]),
+    "proofs/checker/isotropic": (None, ["proofs/checker/test_certificate.py"]),
     "proofs/checker/claims": (None, ["proofs/checker/test_certificate.py", "thresholds/test_certificates.py"]),
 }  # fmt: skip
 

@@ -50,7 +50,7 @@ SOLVERS = ["lp", "thresholds.finite_settings", "inequalities.worst_vectors"]
 SHARED = {
     "inequalities.inequality": "what is proved",
     "settings": "the settings of an inequality",
-    "joint_rotations": "the value of an inequality averaged over a symmetry; no proof is about one",
+    "joint_rotations": "the value of an inequality averaged over a symmetry, in a function that no proof calls",
     "runs": "the names of how a run ended",
     "_checks": "messages for bad input",
     "_files": "settings from a file",

@@ -114,7 +114,7 @@ class LeggettInequality:
             # Imported here: proofs, which are about inequalities without a symmetry, load no JAX.
             from ..joint_rotations import mean_modulus
 
-            modulus = mean_modulus(u, v, self.a, b, axis)
+            modulus = mean_modulus(*np.atleast_2d(u, v), self.a, b, axis).reshape(*u.shape[:-1], len(g))
             F, H = (F @ axis.alice) * axis.alice, (H @ axis.bob) * axis.bob
         return np.abs(g).sum() - modulus @ np.abs(g) + u @ F + v @ H
 

@@ -6,6 +6,7 @@ import jaxleggett as jl
 from jaxleggett.inequalities.inequality import LeggettInequality
 from jaxleggett.inequalities.published import published, smallest_mean_projection
 from jaxleggett.inequalities.worst_vectors import bounded_inequality, worst_vectors
+from jaxleggett.joint_rotations import Axis
 
 AXES = np.eye(3)
 DIRECTIONS = np.eye(3)[[1, 2, 0]]
@@ -32,6 +33,22 @@ def test_left_side_is_what_free_correlators_reach():
     i = LeggettInequality(*_random(7), bound=0.0)
     u, v = oracles.unit(np.random.default_rng(1), 20).reshape(2, 10, 3)
     np.testing.assert_allclose(i.at(u, v), [_plain(i, x, y) for x, y in zip(u, v, strict=True)], atol=1e-13)
+
+
+def _turn(n, angle):
+    """The matrix that turns about the unit vector n, by Rodrigues' formula."""
+    K = np.array([[0, -n[2], n[1]], [n[2], 0, -n[0]], [-n[1], n[0], 0]])
+    return np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K
+
+
+def test_left_side_averaged_over_joint_turns_about_an_axis():
+    i = LeggettInequality(*_random(5), bound=0.0)
+    alice, bob, u, v = oracles.unit(np.random.default_rng(3), 4)
+    number = 4000
+    total = 0.0
+    for angle in 2 * np.pi * (np.arange(number) + 0.5) / number:
+        total += _plain(i, _turn(alice, angle) @ u, _turn(bob, angle) @ v)
+    assert i.at(u, v, Axis(alice, bob)) == pytest.approx(total / number, abs=1e-5)
 
 
 @pytest.mark.parametrize("number", [1, 5, 20])
