@@ -36,6 +36,7 @@ from ..runs import Ending, Progress
 from ..states import TwoQubitState
 from .axial_search import AxialSearch
 from .canonical_form import CanonicalForm, Kind, averaged_kernel
+from .certificates import Prover, Shown
 from .everywhere import Above, Below, Everywhere, balanced, inequality_of, model_of
 from .full_search import FullSearch
 from .worst_points import AT_ONCE, Search, filled
@@ -61,10 +62,10 @@ class Options:
     """How much longer a hard search takes than a quick one, about."""
     compiling: float = 2.0
     """Seconds kept for what has to be compiled for that, about."""
-    proved: bool = False
-    """Whether the bounds are going to be proved, so that nothing need be searched again."""
-    reserved: float = 0.3
-    """Most of a time limit that is kept for searching again what is going to be reported."""
+    reserved: float = 0.4
+    """Most of a time limit that is kept for searching again, or proving, what is going to be reported."""
+    proofs: int = 8
+    """Proofs without a closer proved bracket after which it is given up."""
 
 
 DEFAULT = Options()
@@ -78,23 +79,33 @@ def solve_everywhere(
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     options: Options = DEFAULT,
+    certify: bool = False,
 ) -> Everywhere:
     """Bracket the largest V for which the state, of canonical form `form`, has a Leggett model at all settings.
 
     Ends as `converged`, `time_limit`, `interrupted`, or as `stalled` where rounds no longer help. Both
-    bounds rest on searches from many starts, which are no proof; with `options.proved` no hard searches are made, since
-    what is found is going to be proved. Raises SolverError where no programme could be solved.
+    bounds rest on searches from many starts, which are no proof. With `certify` both are proved, and the places where
+    a proof finds more than the searches did join the pools; an interrupted run may have proved nothing and then has no
+    certificate. Raises SolverError where no programme could be solved.
     """
+    forms = [form]
+    free = form.without_marginals()
+    if len(form.invariants) and free.kind == form.kind:
+        # Marginals hardly ever bind: |x.y| does not tell x from -x, between which weights can be divided.
+        forms.insert(0, free)
     with double_precision():
-        free = form.without_marginals()
-        if len(form.invariants) and free.kind == form.kind:
-            # Marginals hardly ever bind: |x.y| does not tell x from -x, between which weights can be divided.
-            question = _AllSettings(state, free, form.marginals, deadline, seed, options)
-            found = question.answer(generate(question, tolerance, progress))
-            if found.below is None or found.below.balance is not None:
-                return found
-        question = _AllSettings(state, form, form.marginals, deadline, seed, options)
-        return question.answer(generate(question, tolerance, progress))
+        for one in forms:
+            prover = Prover(state, one, tolerance, deadline) if certify else None
+            question = _AllSettings(state, one, form.marginals, deadline, seed, options, prover, one is not form)
+            try:
+                return question.answer(generate(question, tolerance, progress))
+            except _Undivided:
+                continue
+    raise AssertionError("marginals that are in the programme need not be divided")
+
+
+class _Undivided(Exception):
+    """No division of the weights between x and -x gives the state's marginals."""
 
 
 class _AllSettings:
@@ -108,9 +119,11 @@ class _AllSettings:
         deadline: float | None,
         seed: int,
         options: Options,
+        prover: Prover | None,
+        freed: bool,
     ) -> None:
         self.state, self.form, self.key, self.options = state, form, random_key(seed), options
-        self.marginals = marginals
+        self.marginals, self.freed = marginals, freed
         self.deadline = deadline
         self.reserved = 0.0 if deadline is None else options.reserved * (deadline - time.monotonic())
         self.reserve = self.reserved
@@ -130,6 +143,11 @@ class _AllSettings:
         self.above: Above | None = None
         self.known_x = self.known_y = np.zeros((0, 6))
         self.gaps: list[float] = []
+        self.prover = prover
+        self.proved_below: tuple[Below, Shown] | None = None
+        self.proved_above: tuple[Above, Shown] | None = None
+        self.proofs: list[float] = []
+        self.given_up = False
 
     def _kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """K (M, K) of pairs y (M, 6) and hidden vectors x (K, 6)."""
@@ -156,16 +174,21 @@ class _AllSettings:
             raise OutOfTime
         self.new_x = self._find_cheapest(self.step, self.solution)
         spent = time.monotonic() - began
-        self.reserve = min(self.reserved, self.options.compiling + self.options.harder * spent)
+        if self.prover is None:
+            self.reserve = min(self.reserved, self.options.compiling + self.options.harder * spent)
 
     def to_be_reported(self, tolerance: float) -> bool:
         """Whether the bracket is as narrow as asked for, and the state itself not about to turn out compatible."""
         beyond = self.above is None and self.solution.V > 1 + tolerance and self.lower < 1
-        return self.upper - self.lower <= tolerance and not beyond
+        # Half the tolerance is left to proofs.
+        return self.upper - self.lower <= (tolerance if self.prover is None else tolerance / 2) and not beyond
 
     def search_again(self, number: int) -> None:
-        """Search for breaches of the model and for the bound of the inequality again and harder."""
-        if self.options.proved:
+        """Search for breaches of the model and for the bound of the inequality again and harder, or prove them."""
+        if self.prover is not None:
+            began = time.monotonic()
+            self._prove(self.prover)
+            self.reserve = min(self.reserved, self.options.harder * (time.monotonic() - began))
             return
         key = jax.random.fold_in(self.step, 1)
         self.new_y = np.concatenate([self.new_y, self._settle_below(key)])
@@ -176,6 +199,10 @@ class _AllSettings:
         self.gaps.append(self.upper - self.lower)
         patience = self.options.patience
         if len(self.gaps) > patience and self.gaps[-1] == self.gaps[-patience]:
+            return False
+        most = self.options.proofs
+        futile = len(self.proofs) > most and min(self.proofs[-most:]) >= min(self.proofs[:-most])
+        if self.given_up or futile:
             return False
         used_x, used_y = self.idle_x < self.options.idle, self.idle_y < self.options.idle
         self.programme.keep(used_y, used_x)
@@ -191,16 +218,86 @@ class _AllSettings:
 
     def answer(self, ending: Ending) -> Everywhere:
         """The bounds, with what shows them, after a run that ended so."""
-        if ending != Ending.CONVERGED:
+        if self.prover is not None:
+            ending = self._rest_proved(self.prover, ending)
+            if ending == Ending.INTERRUPTED and self.proved_below is None and self.proved_above is None:
+                return Everywhere(Bracket.of_none(ending), self.form, None, None)
+        elif ending != Ending.CONVERGED:
             ending = self._settled(ending)
         model, lower = None, self.lower
         if self.below is not None:
-            if len(self.L) == 0:
-                self.below = replace(self.below, balance=self._balance(self.below))
-            model, lower = self._model(self.below)
+            self.below = self._divided(self.below)
+            model, reached = self._model(self.below)
+            if self.prover is None:
+                lower = reached
+            elif lower < reached:
+                # The proof knows of a little more excess.
+                model = model.with_noise(1 - lower / reached)
         inequality = None if self.above is None else inequality_of(self.form, self.above)
+        certificate = None
+        if self.prover is not None:
+            below, above = (one and one[1] for one in (self.proved_below, self.proved_above))
+            certificate = self.prover.certificate(below, above)
+            model = model if lower > 0 else None
+            inequality = inequality and (replace(inequality, bound=certificate.bound) if self.upper < 1 else None)
         bracket = Bracket(min(lower, self.upper), self.upper, model, inequality, ending)
-        return Everywhere(bracket, self.form, self.below, self.above)
+        return Everywhere(bracket, self.form, self.below, self.above, certificate)
+
+    def _prove(self, prover: Prover) -> None:
+        """Prove both bounds, keep the best that are proved, and let the places where they are nearly reached join."""
+        if self.below is not None and (self.proved_below is None or self.below is not self.proved_below[0]):
+            found = self._divided(self.below)
+            shown = prover.below(found)
+            if self.proved_below is None or shown.visibility > self.proved_below[1].visibility:
+                self.proved_below = found, shown
+            self.new_y = np.concatenate([self.new_y, shown.place[None]])
+            self._go_on_after(shown)
+        if self.above is not None and (self.proved_above is None or self.above is not self.proved_above[0]):
+            shown = prover.above(self.above)
+            if self.proved_above is None or shown.visibility < self.proved_above[1].visibility:
+                self.proved_above = self.above, shown
+            self.new_x = np.concatenate([self.new_x, shown.place[None]])
+            self._go_on_after(shown)
+        self._keep_proved()
+        self.proofs.append(self.upper - self.lower)
+
+    def _go_on_after(self, shown: Shown) -> None:
+        """Raise what ended a proof before its end; remember that one was given up."""
+        self.given_up |= shown.outcome == "given up"
+        if shown.outcome == "out of time":
+            raise OutOfTime
+        if shown.outcome == "interrupted":
+            raise KeyboardInterrupt
+
+    def _keep_proved(self) -> None:
+        """Go back to the best bounds that are proved."""
+        self.lower, self.below, self.upper, self.above = 0.0, None, 1.0, None
+        if self.proved_below is not None:
+            self.below, self.lower = self.proved_below[0], self.proved_below[1].visibility
+        if self.proved_above is not None:
+            self.above, self.upper = self.proved_above[0], self.proved_above[1].visibility
+
+    def _rest_proved(self, prover: Prover, ending: Ending) -> Ending:
+        """Prove what a run has left unproved, unless it was interrupted; how it ended."""
+        if ending != Ending.INTERRUPTED:
+            self.new_x = self.new_y = np.zeros((0, 6))
+            try:
+                self._prove(prover)
+            except OutOfTime:
+                ending = Ending.TIME_LIMIT
+            except KeyboardInterrupt:
+                ending = Ending.INTERRUPTED
+        self._keep_proved()
+        return ending
+
+    def _divided(self, found: Below) -> Below:
+        """A model whose weights are divided for the state's marginals; raises _Undivided where they cannot be."""
+        if len(self.L) or found.balance is not None:
+            return found
+        balance = self._balance(found)
+        if balance is None and self.freed:
+            raise _Undivided
+        return replace(found, balance=balance)
 
     def _balance(self, found: Below) -> np.ndarray | None:
         """How the weights of a model are divided for the state's marginals; None where they cannot be."""
@@ -210,8 +307,6 @@ class _AllSettings:
 
     def _settled(self, ending: Ending) -> Ending:
         """Search both ends of a run that did not converge again, or give up those for which there is no time."""
-        if self.options.proved:
-            return ending
         if ending == Ending.INTERRUPTED:
             # One search each, not many.
             self.searcher.deadline = time.monotonic()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +22,7 @@ from ..runs import Ending
 from ..settings import SettingPairs
 from ..states import TwoQubitState
 from .canonical_form import CanonicalForm
-from .everywhere import Above, Below, Everywhere, balanced
+from .everywhere import Above, Below, balanced
 from .finite_settings import solve
 
 KEPT = 1e-4
@@ -115,39 +114,51 @@ def proved(inequality: LeggettInequality, state: TwoQubitState, tolerance: float
     return Proved(replace(inequality, bound=found.bound), upper, found.status, replace(claim, maps=found.maps), bound)
 
 
-def certified_everywhere(
-    state: TwoQubitState,
-    found: Everywhere,
-    tolerance: float,
-    deadline: float | None,
-    progress: Callable[[int], None] | None = None,
-) -> tuple[Bracket, Certificate]:
-    """The bracket at all settings with both ends proved, and the certificate."""
-    own = _in_frames(state, found.form)
-    effort = functools.partial(bounded, late=lambda: late(deadline), progress=progress)
-    status, lower, upper = found.bracket.status, 0.0, 1.0
-    model = inequality = None
-    excess = bound = 0.0
-    if found.above is not None:
-        inequality = _cut(found.form, found.above)
-        shown = claims.ceiling(inequality, effort, tolerance=BOUND_SHARE * tolerance)
-        bound = shown.bound
-        upper = min(claims.upper(inequality, own, bound) * (1 + PAD), 1.0)
-        status = _worse(status, shown.outcome)
-    if found.below is not None:
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What the checker says of one end at all settings: `visibility` is proved, however the proof ended.
+
+    `amount` is the model's excess or the inequality's bound, and `place` (6,) is where it is nearly reached.
+    """
+
+    visibility: float
+    claim: claims.Model | claims.Inequality
+    amount: float
+    place: np.ndarray
+    outcome: Outcome
+
+
+class Prover:
+    """Proves what a programme over all settings finds for a state of canonical form `form`, whatever found it."""
+
+    def __init__(self, state: TwoQubitState, form: CanonicalForm, tolerance: float, deadline: float | None) -> None:
+        self.own, self.form, self.tolerance = _in_frames(state, form), form, tolerance
+        self.effort = functools.partial(bounded, late=lambda: late(deadline))
+
+    def below(self, found: Below) -> Shown:
+        """A visibility that the model, mixed with what makes it obey (P), is proved to reach."""
+        own = self.own
         marginals = np.concatenate([own.frame_A.T @ own.r_A, own.frame_B.T @ own.r_B])
-        model = _model(found.form, marginals, found.below)
-        shown = effort(model.problem(own.S), tolerance=EXCESS_SHARE * tolerance)
-        excess = shown.bound + PAD
-        lower = min(claims.lower(model, own, excess) * (1 - PAD), 1.0)
-        status = _worse(status, shown.outcome)
-    certificate = Certificate(own, lower, upper, model, excess, None if upper == 1 else inequality, bound, None)
-    shown_model = found.bracket.model
-    if isinstance(shown_model, InterpolatedModel) and 0 < lower < found.bracket.lower:
-        shown_model = shown_model.with_noise(1 - lower / found.bracket.lower)
-    cut = found.bracket.inequality
-    cut = None if cut is None or upper == 1 else replace(cut, bound=bound)
-    return Bracket(lower, upper, shown_model if lower > 0 else None, cut, status), certificate
+        model = _model(self.form, marginals, found)
+        bound = self.effort(model.problem(own.S), tolerance=EXCESS_SHARE * self.tolerance)
+        excess = bound.bound + PAD
+        visibility = min(claims.lower(model, own, excess) * (1 - PAD), 1.0)
+        return Shown(visibility, model, excess, bound.place.reshape(6), bound.outcome)
+
+    def above(self, found: Above) -> Shown:
+        """A visibility above which the inequality is proved to be broken; 1 where that says nothing."""
+        inequality = _cut(self.form, found)
+        bound = claims.ceiling(inequality, self.effort, tolerance=BOUND_SHARE * self.tolerance)
+        visibility = min(claims.upper(inequality, self.own, bound.bound) * (1 + PAD), 1.0)
+        return Shown(visibility, inequality, bound.bound, bound.place.reshape(6), bound.outcome)
+
+    def certificate(self, below: Shown | None, above: Shown | None) -> Certificate:
+        """Both ends, for a file; without one, 0 or 1."""
+        lower, model, excess = (0.0, None, 0.0) if below is None else (below.visibility, below.claim, below.amount)
+        upper, cut, bound = (1.0, None, 0.0) if above is None else (above.visibility, above.claim, above.amount)
+        assert not isinstance(model, claims.Inequality)
+        assert not isinstance(cut, claims.Model)
+        return Certificate(self.own, lower, upper, model, excess, None if upper == 1 else cut, bound, None)
 
 
 def _in_frames(state: TwoQubitState, form: CanonicalForm) -> claims.State:
@@ -200,12 +211,3 @@ def _cut(form: CanonicalForm, above: Above) -> claims.Inequality:
         signs = np.array(np.meshgrid([1.0, -1], [1.0, -1], [1.0])).reshape(3, -1).T
         maps = np.array([np.diag(sign) for sign in signs])
     return claims.Inequality(y, w, above.F, float(w.sum() + np.abs(above.F).sum()), maps, symmetry)
-
-
-OUTCOMES: dict[Outcome, Ending] = {"out of time": Ending.TIME_LIMIT, "interrupted": Ending.INTERRUPTED}
-"""How a proof that was stopped ends the whole."""
-
-
-def _worse(status: Ending, outcome: Outcome) -> Ending:
-    """How it ended, after another proof did so."""
-    return OUTCOMES.get(outcome, status)

@@ -14,6 +14,7 @@ from ..inequalities.inequality import LeggettInequality
 from ..joint_rotations import Axis
 from ..lp.column_generation import Bracket
 from ..models.interpolated import AxialModel, InterpolatedModel
+from ..proofs.checker.certificate import Certificate
 from ..states import TwoQubitState
 from .canonical_form import CanonicalForm
 
@@ -45,12 +46,16 @@ class Above:
 
 @dataclass(frozen=True, eq=False)
 class Everywhere:
-    """The answer for all settings, and what it was made of in the frames of `form`, whose symmetry both have."""
+    """The answer for all settings, and what it was made of in the frames of `form`, whose symmetry both have.
+
+    With a `certificate`, both bounds are proved.
+    """
 
     bracket: Bracket
     form: CanonicalForm
     below: Below | None
     above: Above | None
+    certificate: Certificate | None = None
 
 
 def model_of(

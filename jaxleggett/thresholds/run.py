@@ -23,18 +23,12 @@ from ..proofs.checker.isotropic import IsotropicCertificate
 from ..runs import Ending, Progress
 from ..settings import SettingPairs
 from ..states import TwoQubitState
-from .all_settings import DEFAULT, solve_everywhere
+from .all_settings import solve_everywhere
 from .canonical_form import CanonicalForm
-from .certificates import certified_bracket, certified_everywhere, proved
+from .certificates import certified_bracket, proved
 from .finite_settings import solve
 from .result import ROUNDING, Threshold
 from .separable import decomposition, proved_separable, separable_visibility
-
-PROGRAMME_SHARE = 0.6
-"""Share of a time limit after which a programme ends whose bounds are still to be proved."""
-
-PROVED = replace(DEFAULT, proved=True)
-"""What is going to be proved is not searched again."""
 
 
 def threshold(
@@ -217,17 +211,9 @@ def _all_settings(state: TwoQubitState, effort: _Effort) -> _Answer:
     form = CanonicalForm.of(state)
     if form.kind == "SO(3)":
         return _isotropic(state, form)
-    if not effort.certify:
-        found = solve_everywhere(state, form, effort.tolerance, effort.deadline, effort.seed, effort.progress)
-        return _Answer(found.bracket, symmetry=found.form.symmetry)
-    # Half the tolerance is left to the proof, and part of the time.
-    limit = effort.deadline
-    half = None if limit is None else time.monotonic() + PROGRAMME_SHARE * (limit - time.monotonic())
-    found = solve_everywhere(state, form, effort.tolerance / 2, half, effort.seed, effort.progress, PROVED)
-    if found.bracket.status == Ending.INTERRUPTED:
-        return _Answer(Bracket.of_none(Ending.INTERRUPTED))
-    bracket, certificate = certified_everywhere(state, found, effort.tolerance, limit)
-    return _Answer(bracket, True, found.form.symmetry, certificate)
+    e = effort
+    found = solve_everywhere(state, form, e.tolerance, e.deadline, e.seed, e.progress, certify=e.certify)
+    return _Answer(found.bracket, found.certificate is not None, found.form.symmetry, found.certificate)
 
 
 def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
@@ -241,9 +227,9 @@ def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
     lower, upper = certify_werner()
     s = float(form.s.mean())
     Q = form.frame_A @ form.frame_B.T
-    if not ((Q == -np.eye(3)).all() and (form.s == 1).all()):
-        lower, upper = lower / s * (1 - ROUNDING), upper / s * (1 + ROUNDING)
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
+    if (T != -np.eye(3)).any() or r_A.any() or r_B.any():
+        lower, upper = lower / s * (1 - ROUNDING), upper / s * (1 + ROUNDING)
     certificate = IsotropicCertificate(r_A, r_B, T, s, Q, min(lower, 1.0), min(upper, 1.0))
     try:
         certificate.check()

@@ -40,6 +40,22 @@ def test_isotropic_states_at_all_settings():
         dataclasses.replace(weaker, lower=weaker.lower - 0.01, upper=weaker.lower).check()
 
 
+def test_a_singlet_with_marginals_of_rounding_is_certified():
+    found = threshold(jl.pure(np.pi / 4), "all")
+    assert found.certified
+    assert oracles.V_C - 1e-8 < found.lower < oracles.V_C < found.upper < oracles.V_C + 1e-8
+
+
+def test_a_proof_that_finds_more_than_the_search_did_does_not_end_the_rounds():
+    # A mixture of three Bell states; it once ended `stalled` at 0.985, after the first proof.
+    p = np.array([10, 5, 1]) / 16
+    state = jl.bell_diagonal(*(-p @ [[1, 1, 1], [1, -1, -1], [-1, 1, -1]]))
+    found = threshold(state, "all", tolerance=2.5e-3, certify=True)
+    assert (found.certified, found.status) == (True, "converged")
+    assert found.lower > 1 - 2.5e-3
+    found.check()
+
+
 @pytest.mark.parametrize("signs", [(1, 1, 1), (1, -1, 1)])
 def test_isotropic_correlations_of_no_state_have_the_threshold_of_the_singlet(signs):
     # Flipping all of Bob's outcomes takes T to -T, and models to models. Once they counted as compatible, certified.

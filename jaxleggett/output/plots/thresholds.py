@@ -86,7 +86,7 @@ def plot_phase_diagrams(content: PhaseDiagrams, path: Path) -> None:
             gap = [1 - point[end] for point in small]
             third.loglog(theta, gap, marker, color=colour, label=f"1 $-$ {end} end")
         third.loglog(form[:, 0], 1 - form[:, 1], "--", color=RED, label="1 $-$ upper end in closed form")
-        third.loglog(theta, theta**2 / 2, ":", color=GREY, label=r"$\theta^2/2$, to compare")
+        third.loglog(form[:, 0], form[:, 0] ** 2 / 2, ":", color=GREY, label=r"$\theta^2/2$, to compare")
         for axes, label in ((first, r"$\theta$"), (second, "s"), (third, r"$\theta$")):
             axes.set_xlabel(label)
         for axes, label in ((first, "V"), (second, "V"), (third, "1 $-$ V")):
@@ -118,14 +118,15 @@ def _draw_face(figure: Figure, axes: Axes, points: list[Point]) -> None:
     whole = {p: V for place, V in middle.items() for p in itertools.permutations(place)}
     x, y = (np.array(list(whole)) @ corners).T
     levels = np.linspace(0.85, 1.0, 16)
-    filled = axes.tricontourf(x, y, list(whole.values()), levels=levels, cmap="viridis", extend="min")
-    lines = axes.tricontour(x, y, list(whole.values()), levels=levels[1:-1:2], colors="white", linewidths=0.6)
-    axes.clabel(lines, fontsize=7, fmt="%.2f")
+    # V = 1 is the upper end of the last level, which matplotlib would leave out.
+    V = np.minimum(list(whole.values()), 1 - 1e-9)
+    filled = axes.tricontourf(x, y, V, levels=levels, cmap="viridis")
+    axes.tricontour(x, y, V, levels=levels[1:-1], colors="white", linewidths=0.5)
     axes.plot(*(np.array(list(middle)) @ corners).T, ".", ms=3, color=BLACK, label="computed; the rest by symmetry")
     separable = (corners[[0, 1, 0, 2, 1, 2]].reshape(3, 2, 2)).mean(axis=1)[[0, 1, 2, 0]]
     axes.plot(*separable.T, "--", color=RED, label="separable within")
     widest = max(point["upper"] - point["lower"] for point in points)
-    axes.set_title(f"a face of the tetrahedron (brackets at most {widest:.1e} wide)")
+    axes.set_title(f"a face of the tetrahedron (brackets at most {widest:.1e} wide)", pad=18)
     axes.set_aspect("equal")
     axes.set_axis_off()
     for corner, place, name in zip(
@@ -134,5 +135,5 @@ def _draw_face(figure: Figure, axes: Axes, points: list[Point]) -> None:
         axes.annotate(
             name, corner, (0, 8 if place == "center" else -8), textcoords="offset points", ha=place, va="center"
         )
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.1, 1.0))
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.2, 1.0))
     figure.colorbar(filled, ax=axes, shrink=0.8, label="largest compatible visibility V")
