@@ -36,9 +36,9 @@ from ..runs import Ending, Progress
 from ..states import TwoQubitState
 from .axial_search import AxialSearch
 from .canonical_form import CanonicalForm, Kind, averaged_kernel
-from .certificates import Prover, Shown
 from .everywhere import Above, Below, Everywhere, balanced, inequality_of, model_of
 from .full_search import FullSearch
+from .prover import Prover
 from .worst_points import AT_ONCE, Search, filled
 
 NEGLIGIBLE = 1e-4
@@ -64,8 +64,6 @@ class Options:
     """Seconds kept for what has to be compiled for that, about."""
     reserved: float = 0.4
     """Most of a time limit that is kept for searching again, or proving, what is going to be reported."""
-    proofs: int = 8
-    """Proofs without a closer proved bracket after which it is given up."""
 
 
 DEFAULT = Options()
@@ -144,10 +142,6 @@ class _AllSettings:
         self.known_x = self.known_y = np.zeros((0, 6))
         self.gaps: list[float] = []
         self.prover = prover
-        self.proved_below: tuple[Below, Shown] | None = None
-        self.proved_above: tuple[Above, Shown] | None = None
-        self.proofs: list[float] = []
-        self.given_up = False
 
     def _kernel(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """K (M, K) of pairs y (M, 6) and hidden vectors x (K, 6)."""
@@ -187,7 +181,8 @@ class _AllSettings:
         """Search for breaches of the model and for the bound of the inequality again and harder, or prove them."""
         if self.prover is not None:
             began = time.monotonic()
-            self._prove(self.prover)
+            y, x = self._prove(self.prover)
+            self.new_y, self.new_x = np.concatenate([self.new_y, y]), np.concatenate([self.new_x, x])
             self.reserve = min(self.reserved, self.options.harder * (time.monotonic() - began))
             return
         key = jax.random.fold_in(self.step, 1)
@@ -200,9 +195,7 @@ class _AllSettings:
         patience = self.options.patience
         if len(self.gaps) > patience and self.gaps[-1] == self.gaps[-patience]:
             return False
-        most = self.options.proofs
-        futile = len(self.proofs) > most and min(self.proofs[-most:]) >= min(self.proofs[:-most])
-        if self.given_up or futile:
+        if self.prover is not None and self.prover.futile:
             return False
         used_x, used_y = self.idle_x < self.options.idle, self.idle_y < self.options.idle
         self.programme.keep(used_y, used_x)
@@ -219,76 +212,52 @@ class _AllSettings:
     def answer(self, ending: Ending) -> Everywhere:
         """The bounds, with what shows them, after a run that ended so."""
         if self.prover is not None:
-            ending = self._rest_proved(self.prover, ending)
-            if ending == Ending.INTERRUPTED and self.proved_below is None and self.proved_above is None:
-                return Everywhere(Bracket.of_none(ending), self.form, None, None)
-        elif ending != Ending.CONVERGED:
+            return self._proved_answer(self.prover, ending)
+        if ending != Ending.CONVERGED:
             ending = self._settled(ending)
         model, lower = None, self.lower
         if self.below is not None:
-            self.below = self._divided(self.below)
-            model, reached = self._model(self.below)
-            if self.prover is None:
-                lower = reached
-            elif lower < reached:
-                # The proof knows of a little more excess.
-                model = model.with_noise(1 - lower / reached)
+            try:
+                self.below = self._divided(self.below)
+                model, lower = self._model(self.below)
+            except _Undivided:
+                if ending != Ending.INTERRUPTED:
+                    raise
+                # After Ctrl-C no other programme is begun.
+                self.below, lower = None, 0.0
         inequality = None if self.above is None else inequality_of(self.form, self.above)
-        certificate = None
-        if self.prover is not None:
-            below, above = (one and one[1] for one in (self.proved_below, self.proved_above))
-            certificate = self.prover.certificate(below, above)
-            model = model if lower > 0 else None
-            inequality = inequality and (replace(inequality, bound=certificate.bound) if self.upper < 1 else None)
         bracket = Bracket(min(lower, self.upper), self.upper, model, inequality, ending)
-        return Everywhere(bracket, self.form, self.below, self.above, certificate)
+        return Everywhere(bracket, self.form, self.below, self.above)
 
-    def _prove(self, prover: Prover) -> None:
-        """Prove both bounds, keep the best that are proved, and let the places where they are nearly reached join."""
-        if self.below is not None and (self.proved_below is None or self.below is not self.proved_below[0]):
-            found = self._divided(self.below)
-            shown = prover.below(found)
-            if self.proved_below is None or shown.visibility > self.proved_below[1].visibility:
-                self.proved_below = found, shown
-            self.new_y = np.concatenate([self.new_y, shown.place[None]])
-            self._go_on_after(shown)
-        if self.above is not None and (self.proved_above is None or self.above is not self.proved_above[0]):
-            shown = prover.above(self.above)
-            if self.proved_above is None or shown.visibility < self.proved_above[1].visibility:
-                self.proved_above = self.above, shown
-            self.new_x = np.concatenate([self.new_x, shown.place[None]])
-            self._go_on_after(shown)
-        self._keep_proved()
-        self.proofs.append(self.upper - self.lower)
-
-    def _go_on_after(self, shown: Shown) -> None:
-        """Raise what ended a proof before its end; remember that one was given up."""
-        self.given_up |= shown.outcome == "given up"
-        if shown.outcome == "out of time":
-            raise OutOfTime
-        if shown.outcome == "interrupted":
-            raise KeyboardInterrupt
-
-    def _keep_proved(self) -> None:
-        """Go back to the best bounds that are proved."""
-        self.lower, self.below, self.upper, self.above = 0.0, None, 1.0, None
-        if self.proved_below is not None:
-            self.below, self.lower = self.proved_below[0], self.proved_below[1].visibility
-        if self.proved_above is not None:
-            self.above, self.upper = self.proved_above[0], self.proved_above[1].visibility
-
-    def _rest_proved(self, prover: Prover, ending: Ending) -> Ending:
-        """Prove what a run has left unproved, unless it was interrupted; how it ended."""
+    def _proved_answer(self, prover: Prover, ending: Ending) -> Everywhere:
+        """The bounds that are proved, after what a run has left unproved is proved, too, unless it was interrupted."""
         if ending != Ending.INTERRUPTED:
-            self.new_x = self.new_y = np.zeros((0, 6))
             try:
                 self._prove(prover)
             except OutOfTime:
                 ending = Ending.TIME_LIMIT
             except KeyboardInterrupt:
                 ending = Ending.INTERRUPTED
-        self._keep_proved()
-        return ending
+        below, above, lower, upper = prover.below, prover.above, prover.lower, prover.upper
+        if ending == Ending.INTERRUPTED and below is None and above is None:
+            return Everywhere(Bracket.of_none(ending), self.form, None, None)
+        model = inequality = None
+        if below is not None and lower > 0:
+            model, reached = self._model(below.found)
+            if lower < reached:
+                # The proof knows of a little more excess.
+                model = model.with_noise(1 - lower / reached)
+        if above is not None and upper < 1:
+            inequality = replace(inequality_of(self.form, above.found), bound=above.bound)
+        bracket = Bracket(lower, upper, model, inequality, ending)
+        return Everywhere(bracket, self.form, below and below.found, above and above.found, prover.certificate())
+
+    def _prove(self, prover: Prover) -> tuple[np.ndarray, np.ndarray]:
+        """Prove both bounds and go back to the best that are proved; pairs and hidden vectors nearly as bad as any."""
+        places = prover.prove(self.below and self._divided(self.below), self.above)
+        self.lower, self.below = prover.lower, prover.below and prover.below.found
+        self.upper, self.above = prover.upper, prover.above and prover.above.found
+        return places
 
     def _divided(self, found: Below) -> Below:
         """A model whose weights are divided for the state's marginals; raises _Undivided where they cannot be."""
@@ -297,7 +266,7 @@ class _AllSettings:
         balance = self._balance(found)
         if balance is None and self.freed:
             raise _Undivided
-        return replace(found, balance=balance)
+        return found if balance is None else replace(found, balance=balance)
 
     def _balance(self, found: Below) -> np.ndarray | None:
         """How the weights of a model are divided for the state's marginals; None where they cannot be."""

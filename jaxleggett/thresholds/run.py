@@ -44,7 +44,7 @@ def threshold(
     """The largest V for which V (r_A, r_B, T) has a Leggett model at `settings`, bracketed.
 
     settings    setting pairs, a name that `SettingPairs.parse` knows, or `all` projective
-                measurements (proved for Werner states, docs/WERNER.md; else numerical)
+                measurements (proved for Werner states, docs/WERNER.md; for others with `certify`)
     tolerance   upper - lower to reach, above 0
     time_limit  seconds after which the bracket is returned as it is
     seed        of named settings `random:N`, and of the lattices on which searches begin
