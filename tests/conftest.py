@@ -9,6 +9,9 @@ from pathlib import Path
 # Two CPU devices: sharding is tested wherever the tests run.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
+# There is a process for every core already; the parts of one program compiled side by side only cost more in all.
+os.environ["XLA_FLAGS"] += " --xla_cpu_parallel_codegen_split_count=1"
+
 # XLA says at length of each program it loads from the disk that it knows not all that this machine can; under that a
 # failure would be buried. Read once, when XLA first speaks; programs that tests start are to say what users see.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

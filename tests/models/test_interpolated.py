@@ -169,12 +169,12 @@ CASES = {
 }
 
 
-# The states in turned frames are the general ones, and find faults of the special ones too.
-TURNED_TOO = ("all, SO(3)", "all, O(2)")
+# A state in a turned frame is the general one and finds faults of the special one, too; O(2) takes long in either.
+LONG = ("all, SO(3)", "all, O(2)", "all, O(2), turned")
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.slow) if case in TURNED_TOO else case for case in CASES]
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in LONG else case for case in CASES]
 )
 def test_verify_confirms_what_threshold_found(case):
     """And no more: above the lower bound some probability is negative or an average wrong, at the pairs themselves."""

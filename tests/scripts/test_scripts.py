@@ -103,7 +103,8 @@ def suite(monkeypatch):
     return _script("gpu_suite")
 
 
-@pytest.mark.parametrize("precision", [pytest.param("double", marks=pytest.mark.slow), "single"])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["double", "single"])
 def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypatch, precision):
     device = jax.devices("cpu")[0]
     sections = (suite.sums, suite.quadrature)

@@ -19,9 +19,8 @@ def test_rotated_ensembles_end_at_the_critical_visibility_from_below():
     assert found.model.v[0] == pytest.approx(-found.model.u[0])
 
 
-@pytest.mark.parametrize(
-    "state", [pytest.param(jl.werner(), marks=pytest.mark.slow), jl.bell_diagonal(-1, -0.97, -0.97)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("state", [jl.werner(), jl.bell_diagonal(-1, -0.97, -0.97)])
 def test_free_ensembles_meet_the_linear_programme(state):
     pairs = jl.SettingPairs.random(25, 1)
     found = improve_model(pairs, state)

@@ -52,6 +52,7 @@ def test_the_crowd_goes_down_to_minima(rng):
     assert np.mean(np.array(nearby) > -1e-7) > 0.9
 
 
+@pytest.mark.slow
 def test_annealing_lowers_the_threshold_that_a_search_finds():
     at = generators(8, seed=4)
     V, _ = sequential_lp.threshold_of(jax.random.key(0), at)

@@ -139,6 +139,7 @@ def test_a_bell_diagonal_and_a_generic_state_at_all_settings():
     found.check()
 
 
+@pytest.mark.slow
 def test_all_settings_loosely():
     found = threshold(jl.pure(0.6), "all", tolerance=0.02)
     assert found.status == "converged"

@@ -55,7 +55,7 @@ def test_proofs_that_bring_nothing_closer_end_the_rounds():
     assert given_up.futile
 
 
-@pytest.mark.parametrize("certify", [False, True])
+@pytest.mark.parametrize("certify", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_after_ctrl_c_no_second_programme_is_begun(certify, monkeypatch):
     begun = []
     monkeypatch.setattr(all_settings, "balanced", lambda *arguments: None)
