@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,7 @@ class Prover:
 
     def __init__(self, state: TwoQubitState, form: CanonicalForm, tolerance: float, deadline: float | None) -> None:
         self.own, self.form, self.tolerance = _in_frames(state, form), form, tolerance
-        self.effort = functools.partial(bounded, late=lambda: late(deadline))
+        self.deadline = deadline
         self.below: ProvedBelow | None = None
         self.above: ProvedAbove | None = None
         self.gaps: list[float] = []
@@ -81,40 +82,47 @@ class Prover:
     def prove(self, below: Below | None, above: Above | None) -> tuple[np.ndarray, np.ndarray]:
         """Prove both, unless they are the best already; where they are nearly reached, pairs and hidden vectors (n, 6).
 
-        Raises OutOfTime and KeyboardInterrupt; what is proved until then is kept.
+        The lower end takes half of the time that is left at most. Raises OutOfTime and KeyboardInterrupt; what is
+        proved until then is kept.
         """
         y = x = np.zeros((0, 6))
+        in_time = True
         if below is not None and (self.below is None or below is not self.below.found):
-            y = self._prove_below(below)
+            shown = self._prove_below(below, self._halfway())
+            y, in_time = self._place(shown), shown.outcome != "out of time"
         if above is not None and (self.above is None or above is not self.above.found):
-            x = self._prove_above(above)
+            shown = self._prove_above(above, self.deadline)
+            x, in_time = self._place(shown), in_time and shown.outcome != "out of time"
+        if not in_time:
+            raise OutOfTime
         self.gaps.append(self.upper - self.lower)
         return y, x
 
-    def _prove_below(self, found: Below) -> np.ndarray:
+    def _halfway(self) -> float | None:
+        return None if self.deadline is None else (time.monotonic() + self.deadline) / 2
+
+    def _prove_below(self, found: Below, deadline: float | None) -> Bound:
         own = self.own
         marginals = np.concatenate([own.frame_A.T @ own.r_A, own.frame_B.T @ own.r_B])
         model = _model(self.form, marginals, found)
-        shown = self.effort(model.problem(own.S), tolerance=EXCESS_SHARE * self.tolerance)
+        shown = _until(deadline)(model.problem(own.S), tolerance=EXCESS_SHARE * self.tolerance)
         excess = shown.bound + PAD
         visibility = min(claims.lower(model, own, excess) * (1 - PAD), 1.0)
         if self.below is None or visibility > self.lower:
             self.below = ProvedBelow(found, model, excess, visibility)
-        return self._place(shown)
+        return shown
 
-    def _prove_above(self, found: Above) -> np.ndarray:
+    def _prove_above(self, found: Above, deadline: float | None) -> Bound:
         inequality = _cut(self.form, found)
-        shown = claims.ceiling(inequality, self.effort, tolerance=BOUND_SHARE * self.tolerance)
+        shown = claims.ceiling(inequality, _until(deadline), tolerance=BOUND_SHARE * self.tolerance)
         visibility = min(claims.upper(inequality, self.own, shown.bound) * (1 + PAD), 1.0)
         if self.above is None or visibility < self.upper:
             self.above = ProvedAbove(found, inequality, shown.bound, visibility)
-        return self._place(shown)
+        return shown
 
     def _place(self, shown: Bound) -> np.ndarray:
-        """Where a bound is nearly reached; raises what stopped the proof."""
+        """Where a bound is nearly reached."""
         self.given_up |= shown.outcome == "given up"
-        if shown.outcome == "out of time":
-            raise OutOfTime
         if shown.outcome == "interrupted":
             raise KeyboardInterrupt
         return shown.place.reshape(1, 6)
@@ -125,6 +133,11 @@ class Prover:
         cut, bound = (None, 0.0) if self.above is None else (self.above.claim, self.above.bound)
         cut = None if self.upper == 1 else cut
         return Certificate(self.own, self.lower, self.upper, model, excess, cut, bound, None)
+
+
+def _until(deadline: float | None) -> claims.Effort:
+    """Branch and bound that stops at a deadline."""
+    return functools.partial(bounded, late=lambda: late(deadline))
 
 
 def _in_frames(state: TwoQubitState, form: CanonicalForm) -> claims.State:

@@ -59,15 +59,19 @@ class Threshold:
         beyond the inequality's bound, and the state reaches that bound at `upper`. For Werner states the
         proof in ball arithmetic is run again instead.
         """
+        unlike = "the bracket is not the one that is proved"
+        if self.certificate is not None and (self.lower, self.upper) != (
+            self.certificate.lower,
+            self.certificate.upper,
+        ):
+            raise ArithmeticError(unlike)
         if self.symmetry == "SO(3)":
             from ..proofs.werner import certify_werner
 
             lower, upper = certify_werner()
             s = np.linalg.norm(np.asarray(self.state.T), 2)
-            exact = (np.asarray(self.state.T) == -np.eye(3)).all()
-            wrong = (self.lower, self.upper) != (lower, upper) if exact and self.certified else False
-            if wrong or not (self.lower * s <= lower and (self.upper == 1 or self.upper * s >= upper)):
-                raise ArithmeticError("the bracket is not the one that is proved")
+            if not (self.lower * s <= lower and (self.upper == 1 or self.upper * s >= upper)):
+                raise ArithmeticError(unlike)
             return
         axis = self.symmetry if isinstance(self.symmetry, Axis) else None
         tries = 200_000 if self.settings is not None else 20_000

@@ -43,6 +43,7 @@ def test_isotropic_states_at_all_settings():
 def test_a_singlet_with_marginals_of_rounding_is_certified():
     found = threshold(jl.pure(np.pi / 4), "all")
     assert found.certified
+    found.check()
     assert oracles.V_C - 1e-8 < found.lower < oracles.V_C < found.upper < oracles.V_C + 1e-8
 
 

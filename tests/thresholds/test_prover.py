@@ -1,14 +1,16 @@
 """Proofs at all settings, while the rounds go on."""
 
+import time
+
 import numpy as np
 import pytest
 
 import jaxleggett as jl
 from jaxleggett._clock import OutOfTime
 from jaxleggett.proofs.checker.search import Bound
-from jaxleggett.thresholds import all_settings
+from jaxleggett.thresholds import all_settings, prover
 from jaxleggett.thresholds.canonical_form import CanonicalForm
-from jaxleggett.thresholds.everywhere import Below
+from jaxleggett.thresholds.everywhere import Above, Below
 from jaxleggett.thresholds.prover import MOST_PROOFS, Prover
 
 STATE = jl.pure(0.5)
@@ -18,38 +20,62 @@ GOOD, POOR = (Below(np.concatenate([Z, -Z])[None], np.ones(1), V, 0.0, np.zeros(
 """The same hidden vectors at two visibilities."""
 
 
-def prover_that(outcome, excess=0.0):
-    prover = Prover(STATE, FORM, 1e-3, None)
-    prover.effort = lambda problem, **how: Bound(outcome, excess, excess, np.stack([Z, Z]), 1)
-    return prover
+@pytest.fixture
+def prover_that(monkeypatch):
+    """A prover whose branch and bound ends in some way at once."""
+
+    def made(outcome, excess=0.0, deadline=None):
+        found = Bound(outcome, excess, excess, np.stack([Z, Z]), 1)
+        monkeypatch.setattr(prover, "bounded", lambda problem, **how: found)
+        return Prover(STATE, FORM, 1e-3, deadline)
+
+    return made
 
 
 @pytest.mark.parametrize(("outcome", "error"), [("out of time", OutOfTime), ("interrupted", KeyboardInterrupt)])
-def test_what_is_proved_until_a_proof_is_stopped_is_kept(outcome, error):
-    prover = prover_that(outcome, 0.01)
+def test_what_is_proved_until_a_proof_is_stopped_is_kept(outcome, error, prover_that):
+    stopped = prover_that(outcome, 0.01)
     with pytest.raises(error):
-        prover.prove(GOOD, None)
-    assert prover.below.found is GOOD
-    assert 0 < prover.lower < GOOD.V
+        stopped.prove(GOOD, None)
+    assert stopped.below.found is GOOD
+    assert 0 < stopped.lower < GOOD.V
 
 
-def test_the_best_proof_is_kept_and_not_made_again():
-    prover = prover_that("proved")
-    y, x = prover.prove(GOOD, None)
+def test_a_lower_end_that_takes_long_leaves_half_of_the_time_to_the_upper_one(monkeypatch):
+    clock, ended = [0], []
+
+    def endless(problem, *, late, **how):
+        while not late():
+            clock[0] += 1
+        ended.append(clock[0])
+        return Bound("out of time", 0.1, 0.0, np.stack([Z, Z]), 1)
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(prover, "bounded", endless)
+    late = Prover(STATE, FORM, 1e-3, 60)
+    with pytest.raises(OutOfTime):
+        late.prove(GOOD, Above(np.concatenate([Z, Z])[None], np.ones(1), np.zeros(6), 1.0))
+    assert ended == [31, 61]
+    assert None not in (late.below, late.above)
+
+
+def test_the_best_proof_is_kept_and_not_made_again(prover_that):
+    proved = prover_that("proved")
+    y, x = proved.prove(GOOD, None)
     assert (len(y), len(x)) == (1, 0)
-    kept = prover.below
-    assert len(prover.prove(GOOD, None)[0]) == 0
-    assert len(prover.prove(POOR, None)[0]) == 1
-    assert prover.below is kept
+    kept = proved.below
+    assert len(proved.prove(GOOD, None)[0]) == 0
+    assert len(proved.prove(POOR, None)[0]) == 1
+    assert proved.below is kept
 
 
-def test_proofs_that_bring_nothing_closer_end_the_rounds():
-    prover = prover_that("proved")
+def test_proofs_that_bring_nothing_closer_end_the_rounds(prover_that):
+    proved = prover_that("proved")
     for _ in range(MOST_PROOFS):
-        prover.prove(POOR, None)
-    assert not prover.futile
-    prover.prove(POOR, None)
-    assert prover.futile
+        proved.prove(POOR, None)
+    assert not proved.futile
+    proved.prove(POOR, None)
+    assert proved.futile
     given_up = prover_that("given up")
     given_up.prove(POOR, None)
     assert given_up.futile
