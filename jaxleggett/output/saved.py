@@ -103,7 +103,8 @@ def _save_shared(
     """
     write_json(folder / "report.json", {**report, **(only_in_report or {})})
     if inequality is not None:
-        write_json(folder / "inequality.json", inequality.to_json())
+        # As in the report, where it also says what it is averaged over.
+        write_json(folder / "inequality.json", report["inequality"])
     if settings is not None:
         settings.to_csv(folder / "settings.csv")
     # A verification has its own; the other commands always compute in double precision, on JAX's first device.

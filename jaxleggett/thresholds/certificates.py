@@ -43,10 +43,13 @@ def certified_bracket(
     if found.inequality is None or status == Ending.INTERRUPTED:
         return Bracket(lower, 1.0, model, None, status), certificate
     shown = proved(found.inequality, state, tolerance / 4, deadline)
-    if shown.upper >= 1:
+    # At settings in a plane, the inequality is about their marginals but for rounding.
+    rest = claims.require_about(shown.claim, pairs.a, pairs.b)
+    upper = claims.upper(shown.claim, claimed_state(state), shown.bound, rest) * (1 + PAD)
+    if upper >= 1:
         return Bracket(lower, 1.0, model, None, shown.status), certificate
-    certificate = replace(certificate, upper=shown.upper, inequality=shown.claim, bound=shown.bound)
-    return Bracket(lower, shown.upper, model, shown.inequality, shown.status), certificate
+    certificate = replace(certificate, upper=upper, inequality=shown.claim, bound=shown.bound)
+    return Bracket(lower, upper, model, shown.inequality, shown.status), certificate
 
 
 def claimed_state(state: TwoQubitState) -> claims.State:

@@ -30,6 +30,12 @@ from .finite_settings import solve
 from .result import ROUNDING, Threshold
 from .separable import decomposition, proved_separable, separable_visibility
 
+WITHIN = 1e-12
+"""How far below the last separable visibility a proof is tried: far more than what a state's doubles are rounded by."""
+
+WIDER = 200 * ROUNDING
+"""By how much the bracket of a state is wider that is Werner's to `canonical_form.EQUAL`, but not to rounding."""
+
 
 def threshold(
     state: TwoQubitState,
@@ -185,8 +191,12 @@ def _separable(state: TwoQubitState, tolerance: float) -> _Answer | None:
     lower = separable_visibility(state)
     if 1 - lower > tolerance:
         return None
-    certain = proved_separable(state)
-    lower = 1.0 if certain else lower
+    # A little inside the separable states, whatever the doubles of the state at that visibility are rounded to.
+    certain = False
+    for tried, scaled in ((1.0, state), (lower - WITHIN, state.with_visibility(lower - WITHIN))):
+        if certain := proved_separable(scaled):
+            lower = tried
+            break
     model = decomposition(state.with_visibility(lower))
     return _Answer(Bracket(lower, 1.0, model, None, Ending.CONVERGED), certain)
 
@@ -216,6 +226,14 @@ def _all_settings(state: TwoQubitState, effort: _Effort) -> _Answer:
     return _Answer(found.bracket, found.certificate is not None, found.form.symmetry, found.certificate)
 
 
+def _holds(certificate: IsotropicCertificate) -> bool:
+    try:
+        certificate.check()
+    except Refused:
+        return False
+    return True
+
+
 def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
     """T = s Q with an orthogonal Q: as the singlet (s = 1, Q = -1), whose interval is proved, at visibility s V.
 
@@ -228,14 +246,16 @@ def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
     s = float(form.s.mean())
     Q = form.frame_A @ form.frame_B.T
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
-    if (T != -np.eye(3)).any() or r_A.any() or r_B.any():
-        lower, upper = lower / s * (1 - ROUNDING), upper / s * (1 + ROUNDING)
-    certificate = IsotropicCertificate(r_A, r_B, T, s, Q, min(lower, 1.0), min(upper, 1.0))
-    try:
-        certificate.check()
-        certified = True
-    except Refused:
-        certified = False
+    exact = (T == -np.eye(3)).all() and not (r_A.any() or r_B.any())
+
+    def of(pad: float) -> IsotropicCertificate:
+        ends = (min(x, 1.0) for x in (lower / s * (1 - pad), upper / s * (1 + pad)))
+        return IsotropicCertificate(r_A, r_B, T, s, Q, *ends)
+
+    certificate = of(0.0 if exact else ROUNDING)
+    if not exact and not _holds(certificate):
+        certificate = of(WIDER)
+    certified = _holds(certificate)
     z = np.array([[0.0, 0.0, 1.0]])
     b = np.array([[-np.sin(CRITICAL_ANGLE), 0.0, -np.cos(CRITICAL_ANGLE)]]) @ Q
     bound = float(1 - np.sin(CRITICAL_ANGLE / 2))

@@ -581,3 +581,13 @@ def test_too_few_samples_are_said_to_be_too_few(run):
     more = run(*few[:-1], 10**4)[1]
     assert "Too few" not in more
     assert "none fails" not in more
+
+
+def test_an_inequality_that_is_averaged_over_a_symmetry_says_so_in_its_file(run, tmp_path):
+    assert run("threshold", "--out", tmp_path / "all")[0] == 0
+    file = tmp_path / "all" / "inequality.json"
+    assert json.loads(file.read_text())["symmetry"] == "SO(3)"
+    code, out, _ = run("check", file)
+    assert code == 1
+    assert "averaged over a symmetry is proved by its certificate" in out
+    assert run("check", tmp_path / "all")[0] == 0

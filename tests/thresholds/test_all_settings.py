@@ -72,11 +72,17 @@ def test_isotropic_states_to_rounding_only_are_certified(tmp_path):
     certificate = threshold(turned, "all").certificate
     certificate.save(tmp_path / certificate.FILE)
     assert files.checked(tmp_path, with_symmetries).visibility == certificate.lower
-    # A marginal that is larger than rounding leaves the bracket numerical.
-    marginal = threshold(jl.TwoQubitState(np.array([0, 0, 5e-10]), np.zeros(3), turned.T), "all")
-    assert marginal.symmetry == "SO(3)"
-    assert not marginal.certified
-    assert marginal.certificate is None
+    # What is larger than rounding makes the bracket wider.
+    entry = np.zeros((3, 3))
+    entry[0, 1] = 3e-10
+    for state in (
+        jl.TwoQubitState(np.array([0, 0, 5e-10]), np.zeros(3), turned.T),
+        jl.TwoQubitState(np.zeros(3), np.zeros(3), -0.95 * np.eye(3) + entry),
+    ):
+        found = threshold(state, "all")
+        assert found.symmetry == "SO(3)"
+        assert found.certified
+        assert found.upper - found.lower < 1e-6
 
 
 def _averaged_over_turns(model, axis, a, b, number=3000):

@@ -83,7 +83,7 @@ class AxialLeftOver(LeftOver):
         along, inward, across = circle.turned(y)
         x, radius = _centre(a, b)
         p, re, im = x @ along.T, x @ inward.T, x @ across.T
-        q = np.hypot(re, im)
+        q = np.sqrt(re * re + im * im)
         best = np.full(len(x), -np.inf)
         for width in WIDTHS:
             size = np.maximum(q, (width * radius)[:, None])

@@ -118,7 +118,8 @@ class AxialExcess(Excess):
         y, h = np.concatenate([a, b], axis=1), np.empty(len(a))
         for part in np.array_split(np.arange(len(y)), 1 + len(y) * len(x) // BLOCK):
             z = y[part]
-            h[part] = circle.mean_modulus(z @ along.T, np.hypot(z @ inward.T, z @ across.T)) @ w
+            re, im = z @ inward.T, z @ across.T
+            h[part] = circle.mean_modulus(z @ along.T, np.sqrt(re * re + im * im)) @ w
         return h
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,15 @@ PARITY = -np.eye(3)
 NOISE_MEAN = 0.72
 """More than E|u.a + v.b| where u and v are independent and evenly spread (2/3), or on the vertices of icosahedra."""
 
+MOST_IMAGES = 96
+"""Most images: twice the signed permutations of three axes."""
+
+MOST_MAPS = 120
+"""Most maps: the largest finite group of rotations and reflections that is no prism's has as many."""
+
+REST = 7.0
+"""More than the length of any r_A and r_B together, 4 sqrt 3 with components of at most 2."""
+
 KEPT = 1e-15
 """How far the length of a unit vector, computed again, may be off."""
 
@@ -82,7 +91,8 @@ class State:
 class Symmetry:
     """What hidden vectors, or setting pairs, are averaged over: `images`, signed permutations (g, 6, 6), and O(2).
 
-    `axial`: joint turns about the third axis and its mirror. Both are to keep a.S b, which `check` sees.
+    An image maps either party's vector, or either to the other's, so that unit vectors stay what they are. `axial`:
+    joint turns about the third axis and its mirror. All are to keep a.S b, which `check` sees.
     """
 
     images: np.ndarray = field(default_factory=lambda: np.eye(6)[None])
@@ -95,11 +105,18 @@ class Symmetry:
             plain = (
                 np.isin(G, (-1.0, 0.0, 1.0)).all() and (np.abs(G).sum(0) == 1).all() and (np.abs(G).sum(1) == 1).all()
             )
-            if not (plain and (G.T @ form @ G == form).all()):
+            parties = np.abs(G).reshape(2, 3, 2, 3).sum((1, 3))
+            whole = np.isin(parties, (0.0, 3.0)).all()
+            if not (plain and whole and (G.T @ form @ G == form).all()):
                 raise Refused("an image is no symmetry of the state")
         round_ = S[0, 0] == S[1, 1] and (S == np.diag(S.diagonal())).all()
         if self.axial and not (round_ and all(_commutes(G) for G in self.images)):
             raise Refused("the state has no axis of symmetry")
+
+    @property
+    def trivial(self) -> bool:
+        """Whether nothing is averaged over."""
+        return not self.axial and len(self.images) == 1 and (self.images[0] == np.eye(6)).all()
 
     def applied(self, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The images of all points (n, 6), and their weights."""
@@ -115,7 +132,10 @@ class Symmetry:
 def _each_once(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows that are equal put together, with the sum of their weights: |x.y| is the same for all of them."""
     distinct, place = np.unique(rows + 0.0, axis=0, return_inverse=True)
-    return distinct, np.bincount(place.ravel(), weights)
+    ends = np.cumsum(np.bincount(place.ravel(), minlength=len(distinct)))
+    sorted_ = weights[np.argsort(place.ravel(), kind="stable")]
+    # Summed exactly: rows that are equal may be many more than rounding allows for.
+    return distinct, np.array([math.fsum(part) for part in np.split(sorted_, ends)[:-1]])
 
 
 def _commutes(G: np.ndarray) -> bool:
@@ -149,6 +169,12 @@ class Inequality:
         F = [math.fsum(part) for z, settings in ((f, a), (h, b)) for part in (z[:, None] * settings).T]
         return cls(y[used], np.abs(g)[used], np.array(F), scale)
 
+    def scaled(self, bound: float) -> tuple[Inequality, float, int]:
+        """The same by a power of two 2^-k, exactly: then no weight is too small or too large for rounding; and k."""
+        k = int(np.frexp(max(self.w.max(initial=0.0), np.abs(self.F).max()))[1])
+        w, F, scale, bound = (np.ldexp(x, -k) for x in (self.w, self.F, self.scale, bound))
+        return replace(self, w=w, F=F, scale=float(scale)), float(bound), k
+
     def problem(self) -> LeftOver:
         """m, of all images, with the symmetries that `maps` names; Refused if one is none."""
         y, w = _each_once(*self.symmetry.applied(self.y, self.w))
@@ -174,15 +200,21 @@ class Model:
     balance: np.ndarray
     symmetry: Symmetry = field(default_factory=Symmetry)
 
+    @property
+    def shares(self) -> np.ndarray:
+        """The weights divided by their sum, which neither overflows nor is too small for rounding."""
+        w = np.ldexp(self.w, -np.frexp(self.w.max())[1])
+        return w / math.fsum(w)
+
     def mean(self) -> np.ndarray:
         """The average of the hidden vectors (6,), over the symmetry too."""
-        x, w = self.symmetry.applied(self.x, self.w / self.w.sum())
+        x, w = self.symmetry.applied(self.x, self.shares)
         mean = (w * self.balance) @ x
         return mean * [0, 0, 1, 0, 0, 1] if self.symmetry.axial else mean
 
     def problem(self, S: np.ndarray) -> Excess:
         """The excess f, of all images, with the changes of sign among its symmetries."""
-        x, w = _each_once(*self.symmetry.applied(self.x, self.w / self.w.sum()))
+        x, w = _each_once(*self.symmetry.applied(self.x, self.shares))
         if self.symmetry.axial:
             return AxialExcess(x, w, S, self.V)
         rows = np.concatenate([x, w[:, None]], axis=1)
@@ -209,6 +241,8 @@ def normalised(vectors: np.ndarray, name: str) -> np.ndarray:
 
 def verified(rows: np.ndarray, F: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, float]:
     """The maps, with -1 where there is no F (2, 3), and how far they are off; Refused where one is no symmetry."""
+    if len(maps) > MOST_MAPS:
+        raise Refused(f"there must be at most {MOST_MAPS} maps")
     even = not F.any()
     off = max(max(defect(rows, R, even), float(np.abs(F @ R.T - F).max())) for R in maps)
     if even:
@@ -242,14 +276,17 @@ def value(inequality: Inequality, state: State) -> float:
     C = (inequality.y[:, :3] @ state.S * inequality.y[:, 3:]).sum(1)
     F = inequality.symmetry.mean(inequality.F)
     size = float(inequality.w.sum())
-    rounding = 8 * (len(C) + 40) * EPSILON * (size + float(np.abs(F).sum()))
+    rounding = 8 * (len(C) + len(inequality.symmetry.images) + 40) * EPSILON * (size + float(np.abs(F).sum()))
     return float(F @ r - inequality.w @ C) - size * state.off - 2 * float(np.abs(F).sum()) * state.skew - rounding
 
 
-def upper(inequality: Inequality, state: State, bound: float) -> float:
-    """The visibility above which the state is proved to break an inequality of this bound; infinite where it is not."""
-    least = value(inequality, state)
-    return math.nextafter(bound / least, math.inf) if least > 0 and bound >= 0 else math.inf
+def upper(inequality: Inequality, state: State, bound: float, rest: float = 0.0) -> float:
+    """The visibility above which the state is proved to break an inequality of this bound; infinite where it is not.
+
+    `rest` is how much of F (see `require_about`) is no part of it.
+    """
+    least, most = value(inequality, state) - REST * rest, bound + rest
+    return math.nextafter(most / least, math.inf) * (1 + 4 * EPSILON) if least > 0 and most >= 0 else math.inf
 
 
 def lower(model: Model, state: State, excess: float) -> float:
@@ -260,7 +297,9 @@ def lower(model: Model, state: State, excess: float) -> float:
         float(np.linalg.norm(model.V * r - frame @ part))
         for r, frame, part in ((state.r_A, state.frame_A, mean[:3]), (state.r_B, state.frame_B, mean[3:]))
     )
-    return mended(model.V, excess + model.V * state.off, miss + 2 * state.skew + 8 * (len(model.w) + 40) * EPSILON)
+    return mended(
+        model.V, excess + model.V * state.off, miss + 2 * state.skew + 8 * (len(model.balance) + 40) * EPSILON
+    )
 
 
 def mended(V: float, excess: float, miss: float) -> float:
@@ -274,7 +313,7 @@ def mended(V: float, excess: float, miss: float) -> float:
 
 def at_pairs(model: Model, state: State, a: np.ndarray, b: np.ndarray) -> float:
     """The visibility that a model reaches at pairs (n, 3) of settings as they stand, in the state's own frames."""
-    w = model.w / model.w.sum()
+    w = model.shares
     p, q = a @ model.x[:, :3].T, b @ model.x[:, 3:].T
     C = model.V * np.einsum("ni,ij,nj->n", a, state.T, b)
     rounding = 64 * (len(w) + 40) * EPSILON
@@ -285,6 +324,29 @@ def at_pairs(model: Model, state: State, a: np.ndarray, b: np.ndarray) -> float:
         for settings, r, part in ((a, state.r_A, mean[:3]), (b, state.r_B, mean[3:]))
     )
     return mended(model.V, excess, miss + rounding)
+
+
+def require_about(inequality: Inequality, a: np.ndarray, b: np.ndarray) -> float:
+    """Refused unless an inequality is about the pairs of settings (n, 3) alone; what its bound has to grow by for that.
+
+    Its terms are the pairs, up to the signs of their vectors; and F is a combination of the settings but for a rest,
+    which is part of the proved left side and not of what is measured.
+    """
+    known = {_either_sign(np.concatenate([x, sign * y])) for x, y in zip(a, b, strict=True) for sign in (1, -1)}
+    if not all(_either_sign(y) in known for y in inequality.y):
+        raise Refused("the inequality is about other settings than the certificate's")
+    rest = 0.0
+    for settings, F in zip((a, b), inequality.F.reshape(2, 3), strict=True):
+        rows = span(settings)
+        if len(rows) < 3:
+            rest += float(np.linalg.norm(F - F @ rows.T @ rows)) + 64 * EPSILON * float(np.abs(F).sum())
+    return rest
+
+
+def _either_sign(y: np.ndarray) -> bytes:
+    """The same for y (6,) and -y."""
+    first = y[np.flatnonzero(y)[0]]
+    return (y * np.sign(first) + 0.0).tobytes()
 
 
 def span(vectors: np.ndarray) -> np.ndarray:

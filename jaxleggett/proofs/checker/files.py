@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import stat
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from typing import cast
 
 import numpy as np
 
-from .certificate import Certificate, arrays_of, down, require, up
+from .certificate import Certificate, Taken, arrays_of, down, require, up
 from .claims import Effort, Inequality, Model, Refused, State, at_pairs, ceiling, normalised, upper
 from .isotropic import IsotropicCertificate
 from .search import bounded
@@ -21,8 +23,14 @@ from .search import bounded
 SHORT = 1e-9
 """How much less than its report says a model may be proved to reach: reports hold what is right to rounding."""
 
-DAMAGED = (ValueError, KeyError, TypeError, EOFError, RecursionError, MemoryError, zipfile.BadZipFile, zlib.error)
-"""What reading such a file raises."""
+DAMAGED = (
+    *(ValueError, LookupError, TypeError, ArithmeticError, AttributeError, EOFError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError),
+)
+"""What reading a damaged file raises, as NumPy and the standard library do it."""
+
+HEADER = "ax,ay,az,bx,by,bz"
+"""Of the settings beside a model."""
 
 Finder = Callable[[Inequality], Inequality]
 """Puts the symmetries that it finds into an inequality, for the proof to be short; the checker verifies them."""
@@ -46,6 +54,8 @@ def checked(path: Path, finder: Finder, effort: Effort = bounded) -> Statement:
         if found is None:
             raise FileNotFoundError(f"a folder must hold one of {', '.join(names)}, but {path} does not")
         path = found
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FileNotFoundError(f"{path} is no regular file")
     try:
         if path.suffix == ".json":
             with open(path, "rb") as file:
@@ -101,7 +111,10 @@ def _numbers(content: dict[str, object], name: str, *shape: int) -> np.ndarray:
     """A field as finite numbers, of a shape where one is given."""
     if name not in content:
         raise Refused(f"{name} is missing")
-    x = np.asarray(content[name], float)
+    x = np.asarray(content[name])
+    if x.dtype.kind not in "iuf":
+        raise Refused(f"{name} must be numbers")
+    x = x.astype(float)
     if not np.isfinite(x).all() or (shape and x.shape != shape):
         raise Refused(f"{name} must be finite numbers{f' of shape {shape}' if shape else ''}")
     return x
@@ -109,26 +122,27 @@ def _numbers(content: dict[str, object], name: str, *shape: int) -> np.ndarray:
 
 def _model(path: Path, arrays: dict[str, np.ndarray]) -> Statement:
     """What a model reaches at the settings beside it, for the state and the visibility of its report."""
-    arrays = {name: arrays[name] for name in ("weights", "u", "v", "r_A", "r_B", "T")}
+    take = Taken({name: arrays[name] for name in ("weights", "u", "v", "r_A", "r_B", "T")})
     with open(path.with_name("report.json"), "rb") as file:
-        report = json.load(file)
+        report = _fields(json.load(file))
     if report["num_pairs"] is None:
         raise Refused(
             "a model for all settings is proved by its certificate.npz, which threshold --certify --out writes"
         )
     with open(path.with_name("settings.csv"), newline="") as file:
-        rows = np.array([[float(x) for x in row] for row in list(csv.reader(file))[1:] if row])
-    if not all(np.isfinite(x).all() for x in (rows, *arrays.values())):
-        raise Refused("the model and its settings must be finite numbers")
-    a, b = normalised(rows[:, :3], "settings"), normalised(rows[:, 3:6], "settings")
-    x = np.concatenate([normalised(arrays["u"], "u"), normalised(arrays["v"], "v")], axis=1)
-    w = arrays["weights"]
-    if not ((w >= 0).all() and w.any() and w.shape == (len(x),)):
-        raise Refused("weights must be numbers of at least 0, not all 0")
-    V = float(report["lower"])
-    state = State.own(arrays["r_A"], arrays["r_B"], arrays["T"])
+        head, *rows = [row for row in csv.reader(file) if row]
+    if ",".join(head) != HEADER or not rows:
+        raise Refused(f"settings.csv must have the header {HEADER} and at least one row")
+    settings = np.array([[float(x) for x in row] for row in rows])
+    a, b = normalised(settings[:, :3], "settings"), normalised(settings[:, 3:], "settings")
+    x = np.concatenate([normalised(take(name, None, 3), name) for name in ("u", "v")], axis=1)
+    w = take.weights("weights", len(x))
+    V = float(_numbers(report, "lower"))
+    if not 0 <= V <= 1:
+        raise Refused(f"lower must lie between 0 and 1, but is {V!r}")
+    state = State.own(take("r_A", 3), take("r_B", 3), take("T", 3, 3))
     found = at_pairs(Model(x, w, V, np.ones(len(w))), state, a, b)
-    if found < V - SHORT:
+    if not found >= V - SHORT:
         raise Refused(f"the model is proved to reach {found!r}, not {V!r}")
     return Statement(
         True,
