@@ -172,8 +172,8 @@ class Inequality:
     def scaled(self, bound: float) -> tuple[Inequality, float, int]:
         """The same by a power of two 2^-k, exactly: then no weight is too small or too large for rounding; and k."""
         k = int(np.frexp(max(self.w.max(initial=0.0), np.abs(self.F).max()))[1])
-        w, F, scale, bound = (np.ldexp(x, -k) for x in (self.w, self.F, self.scale, bound))
-        return replace(self, w=w, F=F, scale=float(scale)), float(bound), k
+        w, F, scale, scaled = (np.ldexp(x, -k) for x in (self.w, self.F, self.scale, bound))
+        return replace(self, w=w, F=F, scale=float(scale)), float(scaled), k
 
     def problem(self) -> LeftOver:
         """m, of all images, with the symmetries that `maps` names; Refused if one is none."""
