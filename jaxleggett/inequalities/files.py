@@ -22,6 +22,8 @@ def read_inequality(path: str) -> LeggettInequality:
     if (symmetry := _fields(content).get("symmetry")) is not None:
         symmetry = quoted(symmetry)
         raise InputError(f"inequality {path} must have finitely many pairs, but is averaged over {symmetry}")
+    if (notion := _fields(content).get("notion", "leggett")) != "leggett":
+        raise InputError(f"inequality {path} must be one that Leggett models obey, but is about {quoted(notion)}")
     return LeggettInequality.from_json(content)
 
 

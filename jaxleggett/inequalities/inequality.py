@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 import numpy as np
 
@@ -37,19 +37,17 @@ class Correlated(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class LeggettInequality:
-    """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every Leggett model.
+class LinearInequality:
+    """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every model of some notion.
 
     `coefficients` g, `alice` f and `bob` h are N finite numbers each, the settings `a`, `b` unit vectors of shape
-    (N, 3), and `bound` is a finite number. The bound is taken on trust: `worst_vectors.bounded_inequality` searches
-    for the least one, and `proofs.branch_and_bound.enclose` proves one. Raises InputError, which names the field, for
-    anything else.
+    (N, 3), and `bound` is a finite number, taken on trust. Raises InputError, which names the field, for anything else.
 
+    >>> z, x = [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]
+    >>> chsh = LinearInequality([1, 1, 1, -1], [z, z, x, x], [z, x, z, x], [0] * 4, [0] * 4, bound=2.0)
     >>> import jaxleggett as jl
-    >>> z = [[0.0, 0.0, 1.0]]
-    >>> trivial = jl.LeggettInequality([-1.0], z, z, [0.0], [0.0], bound=1.0)  # -C(z, z) <= 1
-    >>> trivial.threshold(jl.werner())  # the singlet reaches 1, but is not beyond it
-    1.0
+    >>> chsh.value(jl.werner())
+    0.0
     """
 
     coefficients: Float[np.ndarray, "n"]
@@ -90,7 +88,7 @@ class LeggettInequality:
         if not (number and abs(self.bound) <= sys.float_info.max):
             raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
 
-    def normalised(self) -> tuple[LeggettInequality, int]:
+    def normalised(self) -> tuple[Self, int]:
         """The inequality divided by 2^k, its bound left out, and k: then 1 <= sum |g_i| + |f_i| + |h_i| < 2.
 
         Exact for all coefficients above 2^-1000 of the sum; k = 0 for an inequality of zeros.
@@ -99,24 +97,6 @@ class LeggettInequality:
         k = exponent(*columns)
         g, f, h = (np.ldexp(x, -k) for x in columns)
         return replace(self, coefficients=g, alice=f, bob=h, bound=0.0), k
-
-    def at(self, u: ArrayLike, v: ArrayLike, axis: Axis | None = None) -> np.ndarray:
-        """The left side at its largest for hidden vectors `u`, `v` of shape (K, 3), or (3,): (K,), or ().
-
-        sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, averaged over turns about `axis`.
-        """
-        u, v, g = np.asarray(u), np.asarray(v), self.coefficients
-        b = -np.sign(g)[:, None] * self.b
-        F, H = self.alice @ self.a, self.bob @ self.b
-        if axis is None:
-            modulus = np.abs(u @ self.a.T + v @ b.T)
-        else:
-            # Imported here: proofs, which are about inequalities without a symmetry, load no JAX.
-            from ..joint_rotations import mean_modulus
-
-            modulus = mean_modulus(*np.atleast_2d(u, v), self.a, b, axis).reshape(*u.shape[:-1], len(g))
-            F, H = (F @ axis.alice) * axis.alice, (H @ axis.bob) * axis.bob
-        return np.abs(g).sum() - modulus @ np.abs(g) + u @ F + v @ H
 
     def value(self, state: Correlated) -> float:
         """The left side for a `state` (visibility 1), or any object with `correlation(a, b)`."""
@@ -138,7 +118,7 @@ class LeggettInequality:
         return {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in vars(self).items()}
 
     @classmethod
-    def from_json(cls, content: object) -> LeggettInequality:
+    def from_json(cls, content: object) -> Self:
         """The inequality of `to_json`; InputError names the field that is missing or wrong."""
         if not isinstance(content, dict):
             raise InputError(f"an inequality must be a JSON object, but is {quoted(content)}")
@@ -160,3 +140,35 @@ class LeggettInequality:
         head = f"sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= {self.bound:.9f}"
         names = f"{'g_i':9}  {'f_i':9}  {'h_i':9}  {'a_i':33}  b_i"
         return "\n".join([head, names, *rows])
+
+
+class LeggettInequality(LinearInequality):
+    """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every Leggett model.
+
+    The fields are those of `LinearInequality`. The bound is taken on trust: `worst_vectors.bounded_inequality` searches
+    for the least one, and `proofs.branch_and_bound.enclose` proves one.
+
+    >>> import jaxleggett as jl
+    >>> z = [[0.0, 0.0, 1.0]]
+    >>> trivial = jl.LeggettInequality([-1.0], z, z, [0.0], [0.0], bound=1.0)  # -C(z, z) <= 1
+    >>> trivial.threshold(jl.werner())  # the singlet reaches 1, but is not beyond it
+    1.0
+    """
+
+    def at(self, u: ArrayLike, v: ArrayLike, axis: Axis | None = None) -> np.ndarray:
+        """The left side at its largest for hidden vectors `u`, `v` of shape (K, 3), or (3,): (K,), or ().
+
+        sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, averaged over turns about `axis`.
+        """
+        u, v, g = np.asarray(u), np.asarray(v), self.coefficients
+        b = -np.sign(g)[:, None] * self.b
+        F, H = self.alice @ self.a, self.bob @ self.b
+        if axis is None:
+            modulus = np.abs(u @ self.a.T + v @ b.T)
+        else:
+            # Imported here: proofs, which are about inequalities without a symmetry, load no JAX.
+            from ..joint_rotations import mean_modulus
+
+            modulus = mean_modulus(*np.atleast_2d(u, v), self.a, b, axis).reshape(*u.shape[:-1], len(g))
+            F, H = (F @ axis.alice) * axis.alice, (H @ axis.bob) * axis.bob
+        return np.abs(g).sum() - modulus @ np.abs(g) + u @ F + v @ H
