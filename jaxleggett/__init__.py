@@ -58,7 +58,7 @@ _HOMES = {
     "sample_sphere": "sphere",
     "search": "searches",
     "simulate_counts": "models",
-    "threshold": "thresholds",
+    "threshold": "notions",
     "verify": "verification",
     "werner": "states",
 }

@@ -34,6 +34,8 @@ FOLDERS = [
     "lp",
     "thresholds",
     "searches",
+    "notions",
+    "survey",
     "output",
     "cli",
 ]

@@ -16,6 +16,7 @@ import click
 
 from .. import __version__
 from ._check import check
+from ._map import map_
 from ._search import search
 from ._shared import INTERRUPTED, epilog
 from ._threshold import threshold
@@ -88,4 +89,5 @@ def cli(context: click.Context) -> None:
 cli.add_command(verify)
 cli.add_command(threshold)
 cli.add_command(search)
+cli.add_command(map_, "map")
 cli.add_command(check)

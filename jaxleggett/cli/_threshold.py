@@ -9,6 +9,7 @@ import click
 from ._shared import Common, Positive, command, exit_code, progress_bar, say_ending
 
 if TYPE_CHECKING:
+    from ..notions import NotionThreshold
     from ..runs import Progress
     from ..thresholds import Threshold
 
@@ -39,6 +40,14 @@ if TYPE_CHECKING:
         ),
         click.Option(["--certify"], is_flag=True, help="Prove both bounds, rounding included."),
         click.Option(
+            ["--notion"],
+            type=click.Choice(["leggett", "bell", "steering", "separable", "navascues"]),
+            default="leggett",
+            show_default=True,
+            help="With what the state is to be compatible: a Leggett model, local hidden variables, no steering of Bob "
+            "by Alice, a mixture of product states, or a Leggett model with Navascues' further assumptions.",
+        ),
+        click.Option(
             ["--inequality"],
             metavar="FILE",
             help="Only bound the inequality of this JSON file (as --out writes it, or --json) anew, and say what it "
@@ -54,14 +63,15 @@ def threshold(
     tolerance: float,
     time_limit: float | None,
     certify: bool,
+    notion: str,
     inequality: str | None,
 ) -> int:
-    """Bracket the largest white-noise visibility at which a state has a Leggett model.
+    """Bracket the largest white-noise visibility at which a state has a Leggett model, or a model of another notion.
 
-    A model proves the lower bound, a Leggett inequality the upper one; both are part of the answer.
+    A model shows the lower bound, an inequality the upper one; both are part of the answer.
     """
     common.devices()
-    from .. import states, thresholds
+    from .. import notions, states, thresholds
     from .._checks import InputError
     from ..inequalities.files import read_inequality
     from ..output import saved
@@ -69,6 +79,8 @@ def threshold(
     common.refuse_single("threshold")
     if inequality is not None and settings is not None:
         raise InputError("--settings must be left out with --inequality, which has its own")
+    if inequality is not None and notion != "leggett":
+        raise InputError(f"--notion must be leggett with --inequality, but is {notion}")
     target, distance = states.parse_nearest_state(state) if project else (states.parse_state(state), None)
     given = None if inequality is None else read_inequality(inequality)
     history: list[tuple[float, float]] = []
@@ -87,16 +99,18 @@ def threshold(
                     given, target, tolerance=tolerance, time_limit=time_limit, certify=certify, seed=common.seed
                 )
             else:
-                result = thresholds.threshold(
+                result = notions.threshold(
                     target,
                     settings or "all",
+                    notion=notion,
                     tolerance=tolerance,
                     time_limit=time_limit,
                     certify=certify,
                     seed=common.seed,
                     progress=closing,
                 )
-        answer = {"state": state, "projection_distance": distance, **result.to_json(), "seed": common.seed}
+        answer = {"state": state, "projection_distance": distance, "notion": notion}
+        answer |= {**result.to_json(), "seed": common.seed}
         common.answer(
             answer,
             lambda: _report(state, distance, result),
@@ -107,17 +121,18 @@ def threshold(
     return exit_code(result.status)
 
 
-def _report(state: str, distance: float | None, result: Threshold) -> None:
+def _report(state: str, distance: float | None, result: Threshold | NotionThreshold) -> None:
     """The bracket in words."""
+    kind = result.kind
     if distance is not None:
         print(f"The state nearest to {state} is taken, at a distance of {distance:.3g} (Frobenius norm).")
     print(f"{state}: {result}\n")
     if result.inequality is None and result.status != "converged":
-        print("No Leggett inequality that excludes the state has been found so far.")
+        print("No inequality that excludes the state has been found so far.")
     elif result.inequality is None:
-        print("The state itself (V = 1) is not excluded: no Leggett inequality at these settings is needed.")
+        print("The state itself (V = 1) is not excluded: no inequality at these settings is needed.")
     else:
-        print(f"Every Leggett model obeys an inequality that this state breaks above V = {result.upper:.9f}.")
+        print(f"Every {kind} obeys an inequality that this state breaks above V = {result.upper:.9f}.")
     if result.model is not None:
-        print(f"Below V = {result.lower:.9f} an explicit Leggett model reproduces it.")
+        print(f"Below V = {result.lower:.9f} an explicit {kind} reproduces it.")
     say_ending(result.status)

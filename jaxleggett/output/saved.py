@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
+from ..notions.result import NotionThreshold
 from ..proofs.checker.certificate import Certificate
 from ..proofs.checker.isotropic import IsotropicCertificate
 from ..settings import SettingPairs
+from ..survey.cited import LITERATURE
 from ..thresholds.result import Threshold
 from ..verification.report import Verification
 from .provenance import META, provenance, write_json
 
 if TYPE_CHECKING:
-    from ..inequalities.inequality import LeggettInequality
+    from ..inequalities.inequality import LinearInequality
     from ..searches.result import Search
+    from ..survey import Survey
 
 
 VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", "verification.png", META)
@@ -31,7 +34,9 @@ THRESHOLD_FILES = (
     *("settings.csv", "threshold.png", META),
 )
 
-LONG = ("visibilities", "model", "inequality", "witness")
+MAP_FILES = ("report.json", "map.png", META)
+
+LONG = ("correlations", "cited", "visibilities", "model", "inequality", "witness")
 """Fields of a report that `meta.json` leaves out, because they are data and not facts about the run."""
 
 
@@ -47,7 +52,7 @@ def save_verification(result: Verification, folder: Path, command: Sequence[str]
 
 
 def save_threshold(
-    result: Threshold,
+    result: Threshold | NotionThreshold,
     report: Mapping[str, object],
     history: Sequence[tuple[float, float]],
     folder: Path,
@@ -59,11 +64,14 @@ def save_threshold(
     """
     from .plots import plot_threshold
 
-    if result.model is not None:
+    if isinstance(result, NotionThreshold):
+        if result.model is not None:
+            _save_arrays(folder / "model.npz", **result.model.arrays())
+    elif result.model is not None:
         state = {name: np.asarray(getattr(result.state, name)) for name in ("r_A", "r_B", "T")}
         weights, u, v = (np.asarray(x) for x in result.model.atoms())
         _save_arrays(folder / "model.npz", weights=weights, u=u, v=v, **state)
-    if result.certificate is not None:
+    if isinstance(result, Threshold) and result.certificate is not None:
         result.certificate.save(folder / result.certificate.FILE)
     plot_threshold(result, history, folder / "threshold.png")
     _save_shared(report, folder, command, result.inequality, result.settings)
@@ -87,11 +95,22 @@ def save_break(report: Mapping[str, object], folder: Path, command: Sequence[str
     _save_shared(report, folder, command)
 
 
+def save_survey(
+    result: Survey, report: Mapping[str, object], folder: Path, command: Sequence[str] | None = None
+) -> None:
+    """Write the map: of the files `MAP_FILES` those whose content exists. `report` is the JSON answer."""
+    from .plots import plot_survey
+
+    if result.brackets:
+        plot_survey(result.brackets, LITERATURE, folder / "map.png")
+    _save_shared(report, folder, command)
+
+
 def _save_shared(
     report: Mapping[str, object],
     folder: Path,
     command: Sequence[str] | None,
-    inequality: LeggettInequality | None = None,
+    inequality: LinearInequality | None = None,
     settings: SettingPairs | None = None,
     *,
     only_in_report: Mapping[str, object] | None = None,

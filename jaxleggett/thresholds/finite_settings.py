@@ -21,7 +21,7 @@ import numpy as np
 
 from .._doubles import unit
 from .._numerics import double_precision, random_key
-from ..inequalities.inequality import LeggettInequality
+from ..inequalities.inequality import Correlated, LeggettInequality
 from ..inequalities.worst_vectors import THOROUGH, Prices, search
 from ..lp.column_generation import Bracket, generate
 from ..lp.restricted_programme import RestrictedProgramme, Solution
@@ -29,7 +29,7 @@ from ..models.interpolated import InterpolatedModel
 from ..runs import Progress
 from ..settings import SettingPairs
 from ..sphere import sample_sphere
-from ..states import TwoQubitState, correlation_in_numpy
+from ..states import TwoQubitState
 
 MARGIN = 1e-9
 """What is added to a bound, relative to its coefficients: the solver and the search end well within it."""
@@ -64,6 +64,7 @@ def solve(
     progress: Callable[[Progress], None] | None = None,
     spans: tuple[np.ndarray, np.ndarray] | None = None,
     options: Options = DEFAULT,
+    table: Correlated | None = None,
 ) -> Bracket:
     """Bracket the largest V for which V (r_A, r_B, T) has a Leggett model at `pairs`.
 
@@ -74,10 +75,11 @@ def solve(
     Raises SolverError.
 
     The model has the marginals V r_A, V r_B in the directions of `spans`, orthonormal rows for either party [what the
-    settings span to rounding].
+    settings span to rounding]. A `table` has other correlators at the pairs than the state's T; its marginals are the
+    state's.
     """
     with double_precision():
-        question = _FiniteSettings(state, pairs, deadline, seed, spans, options)
+        question = _FiniteSettings(state, pairs, deadline, seed, spans, options, table or state)
         ending = generate(question, tolerance, progress)
     return Bracket(question.lower, question.upper, question.model, question.inequality, ending)
 
@@ -93,13 +95,14 @@ class _FiniteSettings:
         seed: int,
         spans: tuple[np.ndarray, np.ndarray] | None,
         options: Options,
+        target: Correlated,
     ) -> None:
         self.state, self.pairs, self.deadline, self.options = state, pairs, deadline, options
         self.key = random_key(seed)
         self.lower = 0.0
         self.model: InterpolatedModel | None = None
-        self.cuts = _Cuts(state, options)
-        self.C = correlation_in_numpy(state, pairs.a, pairs.b)[2]
+        self.cuts = _Cuts(target, options)
+        self.C = np.asarray(target.correlation(pairs.a, pairs.b)[2], np.float64)
         # E[u.a] = M^A at all settings is E[u] = V r_A on their span: at most three rows a side.
         self.basis_a, self.basis_b = (span(pairs.a), span(pairs.b)) if spans is None else spans
         linear = np.concatenate([self.basis_a @ np.asarray(state.r_A), self.basis_b @ np.asarray(state.r_B)])
@@ -206,7 +209,7 @@ def span(vectors: np.ndarray) -> np.ndarray:
 class _Cuts:
     """The inequalities found on the way ("cuts" off what models could be), with their prices, strongest first."""
 
-    def __init__(self, state: TwoQubitState, options: Options) -> None:
+    def __init__(self, state: Correlated, options: Options) -> None:
         self.state, self.options = state, options
         self.found: list[tuple[float, Prices, LeggettInequality]] = []
 

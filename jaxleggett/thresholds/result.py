@@ -50,6 +50,11 @@ class Threshold:
         if not self.lower <= self.upper:
             raise ArithmeticError(f"the bracket is inverted: lower {self.lower!r} exceeds upper {self.upper!r}")
 
+    @property
+    def kind(self) -> str:
+        """What is looked for, in words."""
+        return "Leggett model"
+
     def check(self) -> None:
         """Prove both ends again, sharing no code with the solver; ArithmeticError says what fails.
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def threshold(
     """
     started = time.monotonic()
     seed = integer("seed", seed, 0, MAX_SEED)
-    _check_effort(tolerance, time_limit)
+    check_effort(tolerance, time_limit)
     deadline = None if time_limit is None else started + time_limit
     everywhere = isinstance(settings, str) and settings == "all"
     pairs = None if everywhere else SettingPairs.parse(settings, seed) if isinstance(settings, str) else settings
@@ -87,7 +88,7 @@ def threshold(
         upper=found.upper,
         model=found.model,
         inequality=found.inequality,
-        status=_ending(found, tolerance, deadline),
+        status=ending_of(found, tolerance, deadline),
         certified=answer.certified,
         seconds=time.monotonic() - started,
         symmetry=answer.symmetry,
@@ -116,7 +117,26 @@ class _Answer:
     certificate: Certificate | IsotropicCertificate | None = None
 
 
-def _ending(found: Bracket, tolerance: float, deadline: float | None) -> Ending:
+class Ended(Protocol):
+    """A bracket, and how the search for it ended."""
+
+    @property
+    def lower(self) -> float:
+        """The lower end."""
+        ...
+
+    @property
+    def upper(self) -> float:
+        """The upper end."""
+        ...
+
+    @property
+    def status(self) -> Ending:
+        """How it ended."""
+        ...
+
+
+def ending_of(found: Ended, tolerance: float, deadline: float | None) -> Ending:
     """How it ended: `converged` is what the bracket itself says, after all that was done to it."""
     if found.status == Ending.INTERRUPTED:
         return Ending.INTERRUPTED
@@ -125,7 +145,8 @@ def _ending(found: Bracket, tolerance: float, deadline: float | None) -> Ending:
     return Ending.TIME_LIMIT if late(deadline) or found.status == Ending.TIME_LIMIT else Ending.STALLED
 
 
-def _check_effort(tolerance: float, time_limit: float | None) -> None:
+def check_effort(tolerance: float, time_limit: float | None) -> None:
+    """InputError for a tolerance or a time limit that is none."""
     if not (np.isfinite(tolerance) and tolerance > 0):
         raise InputError(f"tolerance must be a number above 0, but is {quoted(tolerance)}")
     _checks.time_limit(time_limit)
@@ -156,7 +177,7 @@ def prove(
     (True, True)
     """
     started = time.monotonic()
-    _check_effort(tolerance, time_limit)
+    check_effort(tolerance, time_limit)
     pairs = SettingPairs(inequality.a, inequality.b)
     deadline = None if time_limit is None else started + time_limit
     cut, upper, certificate = inequality, math.inf, None

@@ -29,7 +29,7 @@ def separable_visibility(state: TwoQubitState) -> float:
     its partial transpose may be positive.
     """
     rho = state.density_matrix()
-    least = float(np.linalg.eigvalsh([rho, _transposed(rho)]).min())
+    least = float(np.linalg.eigvalsh([rho, partial_transpose(rho)]).min())
     return 1 / (1 + 4 * max(-least, 0.0))
 
 
@@ -84,7 +84,7 @@ def decomposition(state: TwoQubitState) -> SeparableModel:
     return SeparableModel(weights[kept] / weights[kept].sum(), u, v)
 
 
-def _transposed(rho: np.ndarray) -> np.ndarray:
+def partial_transpose(rho: np.ndarray) -> np.ndarray:
     """Partial transpose on Bob's side."""
     return rho.reshape(2, 2, 2, 2).transpose(0, 3, 2, 1).reshape(4, 4)
 

@@ -2,6 +2,7 @@
 
 from .performance import plot_benchmark
 from .searches import PowerLaw, Record, plot_records, plot_search
+from .survey import plot_survey
 from .thresholds import plot_phase_diagrams, plot_threshold
 from .verification import plot_verification
 
@@ -12,6 +13,7 @@ __all__ = [
     "plot_phase_diagrams",
     "plot_records",
     "plot_search",
+    "plot_survey",
     "plot_threshold",
     "plot_verification",
 ]

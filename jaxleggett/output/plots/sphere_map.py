@@ -11,7 +11,7 @@ from ..style import BLUE, RED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...inequalities.inequality import LeggettInequality
+    from ...inequalities.inequality import LinearInequality
 
 
 def mark(sphere: Axes, vectors: np.ndarray, marker: str, colour: str, label: str, area: float | np.ndarray) -> None:
@@ -20,7 +20,7 @@ def mark(sphere: Axes, vectors: np.ndarray, marker: str, colour: str, label: str
     sphere.scatter(longitude, latitude, s=area, marker=marker, color=colour, label=label, lw=1.0)  # type: ignore[arg-type]
 
 
-def mark_settings(sphere: Axes, inequality: LeggettInequality | None) -> None:
+def mark_settings(sphere: Axes, inequality: LinearInequality | None) -> None:
     """The settings that an inequality uses, Alice's and Bob's; this finishes the map."""
     if inequality is not None:
         used = np.abs(inequality.coefficients) > 1e-9

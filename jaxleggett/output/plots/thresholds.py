@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 
 from ...models.werner import CRITICAL_VISIBILITY
+from ...notions.models import HiddenStates, LocalModel, TurnedHiddenStates
 from ..style import BLACK, BLUE, CRITICAL, GREY, ORANGE, RED, SKY, picture
 from .sphere_map import mark, mark_settings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from ...notions.result import NotionThreshold
     from ...thresholds.result import Threshold
 
 
@@ -43,7 +45,7 @@ class PhaseDiagrams(TypedDict):
     closed_form_pure: list[ClosedForm]
 
 
-def plot_threshold(result: Threshold, history: Sequence[tuple[float, float]], path: Path) -> None:
+def plot_threshold(result: Threshold | NotionThreshold, history: Sequence[tuple[float, float]], path: Path) -> None:
     """The two bounds closing, round by round, and the settings with the model's hidden vectors, as a PNG at `path`.
 
     `history` has the bounds (lower, upper) of all rounds.
@@ -59,12 +61,25 @@ def plot_threshold(result: Threshold, history: Sequence[tuple[float, float]], pa
         left.set_ylabel("visibility V")
         left.set_title(f"{result.lower:.7f} $\\leq$ V $\\leq$ {result.upper:.7f} ({result.status})")
         left.legend()
-        if result.model is not None and result.model.symmetry is None:
-            area = 4 + 300 * result.model.weights
-            mark(right, result.model.u, "o", SKY, "u (area: weight)", area)
-            mark(right, result.model.v, "D", ORANGE, "v", area)
+        for (label, vectors, weights), (marker, colour) in zip(
+            _hidden(result), (("o", SKY), ("D", ORANGE)), strict=False
+        ):
+            mark(right, vectors, marker, colour, label, 4 + 300 * weights)
         mark_settings(right, result.inequality)
         right.set_title("settings and hidden vectors")
+
+
+def _hidden(result: Threshold | NotionThreshold) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """The hidden vectors of a model that are written out, with what they are called and their weights."""
+    model = result.model
+    if isinstance(model, LocalModel):
+        sides = (("u (area: weight)", model.x, model.a), ("v", model.y, model.b))
+        return [(label, vectors, model.weights) for label, vectors, own in sides if own is None]
+    if isinstance(model, HiddenStates):
+        return [("Bob's states (area: weight)", model.states, model.weights)]
+    if model is None or isinstance(model, TurnedHiddenStates) or model.symmetry is not None:
+        return []
+    return [("u (area: weight)", model.u, model.weights), ("v", model.v, model.weights)]
 
 
 def plot_phase_diagrams(content: PhaseDiagrams, path: Path) -> None:

@@ -76,6 +76,8 @@ def _json(content: object, finder: Finder, effort: Effort) -> Statement:
         return _werner(content)
     if "inequality" in content:
         content = _fields(content["inequality"])
+    if content.get("notion", "leggett") != "leggett":
+        raise Refused("an inequality of another notion is none that Leggett models obey")
     if content.get("symmetry") is not None:
         raise Refused("an inequality that is averaged over a symmetry is proved by its certificate.npz")
     g, f, h = (_numbers(content, name) for name in ("coefficients", "alice", "bob"))

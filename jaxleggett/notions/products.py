@@ -1,0 +1,406 @@
+"""Local models at finitely many settings: mixtures of products of responses, by column generation.
+
+A correlation (M^A, M^B, C) at pairs of settings, scaled by V, is a mixture of products iff
+
+    sum_k w_k x_k(a) y_k(b) = V C(a, b),    sum_k w_k x_k(a) = V M^A(a),    sum_k w_k y_k(b) = V M^B(b)
+
+for weights w >= 0 of sum 1 and responses x_k, y_k of the two parties (`responses`). The largest V is a linear
+programme. Its prices are an inequality sum g C + f M^A + h M^B <= beta, where beta is the largest value of a product:
+for given x the best y is known in closed form, so that with a deterministic party of few settings all of its responses
+can be tried and beta is exact; otherwise either party's best response to the other is taken in turn, from many starts.
+"""
+
+# Letters are those of the equations, capitals too.
+# pyright: reportConstantRedefinition=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._clock import OutOfTime, late
+from ..inequalities.inequality import LinearInequality
+from ..lp.column_generation import generate
+from ..lp.restricted_programme import RestrictedProgramme
+from ..runs import Ending, Progress
+from ..sphere import fibonacci_directions as fibonacci
+from .models import Found, Products
+from .responses import Deterministic, Responses
+
+MOST_TRIED = 22
+"""Most settings of a party all of whose 2^n responses are tried."""
+
+STARTS = 500
+"""Starts of the search by turns, where they are not."""
+
+TURNS = 200
+"""Most turns of it; nearly always a handful is enough."""
+
+NEW = 100
+"""Most products that join the programme in one round."""
+
+NO_GAIN = 1e-10
+"""By how much a product has to be better than those of the programme, to be worth adding."""
+
+DEPENDENT = 1e-9
+"""Rows of a programme below this, relative to the largest, are combinations of the others."""
+
+FIRST = 1
+"""Products of either kind to begin with, times equations."""
+
+EXACT = 1e-13
+"""What is added to a bound that is known but for rounding, relative to its coefficients."""
+
+MARGIN = 1e-9
+"""The same where it is searched for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """Who measures what: distinct settings of either party (n, 3), the pairs by their numbers, and responses.
+
+    `alice` and `bob` are the indices (N,) of the settings of the pairs.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    alice: np.ndarray
+    bob: np.ndarray
+    A: Responses
+    B: Responses
+
+    @property
+    def exact(self) -> bool:
+        """Whether all responses of one party can be tried."""
+        return min(_tries(self.A), _tries(self.B)) <= MOST_TRIED
+
+
+def _tries(party: Responses) -> float:
+    return party.number if isinstance(party, Deterministic) else np.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Functional:
+    """x G y + F.x + H.y for coordinates x (d_A,), y (d_B,) of the two parties."""
+
+    G: np.ndarray
+    F: np.ndarray
+    H: np.ndarray
+
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Its values at x (K, d_A), y (K, d_B)."""
+        return ((x @ self.G + self.H) * y).sum(1) + x @ self.F
+
+    def exchanged(self) -> Functional:
+        """The same for exchanged parties."""
+        return Functional(self.G.T, self.H, self.F)
+
+
+def highest(
+    functional: Functional, situation: Situation, number: int, rng: np.random.Generator, deadline: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Products with the largest values, best first: coordinates x (K, d_A), y (K, d_B), K <= `number`.
+
+    The first is the best of all where `situation.exact`, otherwise the best that was found. Raises OutOfTime.
+    """
+    A, B = situation.A, situation.B
+    if not situation.exact:
+        x, y = _by_turns(functional, A, B, rng, deadline)
+    elif _tries(A) <= _tries(B):
+        x, y = _tried(functional, int(_tries(A)), B, number, deadline)
+    else:
+        y, x = _tried(functional.exchanged(), int(_tries(B)), A, number, deadline)
+    order = np.argsort(-functional.at(x, y), kind="stable")[:number]
+    return x[order], y[order]
+
+
+def _tried(
+    functional: Functional, n: int, other: Responses, number: int, deadline: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """All 2^n outcomes of one party with the best response of the other: about `number` of the best."""
+    G, F, H = functional.G, functional.F, functional.H
+    low = _outcomes(min(n, 12))
+    high = _outcomes(n - low.shape[1])
+    split = low.shape[1]
+    base, alone = low @ G[:split] + H, low @ F[:split]
+    values = np.empty((len(high), len(low)))
+    for i, row in enumerate(high):
+        if late(deadline):
+            raise OutOfTime
+        values[i] = other.largest(base + row @ G[split:]) + alone + row @ F[split:]
+    flat = values.ravel()
+    best = np.argpartition(-flat, min(number, flat.size) - 1)[:number]
+    x = np.concatenate([low[best % len(low)], high[best // len(low)]], axis=1)
+    return x, other.best(x @ G + H)
+
+
+def _outcomes(n: int) -> np.ndarray:
+    """All (2^n, n) sequences of +-1."""
+    return 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+
+
+def _by_turns(
+    functional: Functional, A: Responses, B: Responses, rng: np.random.Generator, deadline: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each party answers the other with its best response, from many starts, until the values no longer grow."""
+    x = A.some(STARTS, rng)
+    before = np.full(STARTS, -np.inf)
+    for _ in range(TURNS):
+        if late(deadline):
+            raise OutOfTime
+        y = B.best(x @ functional.G + functional.H)
+        x = A.best(y @ functional.G.T + functional.F)
+        values = functional.at(x, y)
+        if (values <= before + 1e-13 * np.abs(values)).all():
+            break
+        before = values
+    y = B.best(x @ functional.G + functional.H)
+    _, first = np.unique(np.round(np.concatenate([x, y], axis=1), 6), axis=0, return_index=True)
+    return x[first], y[first]
+
+
+class Rows:
+    """The independent equations that the correlators at some pairs amount to, in coordinates of the two parties.
+
+    A party with coordinates of its own for every setting has equations of its own for each; a qubit has at most three
+    independent settings. So equation r is sum_pq vectors_rpq x_p y_q = target_r, where x are the coordinates `first`[r]
+    of Alice and y those `second`[r] of Bob.
+    """
+
+    def __init__(self, situation: Situation, C: np.ndarray) -> None:
+        s = situation
+        keys = np.stack([s.alice if _local(s.A) else 0 * s.alice, s.bob if _local(s.B) else 0 * s.bob], axis=1)
+        groups, member = np.unique(keys, axis=0, return_inverse=True)
+        member = member.ravel()
+        first, second, vectors, targets = [], [], [], []
+        self.back: list[tuple[np.ndarray, np.ndarray]] = []
+        self.missed = np.zeros(len(C))
+        for number, (i, j) in enumerate(groups):
+            pairs = np.flatnonzero(member == number)
+            one = np.ones((len(pairs), 1))
+            left = one if _local(s.A) else s.A.frame[s.alice[pairs]]
+            right = one if _local(s.B) else s.B.frame[s.bob[pairs]]
+            U, lengths, V = np.linalg.svd(
+                (left[:, :, None] * right[:, None]).reshape(len(pairs), -1), full_matrices=False
+            )
+            kept = lengths > DEPENDENT * lengths[0]
+            U, lengths, V = U[:, kept], lengths[kept], V[kept]
+            self.missed[pairs] = C[pairs] - U @ (U.T @ C[pairs])
+            self.back.append((pairs, U / lengths))
+            p, q = (np.arange(x.shape[1]) for x in (left, right))
+            first += len(V) * [i + p if _local(s.A) else p]
+            second += len(V) * [j + q if _local(s.B) else q]
+            vectors.append(V.reshape(len(V), len(p), len(q)))
+            targets.append((U.T @ C[pairs]) / lengths)
+        self.first, self.second = np.array(first), np.array(second)
+        self.vectors, self.targets = np.concatenate(vectors), np.concatenate(targets)
+        self.shape = s.A.frame.shape[1], s.B.frame.shape[1]
+        self.number = len(C)
+
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The left sides (R, K) at products x (K, d_A), y (K, d_B)."""
+        return np.einsum("krp,rpq,krq->rk", x[:, self.first], self.vectors, y[:, self.second], optimize=True)
+
+    def functional(self, prices: np.ndarray) -> np.ndarray:
+        """sum_r prices_r (row r), as a matrix (d_A, d_B)."""
+        G = np.zeros(self.shape)
+        np.add.at(G, (self.first[:, :, None], self.second[:, None, :]), prices[:, None, None] * self.vectors)
+        return G
+
+    def coefficients(self, prices: np.ndarray) -> np.ndarray:
+        """The same as coefficients of the pairs (N,)."""
+        found, start = np.zeros(self.number), 0
+        for pairs, back in self.back:
+            found[pairs] = back @ prices[start : start + back.shape[1]]
+            start += back.shape[1]
+        return found
+
+
+class OrbitRows:
+    """The equations of deterministic parties at pairs that a symmetry of the correlation takes to one another.
+
+    `orbit` (N,) numbers the orbits of the pairs, and s C is the same for all pairs of one, with `sign` s (N,): a model
+    may be averaged, and an equation is (1/n) sum over the n pairs of an orbit of s x_i y_j = target.
+    """
+
+    def __init__(self, situation: Situation, C: np.ndarray, orbit: np.ndarray, sign: np.ndarray) -> None:
+        self.alice, self.bob = situation.alice, situation.bob
+        self.share = (np.eye(orbit.max() + 1)[orbit] * sign[:, None]) / np.bincount(orbit)
+        self.targets, self.missed = C @ self.share, np.zeros(len(C))
+        self.shape = situation.A.frame.shape[1], situation.B.frame.shape[1]
+
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The left sides (R, K) at products x (K, d_A), y (K, d_B)."""
+        return self.share.T @ (x[:, self.alice] * y[:, self.bob]).T
+
+    def functional(self, prices: np.ndarray) -> np.ndarray:
+        """sum_r prices_r (row r), as a matrix (d_A, d_B)."""
+        G = np.zeros(self.shape)
+        np.add.at(G, (self.alice, self.bob), self.coefficients(prices))
+        return G
+
+    def coefficients(self, prices: np.ndarray) -> np.ndarray:
+        """The same as coefficients of the pairs (N,)."""
+        return self.share @ prices
+
+
+def _local(party: Responses) -> bool:
+    """Whether each setting has a coordinate of its own."""
+    return isinstance(party, Deterministic)
+
+
+def solve(
+    situation: Situation,
+    correlation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    tolerance: float,
+    deadline: float | None = None,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    orbits: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Found:
+    """Bracket the largest V at which V (M^A, M^B, C), (N,) each, is a mixture of products.
+
+    The lower end is what the mixture reaches with the solver's rounding corrected; the upper one is exact to rounding
+    where `situation.exact`, otherwise it rests on a search from many starts. With `orbits` (see `OrbitRows`) the
+    mixture has the correlators only when it is averaged. Raises SolverError.
+    """
+    question = _Mixture(situation, correlation, deadline, seed, orbits)
+    if question.impossible is not None:
+        return Found(0.0, 0.0, None, question.impossible, Ending.CONVERGED)
+    ending = generate(question, tolerance, progress)
+    return Found(question.lower, question.upper, question.products, question.inequality, ending)
+
+
+class _Mixture:
+    """The pool of products; a `Question` of column generation."""
+
+    def __init__(
+        self,
+        situation: Situation,
+        correlation: tuple[np.ndarray, np.ndarray, np.ndarray],
+        deadline: float | None,
+        seed: int,
+        orbits: tuple[np.ndarray, np.ndarray] | None,
+    ) -> None:
+        self.situation, self.deadline = situation, deadline
+        self.rng = np.random.default_rng(seed)
+        s, (M_A, M_B, C) = situation, correlation
+        self.M_A, self.M_B, self.C = M_A, M_B, C
+        self.rows: Rows | OrbitRows = Rows(s, C) if orbits is None else OrbitRows(s, C, *orbits)
+        self.has_marginals = bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > 1e-12)
+        # Without marginals every product can be averaged with that of both parties' opposite outcomes: no rows.
+        self.sides = [_Side.of(s.A, s.alice, M_A), _Side.of(s.B, s.bob, M_B)] if self.has_marginals else []
+        self.impossible = self._impossible()
+        linear = np.concatenate([self.rows.targets, *(side.targets for side in self.sides)])
+        self.linear = linear
+        self.programme = RestrictedProgramme(linear)
+        self.lower, self.upper = 0.0, 1.0
+        self.products: Products | None = None
+        self.inequality: LinearInequality | None = None
+        self.x, self.y = np.zeros((0, s.A.frame.shape[1])), np.zeros((0, s.B.frame.shape[1]))
+        # Alice as a vector would have it, Bob's best answer to that; with all flips V = 0 has a mixture.
+        vectors = fibonacci(FIRST * len(linear))
+        x = s.A.best(vectors @ s.a.T @ np.linalg.pinv(s.A.frame).T)
+        y = s.B.best(x @ self.rows.functional(self.rows.targets))
+        x, y = np.concatenate([x, s.A.some(len(x), self.rng)]), np.concatenate([y, s.B.some(len(x), self.rng)])
+        self._add(np.concatenate([x, x, -x, -x]), np.concatenate([y, -y, y, -y]))
+
+    def _impossible(self) -> LinearInequality | None:
+        """An equation between the numbers of all products that the correlation breaks at every visibility."""
+        s, zero = self.situation, np.zeros(len(self.C))
+        missed = [self.rows.missed, *(side.missed for side in self.sides)]
+        missed += (3 - len(missed)) * [zero]
+        if max(np.abs(x).max() for x in missed) < DEPENDENT:
+            return None
+        g, f, h = missed
+        return LinearInequality(g, s.a[s.alice], s.b[s.bob], f, h, 0.0)
+
+    def _columns(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        parts = [side.rows @ z.T for side, z in zip(self.sides, (x, y), strict=bool(self.sides))]
+        return np.concatenate([self.rows.at(x, y), *parts])
+
+    def _add(self, x: np.ndarray, y: np.ndarray) -> None:
+        self.programme.add_hidden(np.zeros((0, len(x))), self._columns(x, y))
+        self.x, self.y = np.concatenate([self.x, x]), np.concatenate([self.y, y])
+
+    def solve(self) -> None:
+        """Solve the programme; keep its mixture where that reaches further than the last."""
+        self.solution = found = self.programme.solve(self.deadline)
+        used = found.weights > 0
+        mixture = Products(found.weights[used], self.x[used], self.y[used])
+        miss = np.abs(self._columns(mixture.x, mixture.y) @ mixture.weights - found.V * self.linear).sum()
+        # A mixture of products has any numbers whose moduli add up to 1 (docs/NOTIONS.md); of two qubits, to 1/sqrt 3.
+        share = miss * (1 if any(map(_local, (self.situation.A, self.situation.B))) else np.sqrt(3))
+        lower = float(found.V / (1 + share))
+        if lower > self.lower:
+            if lower > 1:
+                mixture, lower = mixture.mixed_with_flips(1 - 1 / lower, self.has_marginals), 1.0
+            self.lower, self.products = lower, mixture
+
+    def find_worst(self, number: int) -> None:
+        """Find the best products for the prices, and the inequality that they bound."""
+        split = np.cumsum([len(self.rows.targets), *(len(side.targets) for side in self.sides)])[:-1]
+        prices = np.split(-self.solution.linear, split)
+        F, H = [side.rows.T @ p for side, p in zip(self.sides, prices[1:], strict=True)] or [
+            np.zeros(n) for n in self.rows.shape
+        ]
+        self.functional = Functional(self.rows.functional(prices[0]), F, H)
+        self.found = highest(self.functional, self.situation, NEW, self.rng, self.deadline)
+        self.best = float(self.functional.at(self.found[0][:1], self.found[1][:1])[0])
+        g = self.rows.coefficients(prices[0])
+        f, h = [side.coefficients(p) for side, p in zip(self.sides, prices[1:], strict=True)] or [0 * g, 0 * g]
+        bound = self.best + (EXACT if self.situation.exact else MARGIN) * float(np.abs([g, f, h]).sum())
+        value = g @ self.C + f @ self.M_A + h @ self.M_B
+        if value > 0 and bound / value < self.upper:
+            s = self.situation
+            self.upper = float(bound / value)
+            self.inequality = LinearInequality(g, s.a[s.alice], s.b[s.bob], f, h, bound)
+
+    def to_be_reported(self, tolerance: float) -> bool:
+        """Whether the bracket is as narrow as asked for."""
+        return bool(self.upper - self.lower <= tolerance)
+
+    def search_again(self, number: int) -> None:
+        """What was found by trying all responses stands; another search from many starts is made otherwise."""
+        if not self.situation.exact:
+            x, y = highest(self.functional, self.situation, NEW, self.rng, self.deadline)
+            again = float(self.functional.at(x[:1], y[:1])[0])
+            if again > self.best + MARGIN * abs(self.best):
+                self.upper, self.inequality = 1.0, None
+                self.found = x, y
+
+    def grow(self) -> bool:
+        """Put the products that were found into the pool, unless none is better than those it has."""
+        if self.best <= -self.solution.level + NO_GAIN:
+            return False
+        x, y = self.found
+        better = self.functional.at(x, y) > -self.solution.level + NO_GAIN
+        x, y = x[better], y[better]
+        flips = [(1, 1), (-1, -1)] if self.has_marginals else [(1, 1)]
+        self._add(np.concatenate([s * x for s, _ in flips]), np.concatenate([t * y for _, t in flips]))
+        return True
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """One party's marginals: independent equations rows @ x = V targets, and how they follow from those at pairs."""
+
+    rows: np.ndarray
+    targets: np.ndarray
+    back: np.ndarray
+    missed: np.ndarray
+
+    @classmethod
+    def of(cls, party: Responses, index: np.ndarray, M: np.ndarray) -> _Side:
+        """From the marginals M (N,) at the settings `index` (N,) of the pairs."""
+        frame = party.frame[index]
+        U, lengths, V = np.linalg.svd(frame, full_matrices=False)
+        kept = lengths > DEPENDENT * lengths[0]
+        U, lengths, V = U[:, kept], lengths[kept], V[kept]
+        return cls(V, U.T @ M / lengths, U / lengths, M - U @ (U.T @ M))
+
+    def coefficients(self, prices: np.ndarray) -> np.ndarray:
+        """sum_r prices_r (row r) as coefficients of the marginals at pairs (N,)."""
+        return self.back @ prices

@@ -1,0 +1,146 @@
+"""Local deterministic strategies at finitely many settings, in exact arithmetic: both ends of a bracket.
+
+Doubles are fractions: so are the settings' numbers, those of a state (r_A, r_B, T), and C(a, b) = a.T b, as they stand.
+Coefficients and weights are rounded to integers first, which changes what is claimed and nothing else.
+
+Above: an inequality with integer coefficients, whose largest value over all strategies is found by trying all outcomes
+of one party; the best answer of the other has the value sum |.|. Below: weights n_k of strategies with sum N give the
+numbers c_i = sum_k n_k s_ki / N (products and outcomes s = +-1). Mixed with strategies that give the rest V C_i - c_i,
+which exist for any numbers whose moduli add up to 1 (see `local_visibility`), they give V C_i / (1 + sum |rest|).
+"""
+
+# Letters are those of the equations, capitals too.
+# pyright: reportConstantRedefinition=false
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+MOST = 24
+"""Most settings of the party whose outcomes are tried."""
+
+DIGITS = 40
+"""Binary digits of the largest coefficient: sums over 2^22 terms stay below 2^63."""
+
+SMALL, NEARLY = 50, 1e-6
+"""The largest coefficient that is tried instead, and how far the others may be from integers then."""
+
+WEIGHT = 2**52
+"""What weights of sum 1 are multiplied by."""
+
+
+def whole(*columns: np.ndarray) -> list[np.ndarray]:
+    """Columns of numbers as integers in one proportion: small ones where they nearly are, else of `DIGITS` digits."""
+    largest = max(float(np.abs(x).max(initial=0.0)) for x in columns)
+    for k in range(1, SMALL + 1) if largest else ():
+        scaled = [x * (k / largest) for x in columns]
+        if max(float(np.abs(x - np.rint(x)).max(initial=0.0)) for x in scaled) < NEARLY:
+            return [np.rint(x).astype(np.int64) for x in scaled]
+    shift = DIGITS - math.frexp(largest)[1] if largest else 0
+    return [np.rint(np.ldexp(x, shift)).astype(np.int64) for x in columns]
+
+
+def local_bound(G: np.ndarray, F: np.ndarray, H: np.ndarray, late: Callable[[], bool] = lambda: False) -> int | None:
+    """max of x G y + F.x + H.y over x in {-1, 1}^m, y in {-1, 1}^n, for integers G (m, n), F, H; None where `late`."""
+    if len(F) > len(H):
+        G, F, H = G.T, H, F
+    if len(F) > MOST:
+        raise ValueError(f"one party must have at most {MOST} settings")
+    gain, alone = H[None].copy(), np.zeros(1, np.int64)
+    kept = min(len(F), 14)
+    for i in range(kept):
+        gain = np.concatenate([gain + G[i], gain - G[i]])
+        alone = np.concatenate([alone + F[i], alone - F[i]])
+    best = -(2**62)
+    # What is left of x by a Gray code: one outcome changes at a time.
+    x = np.ones(len(F) - kept, np.int64)
+    gain, alone = gain + x @ G[kept:], alone + x @ F[kept:]
+    for step in range(1, 2 ** len(x) + 1):
+        if late():
+            return None
+        best = max(best, int((np.abs(gain).sum(1) + alone).max()))
+        if step < 2 ** len(x):
+            i = (step & -step).bit_length() - 1
+            x[i] = -x[i]
+            gain, alone = gain + 2 * x[i] * G[kept + i], alone + 2 * x[i] * F[kept + i]
+    return best
+
+
+def exact_correlation(
+    r_A: np.ndarray, r_B: np.ndarray, T: np.ndarray, a: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(r_A.a, r_B.b, a.T b) at pairs of settings (N, 3), of the doubles as they stand: arrays (N,) of fractions."""
+    p, q, x, y, z = (_fractions(part) for part in (r_A, r_B, T, a, b))
+    return y @ p, z @ q, ((y @ x) * z).sum(1)
+
+
+_fractions = np.vectorize(Fraction, otypes=[object])
+
+
+def broken_above(
+    coefficients: tuple[np.ndarray, np.ndarray, np.ndarray],
+    correlation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    bound: int,
+) -> float:
+    """A double above which, as a visibility, integer coefficients (f, h, g) of (M^A, M^B, C) break a bound; or 1."""
+    value = sum((_exactly(k) @ x for k, x in zip(coefficients, correlation, strict=True)), Fraction(0))
+    return 1.0 if value <= bound else _up(Fraction(bound) / value)
+
+
+def _exactly(integers: np.ndarray) -> np.ndarray:
+    """Python's integers, which do not overflow."""
+    return np.array([int(k) for k in integers], dtype=object)
+
+
+def local_visibility(
+    weights: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    alice: np.ndarray,
+    bob: np.ndarray,
+    correlation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    V: float,
+    marginals: bool,
+) -> float:
+    """A visibility that strategies are proved to reach, mixed with others.
+
+    `x` (K, m), `y` (K, n) are outcomes +-1 with `weights` (K,) of sum about 1; pair i is of the settings alice[i] and
+    bob[i]. Without `marginals`, each strategy stands for itself and for the opposite of all its outcomes.
+
+    The rest: for one number r_i of a correlator take x = s at Alice's setting and y = s sign(r_i) at Bob's, for a
+    marginal an outcome sign(r), and fair coins for s and everywhere else; all other numbers vanish. The mixture of
+    these with the shares |r_i| / sum |r| gives r / sum |r|.
+    """
+    n = np.rint(weights * WEIGHT).astype(np.int64)
+    if (n < 0).any() or not (np.abs(x) == 1).all() or not (np.abs(y) == 1).all():
+        raise ValueError("strategies must have outcomes +-1 and weights of at least 0")
+    x, y = x.astype(np.int64), y.astype(np.int64)
+    total, exact = int(n.sum()), Fraction(V)
+    M_A, M_B, C = correlation
+    rest = _rest(n @ (x[:, alice] * y[:, bob]), total, exact * C)
+    if marginals:
+        for outcomes, index, M in ((x, alice, M_A), (y, bob, M_B)):
+            settings, first = np.unique(index, return_index=True)
+            rest += _rest(n @ outcomes[:, settings], total, exact * M[first])
+    elif M_A.any() or M_B.any():
+        raise ValueError("the marginals do not vanish")
+    return _down(exact / (1 + rest))
+
+
+def _rest(sums: np.ndarray, total: int, targets: np.ndarray) -> Fraction:
+    """sum |sums/total - targets|, exactly."""
+    return sum((abs(Fraction(int(c), total) - t) for c, t in zip(sums, targets, strict=True)), Fraction(0))
+
+
+def _up(x: Fraction) -> float:
+    found = float(x)
+    return found if Fraction(found) >= x else math.nextafter(found, math.inf)
+
+
+def _down(x: Fraction) -> float:
+    found = float(x)
+    return found if Fraction(found) <= x else math.nextafter(found, -math.inf)

@@ -1,0 +1,23 @@
+"""Visibilities of Werner states that are known from the literature and are not computed here, with their sources."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Cited(NamedTuple):
+    """A visibility, what holds there, and who found it."""
+
+    visibility: float
+    words: str
+    source: str
+
+
+LITERATURE = (
+    Cited(5 / 12, "local model for POVMs", "J. Barrett, Phys. Rev. A 65, 042302 (2002)"),
+    Cited(0.68747, "local model, projective", "S. Designolle et al., Phys. Rev. Res. 5, 043059 (2023)"),
+    Cited(0.69604, "Bell inequality, 1/K_G(3)", "S. Designolle et al., Phys. Rev. Res. 5, 043059 (2023)"),
+    Cited(0.7056, "Bell inequality", "T. Vertesi, Phys. Rev. A 78, 032112 (2008)"),
+    Cited(3**0.5 / 2, "Leggett inequality", "C. Branciard et al., Nat. Phys. 4, 681 (2008)"),
+)
+"""In ascending order."""

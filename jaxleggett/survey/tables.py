@@ -1,0 +1,132 @@
+"""Correlations that need be no quantum state's: M^A, M^B and C at pairs of settings, from arrays and files."""
+
+# Letters are those of the equations, capitals too.
+# pyright: reportConstantRedefinition=false
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from .._checks import InputError, quoted
+from .._files import read_bytes, read_json
+from ..settings import SettingPairs
+
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike, Float
+
+HEADER = ("ax", "ay", "az", "bx", "by", "bz", "MA", "MB", "C")
+
+NEGATIVE = 1e-9
+"""How far below 0 a probability may be by rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelationTable:
+    """P(alpha, beta) = (1 + alpha M^A + beta M^B + alpha beta C)/4 at `pairs` of settings [B13 (4)].
+
+    `M_A`, `M_B` and `C` are N numbers each. Marginals may not depend on the other party's setting (no signalling):
+    pairs that share a setting have the same. Raises InputError, which names the row, for a negative probability, for
+    marginals that signal, and for numbers that are none.
+
+    >>> import jaxleggett as jl
+    >>> z, x = [0, 0, 1], [1, 0, 0]
+    >>> pairs = jl.SettingPairs.product([z, x], [z, x])
+    >>> box = CorrelationTable(pairs, [0] * 4, [0] * 4, [1, 1, 1, -1])
+    >>> float(box.chsh())
+    4.0
+    """
+
+    pairs: SettingPairs
+    M_A: Float[np.ndarray, "n"]
+    M_B: Float[np.ndarray, "n"]
+    C: Float[np.ndarray, "n"]
+
+    if TYPE_CHECKING:  # lists are taken too, and made arrays of
+
+        def __init__(self, pairs: SettingPairs, M_A: ArrayLike, M_B: ArrayLike, C: ArrayLike) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name in ("M_A", "M_B", "C"):
+            try:
+                column = np.asarray(getattr(self, name), np.float64)
+            except (TypeError, ValueError, OverflowError):
+                column = np.empty(0)
+            if column.shape != (len(self.pairs),) or not np.isfinite(column).all():
+                raise InputError(f"{name} must be {len(self.pairs)} finite numbers, one a setting pair")
+            object.__setattr__(self, name, column)
+        signs = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
+        P = np.stack([(1 + s * self.M_A + t * self.M_B + s * t * self.C) / 4 for s, t in signs])
+        if P.min() < -NEGATIVE:
+            k, row = np.unravel_index(int(P.argmin()), P.shape)
+            raise InputError(
+                f"probabilities must not be negative, but P({signs[k][0]:+d}, {signs[k][1]:+d}) of row {row} is "
+                f"{P[k, row]:.6g}"
+            )
+        for name, settings, M in (("M_A", self.pairs.a, self.M_A), ("M_B", self.pairs.b, self.M_B)):
+            _, first, place = np.unique(settings, axis=0, return_index=True, return_inverse=True)
+            off = np.abs(M - M[first][place.ravel()])
+            if off.max() > NEGATIVE:
+                row = int(off.argmax())
+                raise InputError(
+                    f"{name} must be the same wherever a setting is, but differs by {off[row]:.6g} in row {row}"
+                )
+
+    def correlation(self, a: ArrayLike, b: ArrayLike, /) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(M^A, M^B, C) at settings (N, 3) that are the table's own, in its order; InputError for others."""
+        if not (np.array_equal(a, self.pairs.a) and np.array_equal(b, self.pairs.b)):
+            raise InputError("a and b must be the settings of the table")
+        return self.M_A, self.M_B, self.C
+
+    def chsh(self) -> float:
+        """The largest CHSH value |E00 + E01 + E10 - E11|, signs permuted, over pairs of settings a side; 0 without."""
+        (A, i), (B, j) = (np.unique(x, axis=0, return_inverse=True) for x in (self.pairs.a, self.pairs.b))
+        E = np.full((len(A), len(B)), np.nan)
+        E[i.ravel(), j.ravel()] = self.C
+        best = 0.0
+        for p in range(len(A)):
+            for q in range(p):
+                plus, minus = np.abs(E[p] + E[q]), np.abs(E[p] - E[q])
+                known = ~np.isnan(plus)
+                if known.sum() > 1:
+                    total = plus[known][:, None] + minus[known][None]
+                    np.fill_diagonal(total, 0)
+                    best = max(best, float(total.max()))
+        return best
+
+    @classmethod
+    def of(cls, state: Any, pairs: SettingPairs) -> CorrelationTable:
+        """That of a state, or of anything with `correlation(a, b)`, at these pairs."""
+        return cls(pairs, *(np.asarray(x, np.float64) for x in state.correlation(pairs.a, pairs.b)))
+
+    @classmethod
+    def read(cls, path: str) -> CorrelationTable:
+        """A CSV file with the header ax,ay,az,bx,by,bz,MA,MB,C, or JSON with the fields a, b, M_A, M_B, C."""
+        if str(path).endswith(".json"):
+            content = read_json("correlation", path)
+            if not isinstance(content, dict):
+                raise InputError(f"correlation {path} must be a JSON object, but is {quoted(content)}")
+            fields = cast("dict[str, Any]", content)
+            if missing := [name for name in ("a", "b", "M_A", "M_B", "C") if name not in fields]:
+                raise InputError(f"correlation {path} must have the field {missing[0]}")
+            return cls(SettingPairs(fields["a"], fields["b"]), fields["M_A"], fields["M_B"], fields["C"])
+        rows = list(csv.reader(io.StringIO(read_bytes("correlation", path).decode("utf-8-sig", "replace"))))
+        if not rows or tuple(x.strip() for x in rows[0]) != HEADER:
+            raise InputError(f"{path}:1: the header must be {','.join(HEADER)}")
+        numbers: list[list[float]] = []
+        for line, row in enumerate(rows[1:], 2):
+            try:
+                values = [float(x) for x in row]
+            except ValueError:
+                values = []
+            if len(values) != len(HEADER):
+                raise InputError(f"{path}:{line}: a row must be {len(HEADER)} numbers, but is {quoted(','.join(row))}")
+            numbers.append(values)
+        if not numbers:
+            raise InputError(f"{path}: there must be at least one row")
+        x = np.array(numbers)
+        return cls(SettingPairs(x[:, :3], x[:, 3:6]), x[:, 6], x[:, 7], x[:, 8])

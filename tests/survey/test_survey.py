@@ -1,0 +1,109 @@
+"""The map: the note's correlations with their verdicts, which change where the physics is changed."""
+
+import json
+
+import numpy as np
+import pytest
+
+import jaxleggett as jl
+from jaxleggett.survey import CorrelationTable, survey, verdicts_of_table
+from jaxleggett.survey import examples as note
+from jaxleggett.survey.verdicts import leggett_of_table
+
+YES, NO, OPEN = "compatible", "incompatible", "unknown"
+EXPECTED = {  # leggett, bell, steering, separable, as the note has them
+    "white_noise": (YES, YES, YES, YES),
+    "singlet_all": (NO, NO, NO, NO),
+    "singlet_equatorial": (YES, NO, NO, NO),
+    "pr_box": (YES, NO, NO, NO),
+    "deterministic": (NO, YES, YES, NO),
+    "separable": (YES, YES, YES, YES),
+    "werner_0.3333": (YES, YES, YES, YES),
+    "werner_0.5": (YES, YES, YES, NO),
+    "werner_0.68": (YES, OPEN, NO, NO),
+    "werner_0.7": (YES, OPEN, NO, NO),
+    "werner_0.71": (YES, NO, NO, NO),
+    "werner_0.8": (YES, NO, NO, NO),
+    "werner_0.8535": (YES, NO, NO, NO),
+    "werner_0.8536": (NO, NO, NO, NO),
+    "werner_0.86": (NO, NO, NO, NO),
+    "werner_0.87": (NO, NO, NO, NO),
+    "werner_1": (NO, NO, NO, NO),
+}
+X, Y, Z = np.eye(3)
+
+
+def _answers(verdicts):
+    return tuple(str(verdict.answer) for verdict in verdicts.values())
+
+
+def test_the_verdicts_of_the_note():
+    done = []
+    found = survey(progress=done.append)
+    assert {row.name: _answers(row.verdicts) for row in found.rows} == EXPECTED
+    assert done[-1].done == 1
+    content = found.to_json()
+    json.dumps(content, allow_nan=False)
+    evidence = {row["name"]: row["evidence"] for row in content["correlations"]}
+    assert "CHSH value 2.828427125" in evidence["singlet_equatorial"]["bell"]
+    assert "CHSH value 4.000000000" in evidence["pr_box"]["bell"]
+    assert "M^A(z) + M^A(x) <= |z + x| = 1.414214" in evidence["deterministic"]["leggett"]
+    assert "[0.853553391, 0.853553391]" in evidence["werner_0.86"]["leggett"]
+    assert "Werner state, V = 0.68" in str(found)
+
+
+def test_verdicts_follow_the_physics(monkeypatch):
+    """Each example with what makes it an example taken away."""
+    one = np.ones(2)
+    # One setting of Alice instead of two, and she no longer contradicts herself.
+    same = CorrelationTable(jl.SettingPairs(np.stack([Z, Z]), np.stack([Z, X])), one, one, one)
+    assert str(verdicts_of_table(same)["leggett"].answer) == NO  # Bob does
+    product = CorrelationTable(jl.SettingPairs(np.stack([Z, Z]), np.stack([Z, Z])), one, one, one)
+    assert _answers(verdicts_of_table(product)) == (YES, YES, YES, YES)
+    # A PR box with its fourth correlator turned round is local, with half of all of them separable.
+    pairs = jl.PRBoxModel().pairs
+    for C, expected in (
+        ([1, 1, 1, 1], (YES, YES)),
+        ([0.5, 0.5, 0.5, -0.5], (YES, YES)),
+        ([0.8, 0.8, 0.8, -0.8], (YES, NO)),
+    ):
+        assert _answers(verdicts_of_table(CorrelationTable(pairs, np.zeros(4), np.zeros(4), C)))[:2] == expected
+    # Settings off the circle spoil the circle's model; equal ones leave nothing to steer with.
+    monkeypatch.setattr(note, "EQUATOR", "grid:4")
+    assert _answers(note.singlet_equatorial())[0] == OPEN
+    # An entangled state is no separable one.
+    with pytest.raises(ArithmeticError, match="partial transpose"):
+        note._of_separable(jl.werner(0.4), None)
+
+
+def test_marginals_that_no_vector_gives_are_incompatible_at_any_visibility():
+    s = np.sqrt(0.5)
+    a = np.stack([Z, X, s * (Z + X)])
+    M = np.array([0.5, 0.5, 0.5])  # a vector with r.z = r.x = 0.5 has 0.707 in between
+    table = CorrelationTable(jl.SettingPairs(a, np.tile(Z, (3, 1))), M, np.zeros(3), np.zeros(3))
+    found = leggett_of_table(table)
+    assert (found.lower, found.upper) == (0, 0)
+    assert found.inequality.value(table) > 1e-3
+    assert found.inequality.at(*np.random.default_rng(0).normal(size=(2, 50, 3))).max() < 1e-12
+    assert str(verdicts_of_table(table)["leggett"].answer) == NO
+    fitting = CorrelationTable(table.pairs, [0.5, 0.5, s], np.zeros(3), np.zeros(3))
+    assert str(verdicts_of_table(fitting)["leggett"].answer) == YES
+
+
+@pytest.mark.parametrize("state", [jl.werner(), jl.pure(0.5)])
+def test_a_table_of_a_state_has_the_states_threshold(state):
+    pairs = jl.SettingPairs.random(10, seed=4)
+    found = leggett_of_table(CorrelationTable.of(state, pairs))
+    direct = jl.threshold(state, pairs, tolerance=1e-6)
+    assert found.lower == pytest.approx(direct.lower, abs=2e-6)
+    assert found.upper == pytest.approx(direct.upper, abs=2e-6)
+
+
+def test_ctrl_c_keeps_the_rows_that_are_finished():
+    def stop(progress):
+        if progress.done > 0.1:
+            raise KeyboardInterrupt
+
+    found = survey(progress=stop)
+    assert found.status == "interrupted"
+    assert 0 < len(found.rows) < len(EXPECTED)
