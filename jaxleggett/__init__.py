@@ -29,11 +29,12 @@ if TYPE_CHECKING:
         WhiteNoiseModel,
         simulate_counts,
     )
+    from .notions import threshold
     from .searches import Search, search
     from .settings import SettingPairs
     from .sphere import sample_sphere
     from .states import TwoQubitState, bell_diagonal, pure, werner
-    from .thresholds import Threshold, threshold
+    from .thresholds import Threshold
     from .verification import Verification, verify
 
 _HOMES = {

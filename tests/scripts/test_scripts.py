@@ -162,7 +162,7 @@ def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):
         taken.append(arguments)
         raise jl.InputError("enough")
 
-    for place in ("thresholds.threshold", "thresholds.prove", "searches.search", "verification.verify"):
+    for place in ("notions.threshold", "thresholds.prove", "searches.search", "verification.verify"):
         monkeypatch.setattr(f"jaxleggett.{place}", enough)
     for number in range(120):
         made = fuzz.case(1, number)
