@@ -53,6 +53,7 @@ SHARED = {
     "inequalities.inequality": "what is proved",
     "settings": "the settings of an inequality",
     "joint_rotations": "the value of an inequality averaged over a symmetry, in a function that no proof calls",
+    "_clock": "deadlines",
     "runs": "the names of how a run ended",
     "_checks": "messages for bad input",
     "_files": "settings from a file",
