@@ -35,6 +35,7 @@ FOLDERS = [
     "thresholds",
     "searches",
     "notions",
+    "povms",
     "survey",
     "output",
     "cli",

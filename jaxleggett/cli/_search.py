@@ -113,6 +113,6 @@ def _search_model(common: Common, restarts: int | None) -> int:
                 print(f"\nA negative probability to recompute by hand at V = {found.witness_visibility:.9f}:")
                 print(found.witness)
 
-        common.answer(answer, report, folder, lambda folder, line: saved.save_break(answer, folder, line))
+        common.answer(answer, report, folder, lambda folder, line: saved.save_report(answer, folder, line))
     common.say_written(saved.SEARCH_FILES)
     return exit_code(found.status)

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "werner"
 
+POVM = "povm"
+"""The one model whose settings are no vectors."""
+
+SUMMARIES = {
+    **{name: entry.summary for name, entry in MODELS.items()},
+    POVM: "The Werner state V = 159688/255591, for any two POVMs (--povms).",
+}
+"""What can be asked for, and a line on each."""
+
 
 class Scan(click.ParamType):
     """V, or START:STOP:NUM with both ends included."""
@@ -55,7 +64,7 @@ def scan(text: str) -> np.ndarray:
 
 @command(
     example="jaxleggett verify --settings random:64 --samples 1e4",
-    notes="\n".join(["\b", "Models:", *(f"  {name:12}  {entry.summary}" for name, entry in MODELS.items())]),
+    notes="\n".join(["\b", "Models:", *(f"  {name:12}  {summary}" for name, summary in SUMMARIES.items())]),
     options=[
         click.Option(
             ["--visibility"],
@@ -82,7 +91,13 @@ def scan(text: str) -> np.ndarray:
             show_default=True,
             help="Randomised low-discrepancy sampling, independent sampling, or quadrature.",
         ),
-        click.Option(["--model"], type=click.Choice(list(MODELS)), default=DEFAULT_MODEL, show_default=True),
+        click.Option(["--model"], type=click.Choice(list(SUMMARIES)), default=DEFAULT_MODEL, show_default=True),
+        click.Option(
+            ["--povms"],
+            metavar="FILE",
+            help="The measurements of --model povm: JSON with the fields alice and bob, each with the weights m and "
+            "the vectors r of effects m (1 + r.sigma).",
+        ),
     ],
 )
 def verify(
@@ -92,6 +107,7 @@ def verify(
     samples: int,
     method: Literal["rqmc", "mc", "exact"],
     model: str,
+    povms: str | None,
 ) -> int:
     """Sample a Leggett model and hold it against the statistics it should reproduce.
 
@@ -103,6 +119,13 @@ def verify(
     from .._checks import InputError
     from ..output import saved
 
+    if model == POVM:
+        for name, given in (("--visibility", visibility), ("--settings", settings)):
+            if given is not None:
+                raise InputError(f"{name} must be left out with --model povm")
+        return _verify_povms(common, povms, samples)
+    if povms is not None:
+        raise InputError(f"--povms must be left out for --model {model}")
     entry = MODELS[model]
     if visibility is not None and entry.visibility is None:
         raise InputError(f"--visibility must be left out for --model {model}, which has none")
@@ -132,6 +155,35 @@ def verify(
     if result.rows:
         common.say_written(saved.VERIFY_FILES)
     return exit_code(result.status)
+
+
+def _verify_povms(common: Common, file: str | None, samples: int) -> int:
+    """`--model povm`: the model of docs/POVMS.md for the two measurements of a file, by independent samples."""
+    import time
+
+    from .._checks import InputError
+    from ..output import saved
+    from ..povms import PovmModel, verify_povms
+    from ..povms.measurement import read_povms
+
+    common.refuse_single("--model povm")
+    if file is None:
+        raise InputError("--povms must name a JSON file with --model povm")
+    started = time.monotonic()
+    model = PovmModel(*read_povms(file))
+    with common.folder(saved.REPORT_FILES) as folder:
+        with progress_bar("sampling") as show:
+            found = verify_povms(model, samples, common.seed, progress=show)
+        answer = {"model": POVM, "method": "mc", **found.to_json(), "visibility": float(model.visibility)}
+        answer |= {"seed": common.seed, "seconds": time.monotonic() - started}
+
+        def report() -> None:
+            print(f"Leggett model 'povm' at V = {float(model.visibility):.6f}: {found}")
+            say_ending(found.status)
+
+        common.answer(answer, report, folder, lambda folder, line: saved.save_report(answer, folder, line))
+    common.say_written(saved.REPORT_FILES)
+    return exit_code(found.status)
 
 
 def _report(result: Verification, remark: str) -> None:

@@ -34,6 +34,8 @@ THRESHOLD_FILES = (
     *("settings.csv", "threshold.png", META),
 )
 
+REPORT_FILES = ("report.json", META)
+
 MAP_FILES = ("report.json", "map.png", META)
 
 LONG = ("correlations", "cited", "visibilities", "model", "inequality", "witness")
@@ -90,8 +92,8 @@ def save_search(
     _save_shared(report, folder, command, cut, settings, only_in_report={"history": list(result.history)})
 
 
-def save_break(report: Mapping[str, object], folder: Path, command: Sequence[str] | None = None) -> None:
-    """Write where the explicit model breaks: report.json and meta.json. `report` is the JSON answer."""
+def save_report(report: Mapping[str, object], folder: Path, command: Sequence[str] | None = None) -> None:
+    """Write the files `REPORT_FILES` of an answer that is nothing but its JSON, `report`."""
     _save_shared(report, folder, command)
 
 

@@ -1,0 +1,151 @@
+"""POVMs on a qubit: effects m (1 + r.sigma) with |r| <= 1, that sum to 1."""
+
+# Letters are those of the equations, capitals too.
+# pyright: reportConstantRedefinition=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from .._checks import InputError, integer, quoted, unit_vectors
+from .._files import read_json
+from ..states import PAULI
+
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike, Float
+
+TOLERANCE = 1e-9
+"""How far a POVM may be from positive, and its sum from 1."""
+
+MOST_OUTCOMES = 64
+"""Most outcomes of a POVM."""
+
+VANISHED = 1e-15
+"""Effects below this are none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Povm:
+    """Effects E_i = weights_i (1 + vectors_i.sigma): `weights` (n,) of sum 1, `vectors` (n, 3) of norm at most 1.
+
+    sum_i weights_i vectors_i = 0, so that the effects sum to 1. Raises InputError, which says what is wrong, for
+    anything else, to 1e-9.
+
+    >>> import numpy as np
+    >>> Povm.trine().weights.round(6).tolist()
+    [0.333333, 0.333333, 0.333333]
+    >>> Povm([0.5, 0.5], [[0, 0, 1], [0, 0, -1]]).probabilities([0, 0, 1.0]).tolist()
+    [1.0, 0.0]
+    """
+
+    weights: Float[np.ndarray, "n"]
+    vectors: Float[np.ndarray, "n 3"]
+
+    if TYPE_CHECKING:  # lists are taken too, and made arrays of
+
+        def __init__(self, weights: ArrayLike, vectors: ArrayLike) -> None: ...
+
+    def __post_init__(self) -> None:
+        try:
+            w, r = (np.asarray(x, np.float64) for x in (self.weights, self.vectors))
+        except (TypeError, ValueError, OverflowError):
+            w, r = np.empty(0), np.empty(0)
+        if w.ndim != 1 or r.shape != (len(w), 3) or not 1 <= len(w) <= MOST_OUTCOMES:
+            raise InputError(f"a POVM must have 1 to {MOST_OUTCOMES} weights, and a vector of three numbers for each")
+        if not (np.isfinite(w).all() and np.isfinite(r).all()):
+            raise InputError("a POVM must have finite weights and vectors")
+        if w.min() < -TOLERANCE:
+            raise InputError(f"weights of a POVM must not be negative, but are {quoted(w.tolist())}")
+        lengths = np.linalg.norm(r, axis=1)
+        if (w * (lengths - 1)).max() > TOLERANCE:
+            raise InputError(f"vectors of a POVM must have norms of at most 1, but one has {lengths.max():.9g}")
+        off = max(abs(float(w.sum()) - 1), float(np.abs(w @ r).max()))
+        if off > TOLERANCE:
+            raise InputError(f"the effects of a POVM must sum to 1, but miss it by {off:.3g}")
+        w = np.maximum(w, 0)
+        object.__setattr__(self, "weights", w / w.sum())
+        object.__setattr__(self, "vectors", r / np.maximum(lengths, 1)[:, None])
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def probabilities(self, u: ArrayLike) -> np.ndarray:
+        """<u|E_i|u> for pure qubits u (..., 3): (..., n)."""
+        return self.weights * (1 + np.asarray(u) @ self.vectors.T)
+
+    def rank_one(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A finer POVM of effects m (1 + n.sigma), |n| = 1: weights (k,), vectors (k, 3), and whose part each is."""
+        lengths = np.linalg.norm(self.vectors, axis=1)
+        along = (
+            np.where(lengths[:, None] > 0, self.vectors, [0.0, 0.0, 1.0]) / np.where(lengths > 0, lengths, 1)[:, None]
+        )
+        w = np.concatenate([self.weights * (1 + s * lengths) / 2 for s in (1, -1)])
+        n, parent = np.concatenate([along, -along]), np.tile(np.arange(len(self)), 2)
+        kept = w > VANISHED
+        return w[kept], n[kept], parent[kept]
+
+    @classmethod
+    def of_matrices(cls, effects: ArrayLike) -> Povm:
+        """From matrices (n, 2, 2); InputError unless they are Hermitian."""
+        try:
+            E = np.asarray(effects, np.complex128)
+        except (TypeError, ValueError, OverflowError):
+            E = np.empty(0)
+        if E.ndim != 3 or E.shape[1:] != (2, 2) or not np.isfinite(E).all():
+            raise InputError(f"effects must be finite 2x2 matrices, but have the shape {np.shape(E)}")
+        if np.abs(E - E.conj().transpose(0, 2, 1)).max() > TOLERANCE:
+            raise InputError("effects must be Hermitian")
+        moments = np.einsum("nab,iba->ni", E, PAULI).real / 2
+        w = moments[:, 0]
+        return cls(w, moments[:, 1:] / np.where(w > 0, w, 1)[:, None])
+
+    @classmethod
+    def projective(cls, a: ArrayLike) -> Povm:
+        """The projective measurement along a unit vector."""
+        (n,) = unit_vectors("a", a)
+        return cls(np.full(2, 0.5), np.stack([n, -n]))
+
+    @classmethod
+    def trine(cls) -> Povm:
+        """Three effects at 120 degrees in the plane y = 0."""
+        angle = 2 * np.pi * np.arange(3) / 3
+        return cls(np.full(3, 1 / 3), np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1))
+
+    @classmethod
+    def sic(cls) -> Povm:
+        """Four effects along the vertices of a tetrahedron: a symmetric informationally complete POVM."""
+        return cls(np.full(4, 0.25), np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3))
+
+    @classmethod
+    def random(cls, outcomes: int, rng: np.random.Generator) -> Povm:
+        """A random POVM of rank-one effects: S^(-1/2) |x_i><x_i| S^(-1/2) for Gaussian vectors x_i, S their sum.
+
+        It needs two outcomes at least.
+        """
+        n = integer("outcomes", outcomes, 2, MOST_OUTCOMES)
+        x = rng.normal(size=(n, 2)) + 1j * rng.normal(size=(n, 2))
+        values, vectors = np.linalg.eigh(x.T @ x.conj())
+        y = x @ (vectors / np.sqrt(values) @ vectors.conj().T).T
+        return cls.of_matrices(y[:, :, None] * y[:, None].conj())
+
+    @classmethod
+    def from_json(cls, content: object) -> Povm:
+        """From {"weights": [...], "vectors": [[x, y, z], ...]}."""
+        if not isinstance(content, dict):
+            raise InputError(f"a POVM must be a JSON object, but is {quoted(content)}")
+        fields = cast("dict[str, Any]", content)
+        if missing := [name for name in ("weights", "vectors") if name not in fields]:
+            raise InputError(f"a POVM must have the field {missing[0]}")
+        return cls(fields["weights"], fields["vectors"])
+
+
+def read_povms(path: str) -> tuple[Povm, Povm]:
+    """Alice's and Bob's POVM from a JSON file with the fields `alice` and `bob`; InputError says what is wrong."""
+    content = read_json("povms", path)
+    if not isinstance(content, dict) or not {"alice", "bob"} <= set(cast("dict[str, Any]", content)):
+        raise InputError(f"povms {path} must be a JSON object with the fields alice and bob")
+    fields = cast("dict[str, Any]", content)
+    return Povm.from_json(fields["alice"]), Povm.from_json(fields["bob"])

@@ -1,0 +1,142 @@
+"""The Leggett model of Werner states for any pair of POVMs, at V = 159688/255591: docs/POVMS.md, Theorem B."""
+
+# Letters are those of the equations, capitals too.
+# pyright: reportConstantRedefinition=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._doubles import tangent_frames, unit
+from ..proofs.povms import Kernel, Poly, Table
+from .measurement import Povm
+
+TRACELESS = (
+    np.array(
+        [
+            [[1, 0, 0], [0, -1, 0], [0, 0, 0]],
+            [[1, 0, 0], [0, 1, 0], [0, 0, -2]],
+            [[0, 1, 0], [1, 0, 0], [0, 0, 0]],
+            [[0, 0, 1], [0, 0, 0], [1, 0, 0]],
+            [[0, 0, 0], [0, 0, 1], [0, 1, 0]],
+        ]
+    )
+    / np.sqrt(np.array([2, 6, 2, 2, 2]))[:, None, None]
+)
+"""An orthonormal basis of the symmetric traceless matrices."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """The kernel of one pair of effects: psi is `first` + g `slope`, as a kernel at g = 0 and one at g = 1."""
+
+    weight: float
+    a: np.ndarray
+    b: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    kernels: tuple[Kernel, Kernel]
+
+
+class PovmModel:
+    """P_{u,-u}(i, j) for two POVMs, u uniform on the sphere: Theorem B, equation (5).
+
+    `visibility` is that of the Werner state whose statistics it has, a fraction; `target` (n, m) are these statistics.
+
+    >>> import numpy as np
+    >>> model = PovmModel(Povm.sic(), Povm.trine())
+    >>> P = model.joint(np.array([[0.0, 0.6, 0.8]]))
+    >>> P.shape, bool(P.min() >= 0), bool(np.allclose(P.sum((1, 2)), 1))
+    ((1, 4, 3), True, True)
+    """
+
+    def __init__(self, alice: Povm, bob: Povm, table: Table | None = None) -> None:
+        self.alice, self.bob = alice, bob
+        self.table = Table.read() if table is None else table
+        self.visibility = self.table.visibility
+        self.mu, self.a, self.of_alice = alice.rank_one()
+        self.nu, self.b, self.of_bob = bob.rank_one()
+        self.pairs = [[self._pair(i, j) for j in range(len(self.nu))] for i in range(len(self.mu))]
+        self.G = self._fixed_point()
+
+    @property
+    def target(self) -> np.ndarray:
+        """m_i n_j (1 - V r_i.s_j) for the effects m (1 + r.sigma) and n (1 + s.sigma) of the two POVMs."""
+        A, B = self.alice, self.bob
+        return np.outer(A.weights, B.weights) * (1 - float(self.visibility) * A.vectors @ B.vectors.T)
+
+    def _pair(self, i: int, j: int) -> _Pair:
+        a, b = self.a[i], self.b[j]
+        plus, minus = a + b, a - b
+        k, s = np.linalg.norm(plus) / 2, np.linalg.norm(minus) / 2
+        if k >= s:
+            p = unit(plus)
+            q = _orthogonal(minus, p, float(s))
+        else:
+            q = unit(minus)
+            p = _orthogonal(plus, q, float(k))
+        kernels = tuple(Kernel.at(self.table, k, s, float(a @ b), g, np.pi, float) for g in (0.0, 1.0))
+        return _Pair(self.mu[i] * self.nu[j], a, b, p, q, (kernels[0], kernels[1]))
+
+    def _fixed_point(self) -> np.ndarray:
+        """The G that is the traceless part of E[tau u u^T]: five linear equations."""
+        constant, linear = np.zeros((3, 3)), np.zeros((5, 3, 3))
+        for pair in (pair for row in self.pairs for pair in row):
+            n = np.cross(pair.p, pair.q)
+            frame = np.stack([pair.p, pair.q, n], axis=1)
+            at = []
+            for kernel in pair.kernels:
+                first, second, whole = kernel.even_moments(np.pi)
+                at.append(frame @ np.diag([first, second, whole - first - second]) @ frame.T - np.eye(3) * whole / 3)
+            constant += pair.weight * at[0]
+            slopes = np.einsum("i,kij,j->k", pair.a, TRACELESS, pair.b)
+            linear += pair.weight * slopes[:, None, None] * (at[1] - at[0])
+        matrix = np.einsum("lij,kij->kl", linear, TRACELESS)
+        x = np.linalg.solve(np.eye(5) - matrix, np.einsum("kij,ij->k", TRACELESS, constant))
+        return np.einsum("k,kij->ij", x, TRACELESS)
+
+    def joint(self, u: np.ndarray) -> np.ndarray:
+        """P_{u,-u}(i, j) for hidden vectors u (N, 3): (N, n, m)."""
+        u = np.asarray(u, np.float64)
+        mu, nu = self.mu, self.nu
+        X, Y = u @ self.a.T, u @ self.b.T
+        psi = np.empty((len(u), len(mu), len(nu)))
+        for i, row in enumerate(self.pairs):
+            for j, pair in enumerate(row):
+                psi[:, i, j] = _psi(pair, float(pair.a @ self.G @ pair.b), u, X[:, i] - Y[:, j])
+        D, other = psi @ nu, np.einsum("nij,i->nj", psi, mu)
+        tau = D @ mu
+        share = 1 / (2 - float(self.table.tau0))
+        x, y = (1 + X)[:, :, None], (1 - Y)[:, None]
+        P = share * (psi + (x - D[:, :, None]) * y + x * (y - other[:, None]))
+        P += (1 - 2 * share + share * tau)[:, None, None] * x * y
+        P *= np.outer(mu, nu)
+        rows = np.eye(len(self.alice))[self.of_alice]
+        columns = np.eye(len(self.bob))[self.of_bob]
+        return rows.T @ P @ columns
+
+
+VANISHED = 1e-12
+"""Half the length of a + b or a - b below which it has no direction."""
+
+
+def _orthogonal(x: np.ndarray, n: np.ndarray, length: float) -> np.ndarray:
+    """The unit vector along what of x is orthogonal to n; any one orthogonal to n where x vanishes."""
+    return unit(x - (x @ n) * n) if length > VANISHED else tangent_frames(n[None])[0, :, 0]
+
+
+def _psi(pair: _Pair, g: float, u: np.ndarray, difference: np.ndarray) -> np.ndarray:
+    """psi of equation (3) at hidden vectors u (N, 3), where X - Y is `difference`."""
+    z1, z2 = np.abs(u @ pair.p), np.abs(u @ pair.q)
+    zero, one = pair.kernels
+
+    def at(poly: Poly, other: Poly) -> np.ndarray:
+        return sum(((1 - g) * x + g * other[i, j]) * z1**i * z2**j for (i, j), x in poly.items())  # type: ignore[return-value]
+
+    M = np.maximum(1 - zero.k * z1 - zero.s * z2, 0)
+    above = M * at(zero.plus, one.plus) + 2 * zero.s * z2 * at(zero.omega, one.omega)
+    below = M * at(zero.minus, one.minus)
+    # Where X = Y both are alike but for rho, which has no say in means.
+    return np.where(difference > 0, above, np.where(difference < 0, below, (above + below) / 2))

@@ -1,0 +1,132 @@
+"""The model for any two POVMs: positive, with the right marginals and averages; and what is no POVM."""
+
+import dataclasses
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import jaxleggett as jl
+from jaxleggett.povms import Povm, PovmModel, verify_povms
+from jaxleggett.povms.measurement import read_povms
+from jaxleggett.proofs.povms import Table
+
+Z = np.array([0.0, 0, 1])
+NEARLY = np.array([1e-7, 0, 1]) / np.linalg.norm([1e-7, 0, 1])
+SPECIAL = {
+    "projective": Povm.projective(Z),
+    "opposite": Povm.projective(-Z),
+    "nearly": Povm.projective(NEARLY),
+    "trine": Povm.trine(),
+    "sic": Povm.sic(),
+    "trivial": Povm([0.3, 0.7], np.zeros((2, 3))),
+    "unsharp": Povm([0.5, 0.3, 0.2], [[0, 0, 0.2], [0, 0, -0.2], [0, 0, -0.2]]),
+}
+
+
+def _quantum(povm, other, V):
+    """Tr[(E_i x F_j) rho_V] by matrices."""
+    pauli = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+    rho = np.asarray(jl.werner(V).density_matrix())
+    E, F = (p.weights[:, None, None] * (np.eye(2) + np.einsum("ni,iab->nab", p.vectors, pauli)) for p in (povm, other))
+    return np.array([[np.trace(np.kron(e, f) @ rho).real for f in F] for e in E])
+
+
+@pytest.mark.parametrize("alice", SPECIAL)
+@pytest.mark.parametrize("bob", SPECIAL)
+def test_special_pairs(alice, bob):
+    model = PovmModel(SPECIAL[alice], SPECIAL[bob])
+    found = verify_povms(model, 8000)
+    assert found.reproduces, str(found)
+    np.testing.assert_allclose(model.target, _quantum(SPECIAL[alice], SPECIAL[bob], 159688 / 255591), atol=1e-12)
+    assert np.linalg.norm(model.G, 2) <= float(Table.read().constants["h"])
+
+
+def _random_pairs(number, seed):
+    rng = np.random.default_rng(seed)
+    for i in range(number):
+        A, B = (Povm.random(int(n), rng) for n in rng.integers(2, 8, 2))
+        if i % 4 == 1:  # nearly the same effects twice
+            B = Povm(A.weights, A.vectors @ np.linalg.qr(np.eye(3) + 1e-7 * rng.normal(size=(3, 3)))[0].T)
+        if i % 4 == 2:  # a mixture with noise
+            A = Povm(A.weights, A.vectors * rng.uniform(0, 1))
+        yield A, B
+
+
+@pytest.mark.parametrize("number", [40, pytest.param(1000, marks=pytest.mark.slow)])
+def test_random_pairs(number):
+    for i, (A, B) in enumerate(_random_pairs(number, 1)):
+        found = verify_povms(PovmModel(A, B), 4000, seed=i)
+        assert found.min_probability > -1e-12
+        assert found.max_marginal_error < 1e-12
+        assert found.max_z < 6, str(found)
+
+
+@pytest.mark.parametrize(("name", "change"), [("W", 0.1), ("w", 0.3), ("e0", 0.1), ("tau0", 0.1)])
+def test_wrong_factors_are_caught(name, change):
+    """A model that is said to reach more, or whose parts do not fit."""
+    table = Table.read()
+    wrong = dataclasses.replace(table, tau0=table.tau0 + Fraction(change)) if name == "tau0" else table
+    constants = {**table.constants, name: table.constants.get(name, 0) + Fraction(change)}
+    wrong = wrong if name == "tau0" else dataclasses.replace(table, constants=constants)
+    model = PovmModel(Povm.projective(Z), Povm.trine(), wrong)
+    model.visibility = table.visibility
+    found = verify_povms(model, 200_000)
+    assert not found.reproduces
+    assert found.verdict in ("negative_probability", "wrong_average")
+
+
+def test_a_finer_povm_adds_up_to_the_coarser_one(rng):
+    povm = SPECIAL["unsharp"]
+    w, n, parent = povm.rank_one()
+    assert w.sum() == pytest.approx(1)
+    np.testing.assert_allclose(np.linalg.norm(n, axis=1), 1)
+    for i in range(len(povm)):
+        np.testing.assert_allclose(w[parent == i] @ n[parent == i], povm.weights[i] * povm.vectors[i], atol=1e-15)
+    again = Povm.of_matrices([np.eye(2) / 2, np.eye(2) / 2])
+    assert np.abs(again.vectors).max() == 0
+    assert Povm.random(5, rng).probabilities(Z).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "vectors", "message"),
+    [
+        ([0.5, 0.5], [[0, 0, 1], [0, 0, 1]], "must sum to 1"),
+        ([0.5, 0.6], [[0, 0, 1], [0, 0, -1]], "must sum to 1"),
+        ([1.5, -0.5], [[0, 0, 0], [0, 0, 0]], "must not be negative"),
+        ([0.5, 0.5], [[0, 0, 2], [0, 0, -2]], "norms of at most 1"),
+        ([0.5, 0.5], [[0, 0, 1]], "a vector of three numbers for each"),
+        ([0.5, float("nan")], [[0, 0, 1], [0, 0, -1]], "finite"),
+        (["a"], [[0, 0, 0]], "a POVM must have"),
+        ([], [], "a POVM must have"),
+    ],
+)
+def test_what_is_no_povm(weights, vectors, message):
+    with pytest.raises(jl.InputError, match=message):
+        Povm(weights, vectors)
+
+
+def test_what_are_no_matrices():
+    with pytest.raises(jl.InputError, match="Hermitian"):
+        Povm.of_matrices([[[1, 1], [0, 0]], [[0, -1], [0, 1]]])
+    with pytest.raises(jl.InputError, match="finite 2x2 matrices"):
+        Povm.of_matrices(np.eye(2))
+
+
+def test_povms_from_files(tmp_path):
+    path = tmp_path / "povms.json"
+    trine = Povm.trine()
+    one = {"weights": trine.weights.tolist(), "vectors": trine.vectors.tolist()}
+    path.write_text(json.dumps({"alice": one, "bob": one}))
+    A, _ = read_povms(str(path))
+    np.testing.assert_allclose(A.vectors, trine.vectors, atol=1e-15)
+    for content, message in (
+        ({"alice": one}, "alice and bob"),
+        ({"alice": one, "bob": 3}, "JSON object"),
+        ({"alice": one, "bob": {}}, "field weights"),
+        ([], "alice and bob"),
+    ):
+        path.write_text(json.dumps(content))
+        with pytest.raises(jl.InputError, match=message):
+            read_povms(str(path))
