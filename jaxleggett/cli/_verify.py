@@ -23,7 +23,7 @@ POVM = "povm"
 
 SUMMARIES = {
     **{name: entry.summary for name, entry in MODELS.items()},
-    POVM: "The Werner state V = 159688/255591, for any two POVMs (--povms).",
+    POVM: "Werner states, for any two POVMs (--povms): V = 0.62477, or V_c and more if one has two outcomes.",
 }
 """What can be asked for, and a line on each."""
 
@@ -163,14 +163,14 @@ def _verify_povms(common: Common, file: str | None, samples: int) -> int:
 
     from .._checks import InputError
     from ..output import saved
-    from ..povms import PovmModel, verify_povms
+    from ..povms import best_model, verify_povms
     from ..povms.measurement import read_povms
 
     common.refuse_single("--model povm")
     if file is None:
         raise InputError("--povms must name a JSON file with --model povm")
     started = time.monotonic()
-    model = PovmModel(*read_povms(file))
+    model = best_model(*read_povms(file))
     with common.folder(saved.REPORT_FILES) as folder:
         with progress_bar("sampling") as show:
             found = verify_povms(model, samples, common.seed, progress=show)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from .._doubles import unit
 from ..runs import Ending, Progress
-from .model import PovmModel
+from .measurement import Povm
 
 CHUNK = 20_000
 """Hidden vectors, with their opposites, that are worked on together."""
@@ -19,6 +20,22 @@ ROUNDING = 1e-12
 
 MOST_Z = 6.0
 """Standard errors that an average may be off: with 64 x 64 outcomes a right model is refused once in 10^5 runs."""
+
+
+class ModelOfPovms(Protocol):
+    """A model of two POVMs, for hidden vectors u and -u."""
+
+    alice: Povm
+    bob: Povm
+
+    @property
+    def target(self) -> np.ndarray:
+        """The averages (n, m) that it should have."""
+        ...
+
+    def joint(self, u: np.ndarray) -> np.ndarray:
+        """P_{u,-u}(i, j) for hidden vectors u (N, 3): (N, n, m)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +94,7 @@ class PovmVerification:
 
 
 def verify_povms(
-    model: PovmModel,
+    model: ModelOfPovms,
     samples: int = 100_000,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
@@ -86,7 +103,7 @@ def verify_povms(
 
     `progress` is called after every chunk. After Ctrl-C what was sampled until then is reported.
 
-    >>> from jaxleggett.povms import Povm
+    >>> from jaxleggett.povms import PovmModel
     >>> verify_povms(PovmModel(Povm.trine(), Povm.sic()), samples=20_000).reproduces
     True
     """

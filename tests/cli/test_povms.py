@@ -10,7 +10,7 @@ TRINE = {"weights": [1 / 3] * 3, "vectors": [[0, 0, 1], [0.75**0.5, 0, -0.5], [-
 @pytest.fixture
 def povms(tmp_path):
     path = tmp_path / "povms.json"
-    path.write_text(json.dumps({"alice": TRINE, "bob": {"weights": [0.5, 0.5], "vectors": [[0, 0, 1], [0, 0, -1]]}}))
+    path.write_text(json.dumps({"alice": TRINE, "bob": TRINE}))
     return path
 
 

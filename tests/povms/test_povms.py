@@ -6,9 +6,18 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 import jaxleggett as jl
-from jaxleggett.povms import Povm, PovmModel, verify_povms
+from jaxleggett.povms import (
+    Povm,
+    PovmModel,
+    TwoOutcomeModel,
+    best_model,
+    even_ensemble,
+    largest_visibility,
+    verify_povms,
+)
 from jaxleggett.povms.measurement import read_povms
 from jaxleggett.proofs.povms import Table
 
@@ -130,3 +139,80 @@ def test_povms_from_files(tmp_path):
         path.write_text(json.dumps(content))
         with pytest.raises(jl.InputError, match=message):
             read_povms(str(path))
+
+
+V_C = (1 + np.sqrt(0.5)) / 2
+CRITICAL = 2 * np.arcsin(1 - np.sqrt(0.5))
+
+
+def _at_angle(angle):
+    return Povm.projective([np.sin(angle), 0, np.cos(angle)])
+
+
+def test_two_outcomes_reach_the_critical_visibility_and_no_more():
+    """Theorem A: exactly V_c at its angle, and nowhere less."""
+    for angle in (CRITICAL, np.pi - CRITICAL):
+        found = TwoOutcomeModel(Povm.projective(Z), _at_angle(angle))
+        assert found.visibility == pytest.approx(V_C, abs=1e-12)
+    visibilities = [TwoOutcomeModel(Povm.projective(Z), _at_angle(x)).visibility for x in np.linspace(0, np.pi, 40)]
+    assert min(visibilities) > V_C
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        alice = Povm(np.full(2, 0.5), np.stack([x := rng.uniform(0, 1) * Z, -x]))
+        assert TwoOutcomeModel(alice, Povm.random(int(rng.integers(2, 8)), rng)).visibility > V_C - 1e-12
+
+
+@pytest.mark.parametrize("bob", SPECIAL)
+def test_models_of_two_outcomes(bob, rng):
+    for alice in (Povm.projective(Z), Povm([0.3, 0.7], [0.7 * Z, -0.3 * Z]), SPECIAL["trivial"], Povm.random(2, rng)):
+        model = TwoOutcomeModel(alice, SPECIAL[bob])
+        assert V_C - 1e-12 < model.visibility <= 1
+        np.testing.assert_allclose(model.target, _quantum(alice, SPECIAL[bob], model.visibility), atol=1e-12)
+        found = verify_povms(model, 20_000)
+        assert found.reproduces, str(found)
+    with pytest.raises(jl.InputError, match="two outcomes"):
+        TwoOutcomeModel(Povm.trine(), SPECIAL[bob])
+
+
+def test_the_best_model_for_a_pair():
+    for alice, bob in ((Povm.projective(Z), Povm.sic()), (Povm.sic(), Povm.projective(Z))):
+        model = best_model(alice, bob)
+        assert model.visibility == 1
+        np.testing.assert_allclose(model.target, _quantum(alice, bob, 1.0), atol=1e-12)
+        assert verify_povms(model, 20_000).reproduces
+    assert isinstance(best_model(Povm.sic(), Povm.trine()), PovmModel)
+
+
+def _coupling_bound(prices, A, B, u):
+    """max over couplings of the prices, by a programme for each hidden vector."""
+    total = 0.0
+    n, m = prices.shape
+    rows = [np.kron(np.eye(n)[i], np.ones(m)) for i in range(n)] + [np.kron(np.ones(n), np.eye(m)[j]) for j in range(m)]
+    for x in u:
+        b = np.concatenate([A.probabilities(x), B.probabilities(-x)])
+        total -= linprog(-prices.ravel(), A_eq=np.array(rows), b_eq=b, method="highs").fun
+    return total / len(u)
+
+
+@pytest.mark.parametrize(
+    ("alice", "bob"),
+    [(Povm.projective(Z), _at_angle(CRITICAL)), (Povm.trine(), _at_angle(0.4)), (SPECIAL["unsharp"], Povm.trine())],
+)
+def test_couplings_and_their_prices(alice, bob):
+    """The optimum is attained by its couplings, and its prices forbid more, both by a route of their own."""
+    u = even_ensemble(60)
+    found = largest_visibility(alice, bob, u)
+    P, target = found.probabilities, _quantum(alice, bob, 1.0)
+    flat = np.outer(alice.weights, bob.weights)
+    assert P.min() > -1e-9
+    np.testing.assert_allclose(P.sum(2), alice.probabilities(u), atol=1e-7)
+    np.testing.assert_allclose(P.sum(1), bob.probabilities(-u), atol=1e-7)
+    np.testing.assert_allclose(P.mean(0), flat + found.visibility * (target - flat), atol=1e-7)
+    most = _coupling_bound(found.prices, alice, bob, u)
+    at = [(found.prices * (flat + V * (target - flat))).sum() for V in (found.visibility, found.visibility + 0.01)]
+    assert at[0] < most + 1e-6
+    assert at[1] > most + 1e-6 or found.visibility > 1.99
+    if len(alice) == 2:
+        assert found.visibility == pytest.approx(V_C, abs=5e-3)
+    with pytest.raises(jl.InputError, match="mean 0"):
+        largest_visibility(alice, bob, u[:3])
