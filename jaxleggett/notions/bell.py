@@ -114,7 +114,12 @@ def solve(
     unsteered, _ = steering.solve(state, max(tolerance, 1e-2), deadline, seed, progress)
     lower, model = unsteered.lower, unsteered.model
     s = np.linalg.svd(T)[1]
-    if s.max() - s.min() < SAME and max(np.abs(np.asarray(r)).max() for r in (state.r_A, state.r_B)) < SAME:
+    if (
+        lower < 1
+        and s.min() > SAME
+        and s.max() - s.min() < SAME
+        and max(np.abs(np.asarray(r)).max() for r in (state.r_A, state.r_B)) < SAME
+    ):
         isotropic = _isotropic(T, float(s.mean()), deadline, seed)
         if isotropic.lower > lower:
             lower, model = isotropic.lower, isotropic.model

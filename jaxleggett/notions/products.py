@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._clock import OutOfTime, late
+from .._doubles import unit
 from ..inequalities.inequality import LinearInequality
 from ..lp.column_generation import generate
 from ..lp.restricted_programme import RestrictedProgramme
@@ -38,11 +39,17 @@ STARTS = 500
 TURNS = 200
 """Most turns of it; nearly always a handful is enough."""
 
+POLISHED = 10
+"""How many of the best are followed to the end, where both parties are qubits."""
+
 NEW = 100
 """Most products that join the programme in one round."""
 
 NO_GAIN = 1e-10
 """By how much a product has to be better than those of the programme, to be worth adding."""
+
+NO_MARGINALS = 1e-12
+"""Marginals below this are rounding."""
 
 DEPENDENT = 1e-9
 """Rows of a programme below this, relative to the largest, are combinations of the others."""
@@ -79,6 +86,11 @@ class Situation:
 
 def _tries(party: Responses) -> float:
     return party.number if isinstance(party, Deterministic) else np.inf
+
+
+def has_marginals(M_A: np.ndarray, M_B: np.ndarray) -> bool:
+    """Whether marginals are more than rounding; else a model is averaged with the opposites of all its outcomes."""
+    return bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > NO_MARGINALS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +157,7 @@ def _by_turns(
     functional: Functional, A: Responses, B: Responses, rng: np.random.Generator, deadline: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each party answers the other with its best response, from many starts, until the values no longer grow."""
-    x = A.some(STARTS, rng)
+    x, y = A.some(STARTS, rng), B.some(STARTS, rng)
     before = np.full(STARTS, -np.inf)
     for _ in range(TURNS):
         if late(deadline):
@@ -156,9 +168,27 @@ def _by_turns(
         if (values <= before + 1e-13 * np.abs(values)).all():
             break
         before = values
+    if not (_local(A) or _local(B)):
+        x = _uphill(functional, x[np.argsort(-functional.at(x, y))[:POLISHED]])
     y = B.best(x @ functional.G + functional.H)
     _, first = np.unique(np.round(np.concatenate([x, y], axis=1), 6), axis=0, return_index=True)
     return x[first], y[first]
+
+
+def _uphill(functional: Functional, x: np.ndarray) -> np.ndarray:
+    """Unit vectors x (K, 3) further up F.x + |x G + H|, by the quasi-Newton method BFGS: turns may gain ever less."""
+    from scipy.optimize import minimize
+
+    def downhill(z: np.ndarray) -> tuple[float, np.ndarray]:
+        length = float(np.linalg.norm(z))
+        u = z / length
+        answer = u @ functional.G + functional.H
+        size = float(np.linalg.norm(answer))
+        slope = functional.F + (functional.G @ answer / size if size > 0 else 0)
+        return -float(functional.F @ u) - size, -(slope - (slope @ u) * u) / length
+
+    ends = [minimize(downhill, one, jac=True, method="BFGS", options={"gtol": 1e-12}).x for one in x]
+    return np.concatenate([x, unit(np.array(ends))])
 
 
 class Rows:
@@ -289,7 +319,7 @@ class _Mixture:
         s, (M_A, M_B, C) = situation, correlation
         self.M_A, self.M_B, self.C = M_A, M_B, C
         self.rows: Rows | OrbitRows = Rows(s, C) if orbits is None else OrbitRows(s, C, *orbits)
-        self.has_marginals = bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > 1e-12)
+        self.has_marginals = has_marginals(M_A, M_B)
         # Without marginals every product can be averaged with that of both parties' opposite outcomes: no rows.
         self.sides = [_Side.of(s.A, s.alice, M_A), _Side.of(s.B, s.bob, M_B)] if self.has_marginals else []
         self.impossible = self._impossible()
@@ -349,9 +379,16 @@ class _Mixture:
         self.functional = Functional(self.rows.functional(prices[0]), F, H)
         self.found = highest(self.functional, self.situation, NEW, self.rng, self.deadline)
         self.best = float(self.functional.at(self.found[0][:1], self.found[1][:1])[0])
-        g = self.rows.coefficients(prices[0])
-        f, h = [side.coefficients(p) for side, p in zip(self.sides, prices[1:], strict=True)] or [0 * g, 0 * g]
-        bound = self.best + (EXACT if self.situation.exact else MARGIN) * float(np.abs([g, f, h]).sum())
+        self.prices = prices
+        self._cut()
+
+    def _cut(self) -> None:
+        """The inequality of the prices, where it is the strongest so far."""
+        first, *others = self.prices
+        g = self.rows.coefficients(first)
+        f, h = [side.coefficients(p) for side, p in zip(self.sides, others, strict=True)] or [0 * g, 0 * g]
+        margin = EXACT if self.situation.exact else MARGIN
+        bound = self.best + margin * float(np.abs([g, f, h]).sum())
         value = g @ self.C + f @ self.M_A + h @ self.M_B
         if value > 0 and bound / value < self.upper:
             s = self.situation
@@ -368,8 +405,9 @@ class _Mixture:
             x, y = highest(self.functional, self.situation, NEW, self.rng, self.deadline)
             again = float(self.functional.at(x[:1], y[:1])[0])
             if again > self.best + MARGIN * abs(self.best):
+                self.best, self.found = again, (x, y)
                 self.upper, self.inequality = 1.0, None
-                self.found = x, y
+                self._cut()
 
     def grow(self) -> bool:
         """Put the products that were found into the pool, unless none is better than those it has."""

@@ -21,9 +21,10 @@ from ..states import TwoQubitState, correlation_in_numpy
 from ..thresholds import Threshold
 from ..thresholds import threshold as leggett_threshold
 from ..thresholds.run import check_effort, ending_of
+from ..thresholds.separable import proved_separable
 from . import bell, separability, steering
 from .models import Found, LocalModel, Products
-from .products import Situation, solve
+from .products import Situation, has_marginals, solve
 from .responses import Deterministic, Qubit
 from .result import NotionThreshold
 
@@ -132,7 +133,7 @@ def situation_of(notion: str, pairs: SettingPairs) -> Situation:
 
 def _model(products: Products, s: Situation, correlation: tuple[np.ndarray, ...]) -> LocalModel:
     """The mixture, with the opposites of all outcomes where there are no marginals."""
-    if max(np.abs(correlation[0]).max(), np.abs(correlation[1]).max()) <= 1e-12:
+    if not has_marginals(correlation[0], correlation[1]):
         products = Products(
             np.tile(products.weights / 2, 2),
             np.concatenate([products.x, -products.x]),
@@ -151,6 +152,9 @@ def _everywhere(
     progress: Callable[[Progress], None] | None,
 ) -> tuple[Found, bool, bool]:
     """The answer for all projective measurements; whether it is proved, and whether the upper end is searched for."""
+    if notion in ("bell", "steering") and proved_separable(state):
+        # Its decomposition is a model of either.
+        return separability.solve(state)[0], True, False
     if notion == "bell":
         return bell.solve(state, tolerance, deadline, seed, progress), False, False
     if notion == "steering":
@@ -167,7 +171,7 @@ def _proved(
         return found, False
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
     numbers = exact.exact_correlation(r_A, r_B, T, pairs.a, pairs.b)
-    marginals = bool(numbers[0].any() or numbers[1].any())
+    marginals = has_marginals(*correlation_in_numpy(state, pairs.a, pairs.b)[:2])
     lower = 0.0
     if isinstance(p := found.model, Products):
         lower = exact.local_visibility(p.weights, p.x, p.y, s.alice, s.bob, numbers, found.lower, marginals)

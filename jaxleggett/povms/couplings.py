@@ -70,7 +70,7 @@ def largest_visibility(alice: Povm, bob: Povm, u: np.ndarray) -> Coupling:
         ],
         format="csr",
     )
-    cost = np.zeros(A.shape[1])
+    cost = np.zeros(K * n * m + 1)
     cost[-1] = -1
     done = linprog(
         cost,

@@ -65,9 +65,9 @@ class Povm:
         off = max(abs(float(w.sum()) - 1), float(np.abs(w @ r).max()))
         if off > TOLERANCE:
             raise InputError(f"the effects of a POVM must sum to 1, but miss it by {off:.3g}")
-        w = np.maximum(w, 0)
-        object.__setattr__(self, "weights", w / w.sum())
-        object.__setattr__(self, "vectors", r / np.maximum(lengths, 1)[:, None])
+        w, r = _repaired(np.maximum(w, 0), r / np.maximum(lengths, 1)[:, None])
+        object.__setattr__(self, "weights", w)
+        object.__setattr__(self, "vectors", r)
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -140,6 +140,20 @@ class Povm:
         if missing := [name for name in ("weights", "vectors") if name not in fields]:
             raise InputError(f"a POVM must have the field {missing[0]}")
         return cls(fields["weights"], fields["vectors"])
+
+
+def _repaired(w: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """S^(-1/2) E_i S^(-1/2) for effects whose sum S is 1 to `TOLERANCE`: it sums to 1 to rounding.
+
+    To first order, S = (1 + e) + t.sigma: E loses e E and (E t.sigma + t.sigma E)/2, which is w (r.t + t.sigma).
+    """
+    if max(abs(w.sum() - 1), np.abs(w @ r).max()) < 1e-15:
+        return w, r
+    e, t = w.sum() - 1, w @ r
+    weights = w * (1 - e - r @ t)
+    moments = w[:, None] * (r * (1 - e) - t)
+    vectors = moments / np.where(weights > 0, weights, 1)[:, None]
+    return weights / weights.sum(), vectors / np.maximum(np.linalg.norm(vectors, axis=1), 1)[:, None]
 
 
 def read_povms(path: str) -> tuple[Povm, Povm]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from .._checks import MAX_SAMPLES, integer
 from .._doubles import unit
 from ..runs import Ending, Progress
 from .measurement import Povm
@@ -18,8 +19,11 @@ CHUNK = 20_000
 ROUNDING = 1e-12
 """How far below 0 a probability, and off a marginal, may be by rounding."""
 
-MOST_Z = 6.0
-"""Standard errors that an average may be off: with 64 x 64 outcomes a right model is refused once in 10^5 runs."""
+FEWEST = 2000
+"""Fewest hidden vectors: with less, standard errors are too uncertain for a verdict."""
+
+CHANCE = 1e-6
+"""Probability that some average of a right model is refused."""
 
 
 class ModelOfPovms(Protocol):
@@ -66,7 +70,14 @@ class PovmVerification:
     def reproduces(self) -> bool:
         """Whether probabilities are non-negative, marginals right, and averages those of the target, to chance."""
         right = self.min_probability >= -ROUNDING and self.max_marginal_error <= ROUNDING
-        return bool(right and self.max_z <= MOST_Z)
+        return bool(right and self.max_z <= self.allowed_z)
+
+    @property
+    def allowed_z(self) -> float:
+        """Standard errors that an average may be off: Student's t, for all outcomes together."""
+        from scipy.stats import t
+
+        return float(t.isf(CHANCE / (2 * self.mean.size), max(self.samples // 2 - 1, 1)))
 
     def to_json(self) -> dict[str, object]:
         """Numbers, and the averages with their target as nested lists."""
@@ -107,6 +118,7 @@ def verify_povms(
     >>> verify_povms(PovmModel(Povm.trine(), Povm.sic()), samples=20_000).reproduces
     True
     """
+    samples = integer("samples", samples, FEWEST, MAX_SAMPLES)
     rng = np.random.default_rng(seed)
     target = model.target
     total, square = np.zeros_like(target), np.zeros_like(target)

@@ -46,6 +46,8 @@ def whole(*columns: np.ndarray) -> list[np.ndarray]:
 
 def local_bound(G: np.ndarray, F: np.ndarray, H: np.ndarray, late: Callable[[], bool] = lambda: False) -> int | None:
     """max of x G y + F.x + H.y over x in {-1, 1}^m, y in {-1, 1}^n, for integers G (m, n), F, H; None where `late`."""
+    if sum(abs(x) for part in (G, F, H) for x in part.ravel().tolist()) >= 2**62:
+        raise ValueError("the moduli must sum to less than 2^62")
     if len(F) > len(H):
         G, F, H = G.T, H, F
     if len(F) > MOST:
@@ -126,8 +128,11 @@ def local_visibility(
         for outcomes, index, M in ((x, alice, M_A), (y, bob, M_B)):
             settings, first = np.unique(index, return_index=True)
             rest += _rest(n @ outcomes[:, settings], total, exact * M[first])
-    elif M_A.any() or M_B.any():
-        raise ValueError("the marginals do not vanish")
+    else:
+        # Those of the averaged strategies vanish.
+        for index, M in ((alice, M_A), (bob, M_B)):
+            first = np.unique(index, return_index=True)[1]
+            rest += sum((abs(exact * x) for x in M[first]), Fraction(0))
     return _down(exact / (1 + rest))
 
 

@@ -115,6 +115,8 @@ class Table:
 
 def moment(i: int, j: int, pi: Any) -> Any:
     """E[z1^i z2^j] over the sphere: 1, 1/2, 2/(3 pi) and m(i + 2, j) = m(i, j) (i + 1)/(i + j + 3)."""
+    if min(i, j) < 0:
+        raise ArithmeticError(f"exponents must not be negative, but are {i} and {j}")
     if i > 1:
         return moment(i - 2, j, pi) * (i - 1) / (i + j + 1)
     if j > 1:
@@ -302,6 +304,8 @@ def certify_povm(table: Table | None = None, time_limit: float | None = None) ->
     try:
         ctx.prec, ctx.cap = PRECISION, 3
         h = number(table.constants["h"])
+        if not (table.tau0 < 2 and table.constants["h"] >= 0):
+            raise ArithmeticError("a table must have tau0 < 2 and h >= 0")
         cells = [(Fraction(i, CELLS), Fraction(i + 1, CELLS), 0) for i in range(CELLS)]
         while cells:
             if late(deadline):
@@ -337,6 +341,8 @@ def _below(middle: Poly, cell: Poly, half: Any) -> np.ndarray:
     """Coefficients (2, d, d) of two polynomials, of which a mean is below the given one where z1, z2 >= 0."""
     found = np.zeros((2, DEGREE + 1, DEGREE + 1))
     for key, x in middle.items():
+        if not all(0 <= i <= DEGREE for i in key):
+            raise ArithmeticError(f"exponents must lie between 0 and {DEGREE}, but are {key}")
         for end, value in enumerate(_at_ends(x, cell[key], half)):
             found[(end, *key)] = math.nextafter(float(value.lower()), -math.inf)
     return found

@@ -15,6 +15,7 @@ from .. import verification
 from ..models import GreatCircleModel, PRBoxModel, SeparableModel, WhiteNoiseModel
 from ..models.interface import LeggettModel
 from ..notions import threshold
+from ..runs import Ending
 from ..settings import SettingPairs
 from ..states import TwoQubitState, werner
 from ..thresholds.separable import proved_separable
@@ -31,6 +32,8 @@ EQUATOR = "equatorial:8"
 def _model_reproduces(model: LeggettModel, pairs: SettingPairs | str, what: str) -> Verdict:
     """By the note's own model, whose probabilities and averages are computed by quadrature."""
     found = verification.verify(model, pairs, method="exact")
+    if found.status == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
     smallest = min(row.min_probability for row in found.rows)
     evidence = (
         f"{what}: averages off by {max(row.max_abs_error for row in found.rows):.1e} at {len(found.settings)} pairs"
@@ -43,6 +46,8 @@ def _model_reproduces(model: LeggettModel, pairs: SettingPairs | str, what: str)
 def singlet_bracket(notion: str) -> tuple[float, float]:
     """The bracket of Werner states at all projective measurements."""
     found = threshold(werner(), "all", notion=notion)
+    if found.status == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
     return found.lower, found.upper
 
 

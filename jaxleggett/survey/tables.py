@@ -53,7 +53,8 @@ class CorrelationTable:
     def __post_init__(self) -> None:
         for name in ("M_A", "M_B", "C"):
             try:
-                column = np.asarray(getattr(self, name), np.float64)
+                given = np.asarray(getattr(self, name))
+                column = given.astype(np.float64) if given.dtype.kind in "iuf" else np.empty(0)
             except (TypeError, ValueError, OverflowError):
                 column = np.empty(0)
             if column.shape != (len(self.pairs),) or not np.isfinite(column).all():
@@ -75,6 +76,13 @@ class CorrelationTable:
                 raise InputError(
                     f"{name} must be the same wherever a setting is, but differs by {off[row]:.6g} in row {row}"
                 )
+
+        both = np.concatenate([self.pairs.a, self.pairs.b], axis=1)
+        _, first, place = np.unique(both, axis=0, return_index=True, return_inverse=True)
+        off = np.abs(self.C - self.C[first][place.ravel()])
+        if off.max() > NEGATIVE:
+            row = int(off.argmax())
+            raise InputError(f"C must be one number for a pair, but differs by {off[row]:.6g} in row {row}")
 
     def correlation(self, a: ArrayLike, b: ArrayLike, /) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(M^A, M^B, C) at settings (N, 3) that are the table's own, in its order; InputError for others."""
@@ -114,11 +122,17 @@ class CorrelationTable:
             if missing := [name for name in ("a", "b", "M_A", "M_B", "C") if name not in fields]:
                 raise InputError(f"correlation {path} must have the field {missing[0]}")
             return cls(SettingPairs(fields["a"], fields["b"]), fields["M_A"], fields["M_B"], fields["C"])
-        rows = list(csv.reader(io.StringIO(read_bytes("correlation", path).decode("utf-8-sig", "replace"))))
+        text = read_bytes("correlation", path).decode("utf-8-sig", "replace")
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=None)))
+        except csv.Error as error:
+            raise InputError(f"{path} must be a CSV file, but is not: {error}") from None
         if not rows or tuple(x.strip() for x in rows[0]) != HEADER:
             raise InputError(f"{path}:1: the header must be {','.join(HEADER)}")
         numbers: list[list[float]] = []
         for line, row in enumerate(rows[1:], 2):
+            if not row:
+                continue
             try:
                 values = [float(x) for x in row]
             except ValueError:

@@ -96,9 +96,13 @@ def verdicts_of_table(table: CorrelationTable, seed: int = 0) -> dict[str, Verdi
     """
     where = f"linear programme at {len(table.pairs)} setting pairs"
     found = leggett_of_table(table, seed)
+    if found.status == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
     verdicts = {"leggett": Verdict.of(found.lower, found.upper, 1.0, where)}
     for notion in NOTIONS[1:]:
         situation = situation_of(notion, table.pairs)
         products = solve_products(situation, (table.M_A, table.M_B, table.C), TOLERANCE, seed=seed)
+        if products.status == Ending.INTERRUPTED:
+            raise KeyboardInterrupt
         verdicts[notion] = Verdict.of(products.lower, products.upper, 1.0, where)
     return verdicts

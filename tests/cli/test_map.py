@@ -12,7 +12,7 @@ TABLE = "ax,ay,az,bx,by,bz,MA,MB,C\n0,0,1,0,0,1,0,0,1\n0,0,1,1,0,0,0,0,1\n1,0,0,
 
 def test_tables_from_files(tmp_path, run):
     path = tmp_path / "box.csv"
-    path.write_text(TABLE)
+    path.write_bytes(("\ufeff" + TABLE.replace("\n", "\r") + "\r").encode())
     table = CorrelationTable.read(str(path))
     assert table.chsh() == 4
     content = {"a": table.pairs.a.tolist(), "b": table.pairs.b.tolist()}
@@ -39,6 +39,8 @@ def test_tables_from_files(tmp_path, run):
         (TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,1,1,0,0,0,0,1.1"), "must not be negative"),
         (TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,1,1,0,0,1.5,0,1"), "must not be negative"),
         (TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,1,1,0,0,0.2,0.2,1"), "M_A must be the same wherever"),
+        (TABLE + "0,0,1,0,0,1,0,0,-1\n", "C must be one number for a pair"),
+        (TABLE + 140_000 * "x" + "\n", "field larger than field limit"),
     ],
 )
 def test_bad_tables_are_one_sentence(text, message, tmp_path, run):

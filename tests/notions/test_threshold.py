@@ -212,3 +212,34 @@ def test_the_published_example_of_bell_polytopes():
     found = jl.threshold(jl.werner(), "icosahedron", notion="bell", tolerance=1e-8, certify=True)
     assert found.certified
     assert 0.778 < found.lower < found.upper < 0.778392
+
+
+@pytest.mark.parametrize("size", [1e-17, 1e-13, 5e-13])
+def test_marginals_of_rounding_leave_a_certified_bracket_narrow(size):
+    state = jl.TwoQubitState(np.array([size, 0, 0]), np.zeros(3), -np.eye(3))
+    found = jl.threshold(state, "grid:4", notion="bell", certify=True)
+    assert found.certified
+    assert found.upper - found.lower < 1e-6
+    found.check()
+
+
+def test_bounds_of_two_qubits_are_not_missed(rng):
+    """Answering in turn can take very many turns; the bound has to hold for hidden variables found otherwise."""
+    for _ in range(3):
+        g = rng.normal(size=(4, 2)) + 1j * rng.normal(size=(4, 2))
+        rho = g @ g.conj().T
+        found = jl.threshold(jl.TwoQubitState.from_density_matrix(rho / np.trace(rho)), "grid:4", notion="separable")
+        found.check()
+
+
+@pytest.mark.parametrize("notion", ["bell", "steering"])
+@pytest.mark.parametrize("state", [jl.bell_diagonal(0, 0, 0), jl.pure(0), jl.werner(0.3)])
+def test_separable_states_are_local_and_unsteerable(notion, state):
+    found = jl.threshold(state, notion=notion)
+    assert (found.lower, found.upper, found.certified) == (1, 1, True)
+    found.check()
+
+
+def test_integers_that_could_overflow_are_refused():
+    with pytest.raises(ValueError, match="less than 2"):
+        local_bound(np.array([[2**62]]), np.array([2**62]), np.array([2**62]))

@@ -216,3 +216,18 @@ def test_couplings_and_their_prices(alice, bob):
         assert found.visibility == pytest.approx(V_C, abs=5e-3)
     with pytest.raises(jl.InputError, match="mean 0"):
         largest_visibility(alice, bob, u[:3])
+
+
+def test_rounded_povms_are_repaired_and_few_samples_refused():
+    rounded = Povm([0.3333333333, 0.3333333333, 0.3333333334], np.round(Povm.trine().vectors, 10))
+    assert abs(rounded.weights.sum() - 1) < 1e-15
+    assert np.abs(rounded.weights @ rounded.vectors).max() < 1e-15
+    for model in (PovmModel(rounded, Povm.sic()), best_model(rounded, Povm.projective(Z))):
+        assert verify_povms(model, 4000).reproduces
+    with pytest.raises(jl.InputError, match="samples must lie between 2000"):
+        verify_povms(model, 2)
+
+
+def test_right_models_are_not_refused():
+    model = PovmModel(Povm.trine(), Povm.sic())
+    assert all(verify_povms(model, 2000, seed=seed).reproduces for seed in range(60))

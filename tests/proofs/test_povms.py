@@ -133,3 +133,14 @@ def test_squares_that_miss_a_zero_are_not_proved():
     # Beyond the disk nothing is asked.
     assert holds([{(0, 0): 1.01, (1, 1): -2.0}])
     assert not holds([{(0, 0): 0.99, (1, 1): -2.0}])
+
+
+def test_exponents_that_are_none_are_refused():
+    """A negative one would stand in the place of another coefficient."""
+    for i in (-7, -1, 7):
+        wrong = dataclasses.replace(TABLE, pi={**TABLE.pi, (i, 0): {"1": Fraction(1)}})
+        with pytest.raises(ArithmeticError, match="exponents must" if i < 0 else "not proved"):
+            certify_povm(wrong)
+    for changes in ({"tau0": Fraction(2)}, {"constants": {**TABLE.constants, "h": Fraction(-1, 100)}}):
+        with pytest.raises(ArithmeticError, match="must have tau0"):
+            certify_povm(dataclasses.replace(TABLE, **changes))

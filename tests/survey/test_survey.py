@@ -1,5 +1,6 @@
 """The map: the note's correlations with their verdicts, which change where the physics is changed."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -107,3 +108,16 @@ def test_ctrl_c_keeps_the_rows_that_are_finished():
     found = survey(progress=stop)
     assert found.status == "interrupted"
     assert 0 < len(found.rows) < len(EXPECTED)
+
+
+def test_ctrl_c_within_a_correlation_is_no_verdict(monkeypatch):
+    """What is computed of it answers with what it has; the map does not take that for an answer."""
+
+    verify = jl.verify
+
+    def stopped(*arguments, **options):
+        return dataclasses.replace(verify(*arguments, **options), status="interrupted")
+
+    monkeypatch.setattr(note.verification, "verify", stopped)
+    found = survey()
+    assert (found.status, found.rows) == ("interrupted", ())
