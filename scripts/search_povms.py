@@ -1,6 +1,6 @@
 """Is there a pair of three-outcome POVMs whose statistics at some V below V_c have no Leggett model with u uniform?
 
-    python scripts/search_povms.py [--pairs 10240] [--steps 200] [--seed 0]
+    python scripts/search_povms.py [--pairs 10240] [--steps 100] [--seed 0]
 
 For three outcomes a side the largest cost of a coupling is known on all of its 108 cones, whose 30 rays are binary
 splittings, which docs/POVMS.md settles up to V_c, and relabelings of one other inequality: with the marginals p(u),
@@ -9,7 +9,7 @@ q(-u) and the targets T,
     E max(0, p_3 - q_1, q_3 - p_1)  <=  T_23 + T_32 + T_33.                                                        (1)
 
 (That these are all was found numerically and is not proved here.) (1) is affine in V: it fails above one V for each
-pair, which is lowered by gradients (Adam) over all pairs at once, their effects being S^(-1/2) |x_i><x_i| S^(-1/2), S
+pair, which is lowered by gradients (Adam) over many pairs at once, their effects being S^(-1/2) |x_i><x_i| S^(-1/2), S
 the sum. The mean is taken over a Fibonacci lattice with opposites; pairs that come close to V_c are evaluated again on
 finer ones, the lowest by the programme over couplings, too. Writes results/povm_search: report.json, meta.json. Takes a
 few minutes on two cores.
@@ -38,6 +38,9 @@ V_C = (1 + np.sqrt(0.5)) / 2
 
 LATTICE, FINER, FINEST, COUPLED = 150, 20_000, 500_000, 150
 """Directions, with their opposites: while searching, near V_c, for the lowest pairs, and for couplings."""
+
+BATCH = 1024
+"""Pairs that are improved together."""
 
 NEAR = 5e-3
 """How close to V_c, or below, a pair is evaluated again."""
@@ -74,16 +77,14 @@ def main() -> None:
     """Search, look again, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=10_240)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     started = time.time()
     with double_precision():
         u = jnp.asarray(even_ensemble(LATTICE))
-        x = jax.random.normal(jax.random.key(asked.seed), (asked.pairs, 2, 3, 4))
         optimiser = optax.adam(optax.cosine_decay_schedule(0.05, asked.steps))
-        state = optimiser.init(x)
-        value = jax.vmap(threshold, in_axes=(0, None))
+        value = jax.jit(jax.vmap(threshold, in_axes=(0, None)))
 
         @jax.jit
         def step(x: jax.Array, state: optax.OptState) -> tuple[jax.Array, optax.OptState]:
@@ -91,12 +92,18 @@ def main() -> None:
             change, state = optimiser.update(slope, state)
             return jnp.asarray(optax.apply_updates(x, change)), state
 
-        first = np.asarray(value(x, u))
-        for number in range(asked.steps):
-            x, state = step(x, state)
+        found, before, after = [], [], []
+        for batch in range(-(-asked.pairs // BATCH)):
+            x = jax.random.normal(jax.random.fold_in(jax.random.key(asked.seed), batch), (BATCH, 2, 3, 4))
+            state = optimiser.init(x)
+            before.append(np.asarray(value(x, u)))
+            for _ in range(asked.steps):
+                x, state = step(x, state)
+            found.append(np.asarray(x))
+            after.append(np.nan_to_num(np.asarray(value(x, u)), nan=2.0))
             if sys.stderr.isatty():
-                print(f"\rstep {number + 1}/{asked.steps}", end="", file=sys.stderr, flush=True)
-        last = np.nan_to_num(np.asarray(value(x, u)), nan=2.0)
+                print(f"\r{(batch + 1) * BATCH} pairs", end="", file=sys.stderr, flush=True)
+        x, first, last = (np.concatenate(parts) for parts in (found, before, after))
         near = np.flatnonzero(last < V_C + NEAR)
         finer, finest = (jnp.asarray(even_ensemble(number)) for number in (FINER, FINEST))
         evaluated = jax.jit(threshold)
@@ -120,9 +127,7 @@ def main() -> None:
             )
             print(f"V = {last[i]:.7f}, {lowest[-1]['finest']:.7f} on the finest lattice, {coupled} by couplings")
     least = min(entry["finest"] for entry in lowest)
-    print(
-        f"{asked.pairs} pairs: median {np.median(first):.4f} before, {np.median(last):.4f} after; {len(near)} near V_c;"
-    )
+    print(f"{len(x)} pairs: median {np.median(first):.4f} before, {np.median(last):.4f} after; {len(near)} near V_c;")
     print(f"lowest {least:.7f}, where V_c = {V_C:.7f}")
     counts, edges = np.histogram(last, np.linspace(0.84, 1.0, 33))
     content = {
