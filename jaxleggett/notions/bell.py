@@ -26,9 +26,8 @@ from ..sphere import icosahedron_axes
 from ..states import TwoQubitState
 from . import steering
 from .models import Found, LocalModel, Products
-from .products import Situation
 from .products import solve as solve_products
-from .responses import Deterministic
+from .responses import Deterministic, Situation, has_marginals
 
 TOLERANCE = 1e-5
 """Of the programme at the vertices."""
@@ -114,12 +113,8 @@ def solve(
     unsteered, _ = steering.solve(state, max(tolerance, 1e-2), deadline, seed, progress)
     lower, model = unsteered.lower, unsteered.model
     s = np.linalg.svd(T)[1]
-    if (
-        lower < 1
-        and s.min() > SAME
-        and s.max() - s.min() < SAME
-        and max(np.abs(np.asarray(r)).max() for r in (state.r_A, state.r_B)) < SAME
-    ):
+    equal = s.min() > SAME and s.max() - s.min() < SAME
+    if lower < 1 and equal and not has_marginals(np.asarray(state.r_A), np.asarray(state.r_B)):
         isotropic = _isotropic(T, float(s.mean()), deadline, seed)
         if isotropic.lower > lower:
             lower, model = isotropic.lower, isotropic.model

@@ -27,11 +27,9 @@ from ..lp.column_generation import generate
 from ..lp.restricted_programme import RestrictedProgramme
 from ..runs import Ending, Progress
 from ..sphere import fibonacci_directions as fibonacci
+from .equations import DEPENDENT, Independent, OrbitRows, Rows
 from .models import Found, Products
-from .responses import Deterministic, Responses
-
-MOST_TRIED = 22
-"""Most settings of a party all of whose 2^n responses are tried."""
+from .responses import Responses, Situation, has_marginals, is_local, tries
 
 STARTS = 500
 """Starts of the search by turns, where they are not."""
@@ -48,12 +46,6 @@ NEW = 100
 NO_GAIN = 1e-10
 """By how much a product has to be better than those of the programme, to be worth adding."""
 
-NO_MARGINALS = 1e-12
-"""Marginals below this are rounding."""
-
-DEPENDENT = 1e-9
-"""Rows of a programme below this, relative to the largest, are combinations of the others."""
-
 FIRST = 1
 """Products of either kind to begin with, times equations."""
 
@@ -62,35 +54,6 @@ EXACT = 1e-13
 
 MARGIN = 1e-9
 """The same where it is searched for."""
-
-
-@dataclass(frozen=True, eq=False)
-class Situation:
-    """Who measures what: distinct settings of either party (n, 3), the pairs by their numbers, and responses.
-
-    `alice` and `bob` are the indices (N,) of the settings of the pairs.
-    """
-
-    a: np.ndarray
-    b: np.ndarray
-    alice: np.ndarray
-    bob: np.ndarray
-    A: Responses
-    B: Responses
-
-    @property
-    def exact(self) -> bool:
-        """Whether all responses of one party can be tried."""
-        return min(_tries(self.A), _tries(self.B)) <= MOST_TRIED
-
-
-def _tries(party: Responses) -> float:
-    return party.number if isinstance(party, Deterministic) else np.inf
-
-
-def has_marginals(M_A: np.ndarray, M_B: np.ndarray) -> bool:
-    """Whether marginals are more than rounding; else a model is averaged with the opposites of all its outcomes."""
-    return bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > NO_MARGINALS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +83,10 @@ def highest(
     A, B = situation.A, situation.B
     if not situation.exact:
         x, y = _by_turns(functional, A, B, rng, deadline)
-    elif _tries(A) <= _tries(B):
-        x, y = _tried(functional, int(_tries(A)), B, number, deadline)
+    elif tries(A) <= tries(B):
+        x, y = _tried(functional, int(tries(A)), B, number, deadline)
     else:
-        y, x = _tried(functional.exchanged(), int(_tries(B)), A, number, deadline)
+        y, x = _tried(functional.exchanged(), int(tries(B)), A, number, deadline)
     order = np.argsort(-functional.at(x, y), kind="stable")[:number]
     return x[order], y[order]
 
@@ -168,7 +131,7 @@ def _by_turns(
         if (values <= before + 1e-13 * np.abs(values)).all():
             break
         before = values
-    if not (_local(A) or _local(B)):
+    if not (is_local(A) or is_local(B)):
         x = _uphill(functional, x[np.argsort(-functional.at(x, y))[:POLISHED]])
     y = B.best(x @ functional.G + functional.H)
     _, first = np.unique(np.round(np.concatenate([x, y], axis=1), 6), axis=0, return_index=True)
@@ -189,96 +152,6 @@ def _uphill(functional: Functional, x: np.ndarray) -> np.ndarray:
 
     ends = [minimize(downhill, one, jac=True, method="BFGS", options={"gtol": 1e-12}).x for one in x]
     return np.concatenate([x, unit(np.array(ends))])
-
-
-class Rows:
-    """The independent equations that the correlators at some pairs amount to, in coordinates of the two parties.
-
-    A party with coordinates of its own for every setting has equations of its own for each; a qubit has at most three
-    independent settings. So equation r is sum_pq vectors_rpq x_p y_q = target_r, where x are the coordinates `first`[r]
-    of Alice and y those `second`[r] of Bob.
-    """
-
-    def __init__(self, situation: Situation, C: np.ndarray) -> None:
-        s = situation
-        keys = np.stack([s.alice if _local(s.A) else 0 * s.alice, s.bob if _local(s.B) else 0 * s.bob], axis=1)
-        groups, member = np.unique(keys, axis=0, return_inverse=True)
-        member = member.ravel()
-        first, second, vectors, targets = [], [], [], []
-        self.back: list[tuple[np.ndarray, np.ndarray]] = []
-        self.missed = np.zeros(len(C))
-        for number, (i, j) in enumerate(groups):
-            pairs = np.flatnonzero(member == number)
-            one = np.ones((len(pairs), 1))
-            left = one if _local(s.A) else s.A.frame[s.alice[pairs]]
-            right = one if _local(s.B) else s.B.frame[s.bob[pairs]]
-            U, lengths, V = np.linalg.svd(
-                (left[:, :, None] * right[:, None]).reshape(len(pairs), -1), full_matrices=False
-            )
-            kept = lengths > DEPENDENT * lengths[0]
-            U, lengths, V = U[:, kept], lengths[kept], V[kept]
-            self.missed[pairs] = C[pairs] - U @ (U.T @ C[pairs])
-            self.back.append((pairs, U / lengths))
-            p, q = (np.arange(x.shape[1]) for x in (left, right))
-            first += len(V) * [i + p if _local(s.A) else p]
-            second += len(V) * [j + q if _local(s.B) else q]
-            vectors.append(V.reshape(len(V), len(p), len(q)))
-            targets.append((U.T @ C[pairs]) / lengths)
-        self.first, self.second = np.array(first), np.array(second)
-        self.vectors, self.targets = np.concatenate(vectors), np.concatenate(targets)
-        self.shape = s.A.frame.shape[1], s.B.frame.shape[1]
-        self.number = len(C)
-
-    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The left sides (R, K) at products x (K, d_A), y (K, d_B)."""
-        return np.einsum("krp,rpq,krq->rk", x[:, self.first], self.vectors, y[:, self.second], optimize=True)
-
-    def functional(self, prices: np.ndarray) -> np.ndarray:
-        """sum_r prices_r (row r), as a matrix (d_A, d_B)."""
-        G = np.zeros(self.shape)
-        np.add.at(G, (self.first[:, :, None], self.second[:, None, :]), prices[:, None, None] * self.vectors)
-        return G
-
-    def coefficients(self, prices: np.ndarray) -> np.ndarray:
-        """The same as coefficients of the pairs (N,)."""
-        found, start = np.zeros(self.number), 0
-        for pairs, back in self.back:
-            found[pairs] = back @ prices[start : start + back.shape[1]]
-            start += back.shape[1]
-        return found
-
-
-class OrbitRows:
-    """The equations of deterministic parties at pairs that a symmetry of the correlation takes to one another.
-
-    `orbit` (N,) numbers the orbits of the pairs, and s C is the same for all pairs of one, with `sign` s (N,): a model
-    may be averaged, and an equation is (1/n) sum over the n pairs of an orbit of s x_i y_j = target.
-    """
-
-    def __init__(self, situation: Situation, C: np.ndarray, orbit: np.ndarray, sign: np.ndarray) -> None:
-        self.alice, self.bob = situation.alice, situation.bob
-        self.share = (np.eye(orbit.max() + 1)[orbit] * sign[:, None]) / np.bincount(orbit)
-        self.targets, self.missed = C @ self.share, np.zeros(len(C))
-        self.shape = situation.A.frame.shape[1], situation.B.frame.shape[1]
-
-    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The left sides (R, K) at products x (K, d_A), y (K, d_B)."""
-        return self.share.T @ (x[:, self.alice] * y[:, self.bob]).T
-
-    def functional(self, prices: np.ndarray) -> np.ndarray:
-        """sum_r prices_r (row r), as a matrix (d_A, d_B)."""
-        G = np.zeros(self.shape)
-        np.add.at(G, (self.alice, self.bob), self.coefficients(prices))
-        return G
-
-    def coefficients(self, prices: np.ndarray) -> np.ndarray:
-        """The same as coefficients of the pairs (N,)."""
-        return self.share @ prices
-
-
-def _local(party: Responses) -> bool:
-    """Whether each setting has a coordinate of its own."""
-    return isinstance(party, Deterministic)
 
 
 def solve(
@@ -321,7 +194,11 @@ class _Mixture:
         self.rows: Rows | OrbitRows = Rows(s, C) if orbits is None else OrbitRows(s, C, *orbits)
         self.has_marginals = has_marginals(M_A, M_B)
         # Without marginals every product can be averaged with that of both parties' opposite outcomes: no rows.
-        self.sides = [_Side.of(s.A, s.alice, M_A), _Side.of(s.B, s.bob, M_B)] if self.has_marginals else []
+        self.sides = (
+            [Independent.of(s.A.frame[s.alice], M_A), Independent.of(s.B.frame[s.bob], M_B)]
+            if self.has_marginals
+            else []
+        )
         self.impossible = self._impossible()
         linear = np.concatenate([self.rows.targets, *(side.targets for side in self.sides)])
         self.linear = linear
@@ -362,7 +239,7 @@ class _Mixture:
         mixture = Products(found.weights[used], self.x[used], self.y[used])
         miss = np.abs(self._columns(mixture.x, mixture.y) @ mixture.weights - found.V * self.linear).sum()
         # A mixture of products has any numbers whose moduli add up to 1 (docs/NOTIONS.md); of two qubits, to 1/sqrt 3.
-        share = miss * (1 if any(map(_local, (self.situation.A, self.situation.B))) else np.sqrt(3))
+        share = miss * (1 if any(map(is_local, (self.situation.A, self.situation.B))) else np.sqrt(3))
         lower = float(found.V / (1 + share))
         if lower > self.lower:
             if lower > 1:
@@ -386,7 +263,7 @@ class _Mixture:
         """The inequality of the prices, where it is the strongest so far."""
         first, *others = self.prices
         g = self.rows.coefficients(first)
-        f, h = [side.coefficients(p) for side, p in zip(self.sides, others, strict=True)] or [0 * g, 0 * g]
+        f, h = [side.back @ p for side, p in zip(self.sides, others, strict=True)] or [0 * g, 0 * g]
         margin = EXACT if self.situation.exact else MARGIN
         bound = self.best + margin * float(np.abs([g, f, h]).sum())
         value = g @ self.C + f @ self.M_A + h @ self.M_B
@@ -419,26 +296,3 @@ class _Mixture:
         flips = [(1, 1), (-1, -1)] if self.has_marginals else [(1, 1)]
         self._add(np.concatenate([s * x for s, _ in flips]), np.concatenate([t * y for _, t in flips]))
         return True
-
-
-@dataclass(frozen=True, eq=False)
-class _Side:
-    """One party's marginals: independent equations rows @ x = V targets, and how they follow from those at pairs."""
-
-    rows: np.ndarray
-    targets: np.ndarray
-    back: np.ndarray
-    missed: np.ndarray
-
-    @classmethod
-    def of(cls, party: Responses, index: np.ndarray, M: np.ndarray) -> _Side:
-        """From the marginals M (N,) at the settings `index` (N,) of the pairs."""
-        frame = party.frame[index]
-        U, lengths, V = np.linalg.svd(frame, full_matrices=False)
-        kept = lengths > DEPENDENT * lengths[0]
-        U, lengths, V = U[:, kept], lengths[kept], V[kept]
-        return cls(V, U.T @ M / lengths, U / lengths, M - U @ (U.T @ M))
-
-    def coefficients(self, prices: np.ndarray) -> np.ndarray:
-        """sum_r prices_r (row r) as coefficients of the marginals at pairs (N,)."""
-        return self.back @ prices

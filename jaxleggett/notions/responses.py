@@ -18,7 +18,13 @@ from typing import Protocol
 import numpy as np
 
 from .._doubles import unit
-from ..sphere import GOLDEN
+from ..sphere import fibonacci_directions
+
+MOST_TRIED = 22
+"""Most settings of a party all of whose 2^n responses are tried."""
+
+NO_MARGINALS = 1e-12
+"""Marginals below this are rounding."""
 
 
 class Responses(Protocol):
@@ -82,7 +88,39 @@ class Qubit:
 
     def some(self, number: int, rng: np.random.Generator) -> np.ndarray:
         """A Fibonacci lattice, turned at random."""
-        z = 1 - (2 * np.arange(number) + 1) / number
-        angle = 2 * np.pi * (np.arange(number) * GOLDEN)
-        points = np.stack([np.sqrt(1 - z**2) * np.cos(angle), np.sqrt(1 - z**2) * np.sin(angle), z], axis=1)
-        return points @ np.linalg.qr(rng.normal(size=(3, 3)))[0].T
+        return fibonacci_directions(number) @ np.linalg.qr(rng.normal(size=(3, 3)))[0].T
+
+
+def is_local(party: Responses) -> bool:
+    """Whether each setting has a coordinate of its own."""
+    return isinstance(party, Deterministic)
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """Who measures what: distinct settings of either party (n, 3), the pairs by their numbers, and responses.
+
+    `alice` and `bob` are the indices (N,) of the settings of the pairs.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    alice: np.ndarray
+    bob: np.ndarray
+    A: Responses
+    B: Responses
+
+    @property
+    def exact(self) -> bool:
+        """Whether all responses of one party can be tried."""
+        return min(tries(self.A), tries(self.B)) <= MOST_TRIED
+
+
+def tries(party: Responses) -> float:
+    """How many outcomes there are to try, in powers of two: infinite for a qubit."""
+    return party.number if isinstance(party, Deterministic) else np.inf
+
+
+def has_marginals(M_A: np.ndarray, M_B: np.ndarray) -> bool:
+    """Whether marginals are more than rounding; else a model is averaged with the opposites of all its outcomes."""
+    return bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > NO_MARGINALS)

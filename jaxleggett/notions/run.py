@@ -24,8 +24,8 @@ from ..thresholds.run import check_effort, ending_of
 from ..thresholds.separable import proved_separable
 from . import bell, separability, steering
 from .models import Found, LocalModel, Products
-from .products import Situation, has_marginals, solve
-from .responses import Deterministic, Qubit
+from .products import solve
+from .responses import Deterministic, Qubit, Situation, has_marginals
 from .result import NotionThreshold
 
 NOTIONS = ("leggett", "bell", "steering", "separable", "navascues")
@@ -111,7 +111,7 @@ def threshold(
         upper=found.upper,
         model=None if isinstance(found.model, Products) else found.model,
         inequality=found.inequality if found.upper < 1 else None,
-        status=ending_of(found, tolerance, deadline),
+        status=ending_of(found.upper - found.lower, found.status, tolerance, deadline),
         certified=certified,
         searched=searched,
         seconds=time.monotonic() - started,

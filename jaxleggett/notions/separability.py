@@ -15,11 +15,11 @@ import numpy as np
 from ..inequalities.inequality import LinearInequality
 from ..runs import Ending
 from ..states import PAULI, TwoQubitState
-from ..thresholds.separable import decomposition, partial_transpose, proved_separable, separable_visibility
+from ..thresholds.separable import decomposition, partial_transpose, proved_separable, proved_visibility
 from .models import Found, LocalModel
 
 PAD = 1e-12
-"""By how much either end is moved outwards: far more than the rounding of an eigenvector and of its coefficients."""
+"""By how much the upper end is moved outwards: far more than the rounding of an eigenvector and of its coefficients."""
 
 
 def witness(state: TwoQubitState) -> LinearInequality:
@@ -35,14 +35,17 @@ def witness(state: TwoQubitState) -> LinearInequality:
 
 
 def solve(state: TwoQubitState) -> tuple[Found, bool]:
-    """Both ends, and whether they are proved; positivity in exact arithmetic."""
-    if proved_separable(state):
-        return Found(1.0, 1.0, _model(state, 1.0), None, Ending.CONVERGED), True
-    visibility = separable_visibility(state)
-    lower = visibility * (1 - PAD)
-    proved = proved_separable(state.with_visibility(lower))
+    """Both ends, and whether they are proved: positivity, and above that it fails, are decided in exact arithmetic.
+
+    If the state were separable anywhere above the upper end, a ball about it would be so below that end, with room for
+    the rounding of its doubles there.
+    """
+    lower, proved = proved_visibility(state)
+    if lower == 1:
+        return Found(1.0, 1.0, _model(state, 1.0), None, Ending.CONVERGED), proved
     cut = witness(state)
     upper = min(cut.threshold(state), 1.0)
+    proved = proved and (upper == 1 or not proved_separable(state.with_visibility(upper * (1 - PAD / 2))))
     return Found(min(lower, upper), upper, _model(state, lower), cut if upper < 1 else None, Ending.CONVERGED), proved
 
 

@@ -43,9 +43,7 @@ from ..runs import Ending, Progress
 from ..sphere import fibonacci_directions as fibonacci
 from ..states import TwoQubitState
 from .models import Found, HiddenStates, TurnedHiddenStates
-
-NO_MARGINALS = 1e-12
-"""Marginals below this are none."""
+from .responses import has_marginals
 
 TURNS = 50
 """Turns after which the largest sum of moduli no longer grows."""
@@ -132,7 +130,7 @@ def solve(
     ends rest on searches from many starts.
     """
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
-    if max(np.abs(r_A).max(), np.abs(r_B).max()) < NO_MARGINALS:
+    if not has_marginals(r_A, r_B):
         lower, upper, proved = without_marginals(T)
         model = TurnedHiddenStates(lower * T)
         inequality = _sphere_inequality(T) if upper < 1 else None

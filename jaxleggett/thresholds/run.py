@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -29,10 +28,7 @@ from .canonical_form import CanonicalForm
 from .certificates import certified_bracket, proved
 from .finite_settings import solve
 from .result import ROUNDING, Threshold
-from .separable import decomposition, proved_separable, separable_visibility
-
-WITHIN = 1e-12
-"""How far below the last separable visibility a proof is tried: far more than what a state's doubles are rounded by."""
+from .separable import decomposition, proved_visibility, separable_visibility
 
 WIDER = 200 * ROUNDING
 """By how much the bracket of a state is wider that is Werner's to `canonical_form.EQUAL`, but not to rounding."""
@@ -88,7 +84,7 @@ def threshold(
         upper=found.upper,
         model=found.model,
         inequality=found.inequality,
-        status=ending_of(found, tolerance, deadline),
+        status=ending_of(found.upper - found.lower, found.status, tolerance, deadline),
         certified=answer.certified,
         seconds=time.monotonic() - started,
         symmetry=answer.symmetry,
@@ -117,32 +113,13 @@ class _Answer:
     certificate: Certificate | IsotropicCertificate | None = None
 
 
-class Ended(Protocol):
-    """A bracket, and how the search for it ended."""
-
-    @property
-    def lower(self) -> float:
-        """The lower end."""
-        ...
-
-    @property
-    def upper(self) -> float:
-        """The upper end."""
-        ...
-
-    @property
-    def status(self) -> Ending:
-        """How it ended."""
-        ...
-
-
-def ending_of(found: Ended, tolerance: float, deadline: float | None) -> Ending:
-    """How it ended: `converged` is what the bracket itself says, after all that was done to it."""
-    if found.status == Ending.INTERRUPTED:
-        return Ending.INTERRUPTED
-    if found.upper - found.lower <= tolerance:
+def ending_of(gap: float, status: Ending, tolerance: float, deadline: float | None) -> Ending:
+    """How it ended: `converged` is what the bracket itself says by its width, after all that was done to it."""
+    if status == Ending.INTERRUPTED:
+        return status
+    if gap <= tolerance:
         return Ending.CONVERGED
-    return Ending.TIME_LIMIT if late(deadline) or found.status == Ending.TIME_LIMIT else Ending.STALLED
+    return Ending.TIME_LIMIT if late(deadline) or status == Ending.TIME_LIMIT else Ending.STALLED
 
 
 def check_effort(tolerance: float, time_limit: float | None) -> None:
@@ -209,15 +186,9 @@ def prove(
 
 def _separable(state: TwoQubitState, tolerance: float) -> _Answer | None:
     """The answer for a state that is separable to `tolerance`; None for others."""
-    lower = separable_visibility(state)
-    if 1 - lower > tolerance:
+    if 1 - separable_visibility(state) > tolerance:
         return None
-    # A little inside the separable states, whatever the doubles of the state at that visibility are rounded to.
-    certain = False
-    for tried, scaled in ((1.0, state), (lower - WITHIN, state.with_visibility(lower - WITHIN))):
-        if certain := proved_separable(scaled):
-            lower = tried
-            break
+    lower, certain = proved_visibility(state)
     model = decomposition(state.with_visibility(lower))
     return _Answer(Bracket(lower, 1.0, model, None, Ending.CONVERGED), certain)
 
