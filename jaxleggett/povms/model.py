@@ -30,7 +30,7 @@ TRACELESS = (
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """The kernel of one pair of effects: psi is `first` + g `slope`, as a kernel at g = 0 and one at g = 1."""
+    """A pair of effects, the directions p and q, and the kernels at g = 0 and 1, between which psi is affine in g."""
 
     weight: float
     a: np.ndarray

@@ -16,6 +16,7 @@ A certificate is a table of integers over one denominator, in the files beside t
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -278,12 +279,9 @@ def certify_povm(table: Table | None = None, time_limit: float | None = None) ->
 
     Raises ArithmeticError with the cell where a condition is not proved, and OutOfTime.
 
-    >>> import fractions
     >>> Table.read().visibility
     Fraction(159688, 255591)
     """
-    import time
-
     from flint import arb, arb_series, ctx, fmpq
 
     table = Table.read() if table is None else table

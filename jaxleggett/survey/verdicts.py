@@ -73,7 +73,8 @@ def leggett_of_table(table: CorrelationTable, seed: int = 0) -> Bracket:
     """The largest V at which V (M^A, M^B, C) has a Leggett model at the table's settings, bracketed.
 
     E[u] = V r_A with r_A.a = M^A(a) at all settings: where no vector r_A has that, no V > 0 has a model, and the
-    combination of marginals that shows it is an inequality whose bound is 0.
+    combination of marginals that shows it is an inequality whose bound is 0. The hidden vectors of the model are those
+    of the table, its `target` has no correlators.
     """
     pairs, zero = table.pairs, np.zeros(len(table.pairs))
     r_A, r_B = (np.linalg.lstsq(x, M, rcond=None)[0] for x, M in ((pairs.a, table.M_A), (pairs.b, table.M_B)))

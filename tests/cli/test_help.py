@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from jaxleggett import cli
+from jaxleggett import cli, notions
 from jaxleggett.cli._shared import SHARED_OPTIONS, Common
 from jaxleggett.models.registry import MODELS
 
@@ -65,3 +65,9 @@ def test_version_and_help_without_jax(arguments):
     assert "jaxleggett" in done.stdout
     assert "numpy" not in done.stderr
     assert " jax\n" not in done.stderr
+
+
+def test_every_notion_can_be_asked_for():
+    """The command line lists them itself, so that --help needs no JAX."""
+    (option,) = (option for option in cli.cli.commands["threshold"].params if option.name == "notion")
+    assert tuple(option.type.choices) == notions.NOTIONS

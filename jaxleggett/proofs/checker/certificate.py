@@ -131,7 +131,7 @@ class Certificate:
         if "model_x" in arrays:
             model, excess = take.model(), take.number("model_excess")
         if "inequality_y" in arrays:
-            inequality, bound, _ = take.inequality().scaled(take.number("inequality_bound"))
+            inequality, bound = take.inequality().scaled(take.number("inequality_bound"))
             if not math.isfinite(bound):
                 raise Refused("inequality_bound is far from its weights")
         if "a" in arrays:

@@ -169,11 +169,11 @@ class Inequality:
         F = [math.fsum(part) for z, settings in ((f, a), (h, b)) for part in (z[:, None] * settings).T]
         return cls(y[used], np.abs(g)[used], np.array(F), scale)
 
-    def scaled(self, bound: float) -> tuple[Inequality, float, int]:
-        """The same by a power of two 2^-k, exactly: then no weight is too small or too large for rounding; and k."""
+    def scaled(self, bound: float) -> tuple[Inequality, float]:
+        """The same, with its bound, by a power of two: then no weight is too small or too large for rounding."""
         k = int(np.frexp(max(self.w.max(initial=0.0), np.abs(self.F).max()))[1])
         w, F, scale, scaled = (np.ldexp(x, -k) for x in (self.w, self.F, self.scale, bound))
-        return replace(self, w=w, F=F, scale=float(scale)), float(scaled), k
+        return replace(self, w=w, F=F, scale=float(scale)), float(scaled)
 
     def problem(self) -> LeftOver:
         """m, of all images, with the symmetries that `maps` names; Refused if one is none."""

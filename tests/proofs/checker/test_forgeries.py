@@ -76,14 +76,17 @@ def test_at_pairs_the_inequality_is_about_these_pairs(tmp_path):
 
 
 def test_at_pairs_in_a_plane_an_inequality_says_nothing_of_other_marginals(tmp_path):
-    state = State.own(Z, -Z, np.diag([0.0, 0, -1]))
-    nothing = Inequality(np.zeros((0, 6)), np.zeros(0), np.concatenate([2 * Z, np.zeros(3)]), 2.0)
-    bound = ceiling(nothing, tolerance=1e-3).bound
-    about = dataclasses.replace(nothing, F=np.concatenate([Z, -Z]))
-    for inequality in (nothing, about):
-        upper = bound / 2 + 1e-9
-        plane = Certificate(state, 0.0, upper, None, 0.0, inequality, bound, (np.stack([X, Y]), np.stack([X, Y])))
-        assert not _accepted(dataclasses.replace(plane, upper=0.999), tmp_path)
+    """E[u] = 2 V n breaks |E[u]| <= 1 above V = 1/2; only where n has a component along the settings is that seen."""
+    plane = np.stack([X, Y]), np.stack([X, Y])
+    for n, seen in ((X, True), (Z, False)):
+        # With a correlator of little weight, for without one there is no inequality in a certificate.
+        term = np.concatenate([X, X])[None], np.full(1, 0.1)
+        marginal = Inequality(*term, np.concatenate([n, np.zeros(3)]), 1.1)
+        state = State.own(2 * n, np.zeros(3), np.zeros((3, 3)))
+        bound = ceiling(marginal, tolerance=1e-3).bound
+        for pairs, accepted in ((plane, seen), (None, True)):
+            certificate = Certificate(state, 0.0, 0.56, None, 0.0, marginal, bound, pairs)
+            assert _accepted(certificate, tmp_path) == accepted
 
 
 def test_at_pairs_a_model_is_averaged_over_nothing(tmp_path):
