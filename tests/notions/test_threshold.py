@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import oracles
@@ -11,7 +12,7 @@ from cases import in_other_frames
 import jaxleggett as jl
 from jaxleggett.notions import NOTIONS, NotionThreshold
 from jaxleggett.notions.models import HiddenStates
-from jaxleggett.proofs.bell import local_bound
+from jaxleggett.proofs.bell import local_bound, local_visibility
 
 X, Y, Z = np.eye(3)
 CHSH = jl.SettingPairs.product([Z, X], [(Z + X) / np.sqrt(2), (Z - X) / np.sqrt(2)])
@@ -243,3 +244,22 @@ def test_separable_states_are_local_and_unsteerable(notion, state):
 def test_integers_that_could_overflow_are_refused():
     with pytest.raises(ValueError, match="less than 2"):
         local_bound(np.array([[2**62]]), np.array([2**62]), np.array([2**62]))
+
+
+def test_the_witness_of_a_state_with_complex_entries(rng):
+    R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
+    found = jl.threshold(in_other_frames(jl.pure(0.4), R, S), notion="separable")
+    assert found.upper == pytest.approx(1 / (1 + 2 * np.sin(0.8)), abs=1e-9)
+    assert found.upper - found.lower < 1e-11
+    assert found.certified
+    found.check()
+
+
+def test_what_marginals_take_from_a_proved_model_by_hand():
+    """One strategy and its opposite have C = 1 and no marginals; what is missing of 0.1 and 0.2 is mixed in."""
+    one, zero = np.ones((1, 1)), np.zeros(1, int)
+    numbers = (np.array([Fraction(1, 10)]), np.array([Fraction(-1, 5)]), np.array([Fraction(1)]))
+    found = local_visibility(np.ones(1), one, one, zero, zero, numbers, 1.0, False)
+    assert found == pytest.approx(1 / 1.3, abs=1e-15)
+    # Without the opposite both marginals are 1: 0.9 and 1.2 are missing.
+    assert local_visibility(np.ones(1), one, one, zero, zero, numbers, 1.0, True) == pytest.approx(1 / 3.1, abs=1e-15)

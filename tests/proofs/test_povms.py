@@ -144,3 +144,16 @@ def test_exponents_that_are_none_are_refused():
     for changes in ({"tau0": Fraction(2)}, {"constants": {**TABLE.constants, "h": Fraction(-1, 100)}}):
         with pytest.raises(ArithmeticError, match="must have tau0"):
             certify_povm(dataclasses.replace(TABLE, **changes))
+
+
+def test_psi_is_what_is_asked_to_be_positive_on_either_side():
+    """(C1), by hidden vectors: M times the first polynomial where X < Y, the last alternative where X > Y."""
+    phi = 1.1
+    u, (a, b) = _points(2000), _settings(phi)
+    z1, z2 = np.abs(u @ (a + b)) / (2 * np.cos(phi / 2)), np.abs(u @ (a - b)) / (2 * np.sin(phi / 2))
+    psi, above = _psi(phi, -H, u, a, b), u @ (a - b) > 0
+    kernels = _kernel(phi, -H), _kernel(phi, H)
+    (((minus,),), (_, (plus,)), *_) = conditions(TABLE, kernels, float)
+    M = 1 - np.maximum(np.abs(u @ a), np.abs(u @ b))
+    np.testing.assert_allclose((M * _at(minus, z1, z2))[~above], psi[~above], atol=1e-13)
+    np.testing.assert_allclose(_at(plus, z1, z2)[above], psi[above], atol=1e-13)
