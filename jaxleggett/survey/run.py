@@ -61,17 +61,17 @@ def survey(
     'compatible'
     """
     started = time.monotonic()
-    if table is not None:
-        row = Row("table", f"table of {len(table.pairs)} setting pairs", verdicts_of_table(table, seed))
-        return Survey((row,), {}, Ending.COMPLETE, time.monotonic() - started)
     rows: list[Row] = []
     status, brackets = Ending.COMPLETE, {}
     try:
-        for number, (name, compute) in enumerate(EXAMPLES.items(), 1):
+        if table is not None:
+            rows.append(Row("table", f"table of {len(table.pairs)} setting pairs", verdicts_of_table(table, seed)))
+        for number, (name, compute) in enumerate(EXAMPLES.items() if table is None else (), 1):
             rows.append(Row(name, WORDS.get(name, f"Werner state, V = {name[7:]}"), compute()))
             if progress:
                 progress(Progress(number / len(EXAMPLES)))
-        brackets = {notion: singlet_bracket(notion) for notion in NOTIONS}
+        if table is None:
+            brackets = {notion: singlet_bracket(notion) for notion in NOTIONS}
     except KeyboardInterrupt:
         status = Ending.INTERRUPTED
     return Survey(tuple(rows), brackets, status, time.monotonic() - started)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.survey import CorrelationTable, survey, verdicts_of_table
+from jaxleggett.lp.column_generation import Bracket
+from jaxleggett.survey import CorrelationTable, survey, verdicts, verdicts_of_table
 from jaxleggett.survey import examples as note
 from jaxleggett.survey.verdicts import leggett_of_table
 
@@ -120,4 +121,8 @@ def test_ctrl_c_within_a_correlation_is_no_verdict(monkeypatch):
 
     monkeypatch.setattr(note.verification, "verify", stopped)
     found = survey()
+    assert (found.status, found.rows) == ("interrupted", ())
+    table = CorrelationTable(jl.PRBoxModel().pairs, np.zeros(4), np.zeros(4), np.zeros(4))
+    monkeypatch.setattr(verdicts, "leggett_of_table", lambda *arguments: Bracket.of_none("interrupted"))
+    found = survey(table)
     assert (found.status, found.rows) == ("interrupted", ())
