@@ -3,13 +3,14 @@
 from .performance import plot_benchmark
 from .searches import PowerLaw, Record, plot_records, plot_search
 from .survey import plot_survey
-from .thresholds import plot_phase_diagrams, plot_threshold
+from .thresholds import plot_marginals, plot_phase_diagrams, plot_threshold
 from .verification import plot_verification
 
 __all__ = [
     "PowerLaw",
     "Record",
     "plot_benchmark",
+    "plot_marginals",
     "plot_phase_diagrams",
     "plot_records",
     "plot_search",

@@ -152,3 +152,25 @@ def _draw_face(figure: Figure, axes: Axes, points: list[Point]) -> None:
         )
     axes.legend(loc="upper left", bbox_to_anchor=(-0.2, 1.0))
     figure.colorbar(filled, ax=axes, shrink=0.8, label="largest compatible visibility V")
+
+
+def plot_marginals(content: dict[str, Any], path: Path) -> None:
+    """Brackets of pure states and of their mixtures with |00>, with and without marginals, as a PNG at `path`."""
+    with picture(path, 10, 4.2) as figure:
+        for axes, family, label, title in zip(
+            figure.subplots(1, 2),
+            ("pure", "mixed"),
+            (r"$\theta$", "p"),
+            ("pure states: marginals do not bind", r"mixed with $|00\rangle$: marginals bind"),
+            strict=True,
+        ):
+            points = [point for name, point in content["points"].items() if name.startswith(family)]
+            for kind, style, colour, name in (
+                ("without", "s--", ORANGE, "correlators alone"),
+                ("with", "o-", BLUE, "the state, with its marginals"),
+            ):
+                _draw_line(axes, [{**point[kind], "place": point["place"]} for point in points], name, colour, style)
+            axes.set_xlabel(label)
+            axes.set_ylabel("largest compatible visibility V")
+            axes.set_title(title)
+            axes.legend()
