@@ -178,7 +178,7 @@ def main() -> None:
 
             slope, improved = jax.grad(total, has_aux=True)(x)
             change, state = optimiser.update(jax.tree.map(jnp.nan_to_num, slope), state)
-            return optax.apply_updates(x, change), improved, state
+            return jax.tree.map(jnp.add, x, change), improved, state
 
         guesses, before, after = [], [], []
         for batch in range(-(-asked.pairs // lattices.batch)):
@@ -203,7 +203,7 @@ def main() -> None:
             start = jnp.zeros((len(directions), asked.outcomes[1]))
             return float(evaluated(jax.tree.map(lambda part: part[i], x), start, directions, (SOFTEST, COLD), MANY)[0])
 
-        last[near] = [again(i, lattices.finer) for i in near]
+        last[near] = [again(int(i), lattices.finer) for i in near]
         lowest = []
         for i in np.argsort(last)[:LOWEST]:
             pair = [

@@ -169,7 +169,8 @@ def plot_marginals(content: dict[str, Any], path: Path) -> None:
                 ("without", "s--", ORANGE, "correlators alone"),
                 ("with", "o-", BLUE, "the state, with its marginals"),
             ):
-                _draw_line(axes, [{**point[kind], "place": point["place"]} for point in points], name, colour, style)
+                brackets = [Point(place=point["place"], **point[kind]) for point in points]
+                _draw_line(axes, brackets, name, colour, style)
             axes.set_xlabel(label)
             axes.set_ylabel("largest compatible visibility V")
             axes.set_title(title)
