@@ -30,6 +30,9 @@ MAX_RESTARTS = 10**6
 MAX_SAMPLES = 2**42
 """Most samples of one run: chunks are counted in 32 bits and hold at least 2048 samples of a large run."""
 
+MAX_WORKERS = 1024
+"""Most processes that a sweep starts on one machine."""
+
 MAX_SEED = 2**63 - 1
 
 

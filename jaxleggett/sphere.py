@@ -131,7 +131,8 @@ def rotated_half_fibonacci(key: Array, index: Number, num: Number) -> tuple[Floa
 
 
 def _rotated(key: Array, points: Float[Array, "*n 3"]) -> Float[Array, "*n 3"]:
-    return turned(random_rotation(key), points)
+    # Kept apart: fused with what makes the points, sums of products would be rounded as the number of cores has it.
+    return turned(*jax.lax.optimization_barrier((random_rotation(key), points)))
 
 
 def turned(rotation: Float[AnyArray, "... 3 3"], points: Float[AnyArray, "... 3"]) -> Float[Array, "... 3"]:

@@ -19,6 +19,7 @@ from ._check import check
 from ._map import map_
 from ._search import search
 from ._shared import INTERRUPTED, epilog
+from ._sweep import sweep
 from ._threshold import threshold
 from ._verify import verify
 
@@ -91,3 +92,4 @@ cli.add_command(threshold)
 cli.add_command(search)
 cli.add_command(map_, "map")
 cli.add_command(check)
+cli.add_command(sweep)

@@ -3,6 +3,7 @@
 from .performance import plot_benchmark
 from .searches import PowerLaw, Record, plot_records, plot_search
 from .survey import plot_survey
+from .sweeps import plot_sweep
 from .thresholds import plot_marginals, plot_phase_diagrams, plot_threshold
 from .verification import plot_verification
 
@@ -15,6 +16,7 @@ __all__ = [
     "plot_records",
     "plot_search",
     "plot_survey",
+    "plot_sweep",
     "plot_threshold",
     "plot_verification",
 ]

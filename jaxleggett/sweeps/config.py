@@ -1,0 +1,299 @@
+"""What a sweep is: a job, the axes of its grid, and how the grid is cut into tiles. Read from a TOML file.
+
+    [job]                              # one of the commands verify, threshold, search, with its options
+    command = "threshold"
+    state = "pure:{theta}"             # names in braces are axes
+
+    [axes]                             # the grid, its slowest axis first
+    theta = {start = 0.1, stop = 0.7, num = 7}       # both ends included
+    settings = ["icosahedron", "random:30"]          # or a list; an option of the job is an axis by its name
+
+    [tile]                             # points of an axis that are computed and saved together [1]
+    theta = 7
+
+An error names the file, the line and the key, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import tomllib
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta, inspect
+
+from .._checks import InputError, quoted
+from .._files import names_a_file, read_bytes
+from .grid import Sweep, Value, fields_of, names_in_braces
+from .jobs import JOBS, Job
+
+MAX_TILES = 10**6
+"""Most tiles of one sweep: each is a few files."""
+
+MAX_POINTS = 10**7
+"""Most points of one sweep."""
+
+
+class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`num` numbers from `start` to `stop`, both included."""
+
+    start: float
+    stop: float
+    num: Annotated[int, Meta(ge=1, le=MAX_TILES)]
+
+    def values(self) -> list[float]:
+        """The numbers, evenly spaced."""
+        return np.linspace(self.start, self.stop, self.num).tolist()
+
+
+class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file as a whole; its tables are looked at one by one, so that an error can name the key."""
+
+    job: dict[str, Any]
+    axes: dict[str, Any]
+    tile: dict[str, Any] = {}
+    seeds: Literal["independent", "shared"] = "independent"
+    title: str = ""
+
+
+def read_config(path: str | Path) -> Sweep:
+    """The sweep that a TOML file describes; InputError names the file, the line and the key."""
+    content = read_bytes("CONFIG", path)
+    try:
+        text = content.decode("utf-8")
+        table = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"CONFIG {path} must be a TOML file, but is not: {error}") from None
+    return _Reader(Path(path), text).sweep(table)
+
+
+class _Reader:
+    """Reads one file; knows the lines of its keys."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.lines = path, _lines(text)
+
+    def fail(self, keys: tuple[str, ...], message: str) -> typing.NoReturn:
+        """InputError at the line of a key, or of the closest key around it."""
+        line = next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), 1)
+        raise InputError(f"{self.path}:{line}: {message}")
+
+    def sweep(self, table: dict[str, Any]) -> Sweep:
+        """The sweep, checked."""
+        self.finite(table, ())
+        parts = self.struct(Parts, table, (), "a sweep")
+        command = parts.job.get("command")
+        if command not in JOBS:
+            self.fail(("job", "command"), f"job.command must be {_one_of(list(JOBS))}, but is {quoted(command)}")
+        kind = JOBS[command]
+        axes = {name: self.axis(name, value) for name, value in parts.axes.items()}
+        if not axes:
+            self.fail(("axes",), "axes must have at least one axis")
+        self.struct(kind, {k: v for k, v in parts.job.items()}, ("job",), f"a {command} job")
+        inner = kind.inner if kind.inner in axes else None
+        tile = {name: self.tile(name, parts.tile.get(name), len(axes[name]), name == inner) for name in axes}
+        for name in parts.tile:
+            if name not in axes:
+                self.fail(("tile", name), f"tile.{name} must be the name of an axis, {_one_of(list(axes))}")
+        self.names(parts.job, axes, kind)
+        sweep = Sweep(parts.job, axes, tile, parts.seeds, parts.title, {})
+        self.size(sweep)
+        self.values(sweep)
+        return self.with_files(sweep)
+
+    def finite(self, value: object, keys: tuple[str, ...]) -> None:
+        """No NaN and no infinity anywhere, and no dates."""
+        if isinstance(value, dict):
+            for name, each in typing.cast("dict[str, object]", value).items():
+                self.finite(each, (*keys, name))
+        elif isinstance(value, list):
+            for each in typing.cast("list[object]", value):
+                self.finite(each, keys)
+        elif isinstance(value, float) and not math.isfinite(value):
+            self.fail(keys, f"{'.'.join(keys)} must be finite, but is {value}")
+        elif not isinstance(value, bool | int | float | str):
+            self.fail(keys, f"{'.'.join(keys)} must be text, a number, or true or false, but is {quoted(value)}")
+
+    def struct(self, kind: type[Any], table: dict[str, Any], keys: tuple[str, ...], what: str) -> Any:
+        """`table` as an object of this class; the error names the key, its value and what is allowed."""
+        fields = fields_of(kind)
+        for name, value in table.items():
+            if name == "command":
+                continue
+            where = ".".join((*keys, name))
+            if name not in fields:
+                self.fail((*keys, name), f"{where} is no key of {what}: it may have {', '.join(fields)}")
+            if isinstance(value, str) and names_in_braces(value) and _is_text(fields[name].type):
+                continue
+            try:
+                msgspec.convert(value, _hints(kind)[name])
+            except (msgspec.ValidationError, OverflowError):
+                allowed = _allowed(fields[name].type)
+                self.fail((*keys, name), f"{where} must be {allowed}, but is {quoted(value)}")
+        for name, field in fields.items():
+            if field.required and name not in table:
+                self.fail(keys, f"{'.'.join((*keys, name))} must be given: {what} needs it")
+        return msgspec.convert({**table}, kind)
+
+    def axis(self, name: str, value: Any) -> list[Value]:
+        """The values of an axis: at least one, none twice, all texts or all numbers."""
+        keys = ("axes", name)
+        if not name.isidentifier():
+            self.fail(keys, f"axes.{name} must be a name of letters, digits and _, not beginning with a digit")
+        if isinstance(value, dict):
+            return typing.cast("list[Value]", self.struct(Range, value, keys, "a range").values())
+        if not isinstance(value, list):
+            self.fail(keys, f"axes.{name} must be a list, or a table of start, stop and num, but is {quoted(value)}")
+        values = typing.cast("list[Any]", value)
+        if not values:
+            self.fail(keys, f"axes.{name} must have at least one value, but is empty")
+        kinds = {"text" if isinstance(v, str) else "yes or no" if isinstance(v, bool) else "number" for v in values}
+        if len(kinds) > 1 or any(isinstance(v, dict | list) for v in values):
+            self.fail(keys, f"axes.{name} must hold numbers alone, or texts alone, but is {quoted(values)}")
+        if len(set(values)) < len(values):
+            twice = next(v for v in values if values.count(v) > 1)
+            self.fail(keys, f"axes.{name} must hold each value once, but has {quoted(twice)} twice")
+        return values
+
+    def tile(self, name: str, size: Any, points: int, inner: bool) -> int:
+        """How many points of an axis are in a tile: by default one, and all of an inner axis."""
+        keys = ("tile", name)
+        if size is None:
+            return points if inner else 1
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= points:
+            self.fail(keys, f"tile.{name} must be an integer from 1 to {points}, but is {quoted(size)}")
+        if inner and size != points:
+            self.fail(keys, f"tile.{name} must be {points}, all of its points, which are computed together")
+        return size
+
+    def names(self, job: dict[str, Any], axes: dict[str, list[Value]], kind: type[Job]) -> None:
+        """Every axis is an option or fills one, and every name in braces is an axis."""
+        fields, used = fields_of(kind), set[str]()
+        for option, value in job.items():
+            for name in names_in_braces(value) if isinstance(value, str) else ():
+                used.add(name)
+                if name not in axes:
+                    self.fail(("job", option), f"job.{option} has {{{name}}}, which must be the name of an axis")
+        for option, values in axes.items():
+            for name in {name for value in values if isinstance(value, str) for name in names_in_braces(value)}:
+                used.add(name)
+                if name not in axes or name == option:
+                    self.fail(("axes", option), f"axes.{option} has {{{name}}}, which must be the name of another axis")
+        for name in axes:
+            if name in fields and name in job:
+                self.fail(("axes", name), f"axes.{name} must not be in [job], too")
+            if name not in fields and name not in used:
+                self.fail(
+                    ("axes", name),
+                    f"axes.{name} must be an option of the job, {_one_of(list(fields))}, or stand in braces in one",
+                )
+
+    def size(self, sweep: Sweep) -> None:
+        """Not more tiles and points than anyone can want."""
+        points = math.prod(sweep.shape)
+        if sweep.num_tiles > MAX_TILES or points > MAX_POINTS:
+            self.fail(
+                ("axes",),
+                f"axes must make at most {MAX_TILES:,} tiles and {MAX_POINTS:,} points, but make "
+                f"{sweep.num_tiles:,} and {points:,}",
+            )
+
+    def values(self, sweep: Sweep) -> None:
+        """Every value of an axis is one that the job's option may have; the first points are options of a job."""
+        hints, first = _hints(sweep.kind), tuple(0 for _ in sweep.axes)
+        for axis, (name, values) in enumerate(sweep.axes.items()):
+            if name not in sweep.fields:
+                continue
+            for i, value in enumerate(values):
+                options = sweep.options((*first[:axis], i, *first[axis + 1 :]))
+                try:
+                    msgspec.convert(options[name], hints[name])
+                except (msgspec.ValidationError, OverflowError):
+                    allowed = _allowed(sweep.fields[name].type)
+                    self.fail(("axes", name), f"axes.{name} must be {allowed}, but has {quoted(value)}")
+        for axis, (name, values) in enumerate(sweep.axes.items()):
+            if name == sweep.inner:
+                continue
+            # Numbers are checked already; texts have a meaning, such as that of settings.
+            for i in range(len(values) if isinstance(values[0], str) else 1):
+                options = sweep.options((*first[:axis], i, *first[axis + 1 :]))
+                try:
+                    msgspec.convert(options, sweep.kind).check()
+                except InputError as error:
+                    keys = ("axes", name) if isinstance(values[0], str) else ("job",)
+                    self.fail(keys, f"[job] cannot be computed at {name} = {quoted(values[i])}: {error}")
+
+    def with_files(self, sweep: Sweep) -> Sweep:
+        """The sweep with absolute paths in place of names of files, and what those hold."""
+        files: dict[str, str] = {}
+
+        def absolute(option: str, value: Any) -> Any:
+            if option not in ("state", "settings") or not isinstance(value, str):
+                return value
+            if names_in_braces(value) or not names_a_file(value) or ":" in value:
+                return value
+            path = Path(value).absolute()
+            files[str(path)] = hashlib.sha256(read_bytes(option, path)).hexdigest()
+            return str(path)
+
+        job = {name: absolute(name, value) for name, value in sweep.job.items()}
+        axes = {name: [absolute(name, value) for value in values] for name, values in sweep.axes.items()}
+        return Sweep(job, axes, sweep.tile, sweep.seeds, sweep.title, files)
+
+
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """The lines of the keys of a TOML text, from 1. Inline tables are found by the key that they belong to."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$", line):
+            table = _dotted(header[1])
+            found.setdefault(table, number)
+        elif key := re.match(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*'|\s*\.\s*)+?)\s*=", line):
+            found.setdefault((*table, *_dotted(key[1])), number)
+    return found
+
+
+def _dotted(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in text.split("."))
+
+
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def _is_text(kind: inspect.Type) -> bool:
+    parts = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    return any(isinstance(part, inspect.StrType) for part in parts)
+
+
+def _one_of(names: list[str]) -> str:
+    return "one of " + ", ".join(names) if len(names) > 1 else names[0]
+
+
+def _allowed(kind: inspect.Type) -> str:
+    """What a field may be, in words."""
+    match kind:
+        case inspect.UnionType():
+            return _allowed(next(part for part in kind.types if not isinstance(part, inspect.NoneType)))
+        case inspect.LiteralType():
+            return _one_of([str(value) for value in kind.values])
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.StrType():
+            return "text"
+        case inspect.IntType() | inspect.FloatType():
+            noun = "an integer" if isinstance(kind, inspect.IntType) else "a number"
+            if kind.gt is not None:
+                return f"{noun} above {kind.gt}"
+            if kind.ge is None:
+                return noun
+            return f"{noun} from {kind.ge}" + ("" if kind.le is None else f" to {kind.le}")
+        case _:
+            return "a table" if isinstance(kind, inspect.DictType) else str(kind)

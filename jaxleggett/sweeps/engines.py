@@ -1,0 +1,249 @@
+"""Where tiles are computed: in this process, by workers on this machine, by any Dask cluster, or as a job array.
+
+An engine is given the tiles to compute and a function of one; it yields each when it is saved. The function is a
+module's own, with plain texts and a number as arguments, so that Dask's messages hold no object of a user's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .._checks import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+Compute = Callable[[int], str | None]
+"""Computes and saves a tile; says what is wrong with its input, if anything is."""
+
+Done = tuple[int, str | None]
+"""A tile that is saved, and what is wrong with its input."""
+
+ALLOWED_FAILURES = 1000
+"""Workers that may die while they have a task, before Dask blames it; tiles are computed again at no harm."""
+
+AHEAD = 2
+"""Tasks in hand for each worker: one that it computes, one that waits."""
+
+
+class Engine(Protocol):
+    """What computes tiles."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether others of its kind may be at work on the same store."""
+        ...
+
+    def mine(self, tile: int) -> bool:
+        """Whether a tile is this engine's."""
+        ...
+
+    def run(self, tiles: Iterator[int], compute: Compute, stopping: Callable[[], bool]) -> Generator[Done]:
+        """Compute tiles until there are no more, or until `stopping()`; those in hand are finished then."""
+        ...
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """One tile after the other in this process, on all local devices."""
+
+    shared: bool = False
+
+    def mine(self, tile: int) -> bool:
+        """All are."""
+        return True
+
+    def run(self, tiles: Iterator[int], compute: Compute, stopping: Callable[[], bool]) -> Generator[Done]:
+        """See `Engine`."""
+        for tile in tiles:
+            if stopping():
+                return
+            yield tile, compute(tile)
+
+
+@dataclass(frozen=True)
+class ArrayTask(InProcess):
+    """Task `index` (1 to `number`) of a job array: every `number`-th tile; the tasks need not know of each other."""
+
+    shared: bool = True
+    index: int = 1
+    number: int = 1
+
+    def mine(self, tile: int) -> bool:
+        """Every `number`-th is."""
+        return tile % self.number == self.index - 1
+
+    @classmethod
+    def parse(cls, text: str) -> ArrayTask:
+        """The task I/N; InputError for any other text.
+
+        >>> ArrayTask.parse("2/8").index
+        2
+        """
+        first, slash, second = text.partition("/")
+        if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+            raise InputError(f"--array-task must be I/N with 1 <= I <= N, as 1/8, but is {text!r}")
+        return cls(index=int(first), number=int(second))
+
+
+class _Distributed:
+    """Tiles as tasks of a Dask cluster."""
+
+    shared = False
+
+    def mine(self, tile: int) -> bool:
+        """All are."""
+        return True
+
+    def client(self) -> contextlib.AbstractContextManager[Client]:
+        """A client of the cluster."""
+        raise NotImplementedError
+
+    def run(self, tiles: Iterator[int], compute: Compute, stopping: Callable[[], bool]) -> Generator[Done]:
+        """See `Engine`. A task whose worker died is given to another one; a tile done twice is the same tile."""
+        from dask import config
+        from distributed import KilledWorker, as_completed
+
+        with config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}), self.client() as client:
+            in_hand: dict[Any, int] = {}
+
+            def submit() -> Any:
+                tile = None if stopping() else next(tiles, None)
+                if tile is None:
+                    return None
+                future = client.submit(compute, tile, pure=False)
+                in_hand[future] = tile
+                return future
+
+            found = as_completed([future for _ in range(_room(client)) if (future := submit()) is not None])
+            for future in found:
+                tile = in_hand.pop(future)
+                try:
+                    fault = future.result()
+                except KilledWorker:
+                    again = client.submit(compute, tile, pure=False)
+                    in_hand[again] = tile
+                    found.add(again)
+                    continue
+                future.release()
+                # As many as there is room for: workers may have come since.
+                while len(in_hand) < _room(client) and (more := submit()) is not None:
+                    found.add(more)
+                yield tile, fault
+
+
+@dataclass(frozen=True)
+class Cluster(_Distributed):
+    """`workers` processes on this machine, which share its cores, and its GPUs, among them. Loopback only."""
+
+    workers: int
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Client]:
+        """A client of a cluster that lasts as long as the block."""
+        from distributed import Client, LocalCluster
+
+        threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        with (
+            LocalCluster(
+                n_workers=self.workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,  # type: ignore[arg-type]
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+                env=threads,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            client.register_plugin(_share_of_the_machine(self.workers))
+            yield client
+
+
+@dataclass(frozen=True)
+class Scheduler(_Distributed):
+    """The Dask scheduler at `address`, whose workers see the store under the same path and have this package.
+
+    With `ca`, `cert` and `key`, files in PEM, the connection is encrypted and both ends show who they are.
+    """
+
+    address: str
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Client]:
+        """A client that waits for the first worker."""
+        from distributed import Client
+        from distributed.security import Security
+
+        security = None
+        if self.ca or self.cert or self.key:
+            security = Security(
+                tls_ca_file=str(self.ca),
+                tls_client_cert=str(self.cert),
+                tls_client_key=str(self.key),
+                require_encryption=True,
+            )
+        try:
+            client = Client(self.address, security=security, timeout="30s", set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InputError(f"--scheduler {self.address} cannot be reached: {error}") from None
+        with client:
+            yield client
+
+
+def _room(client: Any) -> int:
+    """How many tasks its workers are to have in hand."""
+    return AHEAD * max(1, sum(client.nthreads().values()))
+
+
+def _share_of_the_machine(workers: int) -> Any:
+    """A plugin that gives each of `workers` workers its own cores, and its own GPU if there are GPUs.
+
+    Threads of XLA and of BLAS are as many as the cores that a process may use, so that N workers do not have N times as
+    many threads as there are cores.
+    """
+    from distributed import WorkerPlugin
+
+    class Share(WorkerPlugin):
+        name = "share-of-the-machine"
+
+        def setup(self, worker: Any) -> None:
+            number = int(worker.name) % workers
+            if hasattr(os, "sched_setaffinity"):
+                cores = sorted(os.sched_getaffinity(0))
+                own = cores[number * len(cores) // workers : (number + 1) * len(cores) // workers]
+                for thread in os.listdir("/proc/self/task"):
+                    with contextlib.suppress(OSError):
+                        os.sched_setaffinity(int(thread), own or [cores[number % len(cores)]])
+            if devices := _gpus():
+                os.environ["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)]
+
+    return Share()
+
+
+def _gpus() -> list[str]:
+    """The GPUs of NVIDIA that this process may use, by their names for CUDA."""
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        return visible.split(",")
+    with contextlib.suppress(OSError):
+        return [str(i) for i in range(len(os.listdir("/proc/driver/nvidia/gpus")))]
+    return []
+
+
+def function_of_tile(path: str, digest: str) -> Compute:
+    """`tiles.compute_and_save` of one store."""
+    from .tiles import compute_and_save
+
+    return functools.partial(compute_and_save, path, digest)

@@ -1,0 +1,155 @@
+"""The run of a sweep: what is missing in a store, computed by an engine; and how a run is stopped from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from .._checks import counted
+from ..runs import Ending
+from .engines import Engine, InProcess, function_of_tile
+from .store import Store
+
+GRACE = 25.0
+"""Seconds that tiles in hand have to be finished in: Slurm kills 30 s after it has asked (KillWait)."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Where a sweep stands.
+
+    store     the path of the store
+    tiles     number of tiles of the sweep
+    done      those that are finished now, in the whole store
+    resumed   those that were finished before this run
+    repaired  those among the rest that had been finished, were found damaged, and have been computed again
+    seconds   of this run
+    status    `complete`, or `interrupted`; complete for a task of a job array if its own tiles are done
+    faults    what is wrong with the input of points, a sentence a tile; the first few
+    faulty    number of tiles with such points in this run
+    """
+
+    store: str
+    tiles: int
+    done: int
+    resumed: int
+    repaired: int = 0
+    seconds: float = 0.0
+    status: Ending = Ending.INTERRUPTED
+    faults: tuple[str, ...] = ()
+    faulty: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of the command line's JSON answer."""
+        return {
+            "store": self.store,
+            "tiles": self.tiles,
+            "tiles_done": self.done,
+            "tiles_resumed": self.resumed,
+            "tiles_repaired": self.repaired,
+            "seconds": self.seconds,
+            "status": self.status,
+            "faulty_tiles": self.faulty,
+            "faults": list(self.faults),
+        }
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.store}: {self.done:,} of {counted(self.tiles, 'tile')} finished ({self.status})",
+            f"  {self.resumed:,} before, {self.done - self.resumed:,} in this run, {self.seconds:.1f} s",
+        ]
+        if self.repaired:
+            lines.append(f"  {counted(self.repaired, 'damaged tile')} computed again")
+        if self.faulty:
+            lines.append(f"  {counted(self.faulty, 'tile')} with points whose input is bad, as {self.faults[0]}")
+        return "\n".join(lines)
+
+
+FAULTS = 5
+"""Sentences on bad input that a summary keeps."""
+
+
+def run(
+    store: Store,
+    engine: Engine = InProcess(),  # noqa: B008 - it is frozen
+    report: Callable[[Summary], None] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Summary:
+    """Compute what is missing in `store`, by `engine` [in this process].
+
+    report    is called at the beginning and after every tile, with where the sweep stands
+    stopping  is asked before every tile; once it says yes, those in hand are finished and no other is begun
+
+    Raises InputError where another run is at work on the store, and what the job raises; what is finished is saved.
+    """
+    started = time.monotonic()
+    with store.claimed(engine.shared):
+        finished, damaged = store.finished()
+        broken = {damage.tile for damage in damaged}
+        todo = np.array([tile for tile in np.flatnonzero(~finished) if engine.mine(int(tile))], dtype=int)
+        summary = Summary(str(store.path), store.sweep.num_tiles, int(finished.sum()), int(finished.sum()))
+        if report:
+            report(summary)
+        left = len(todo)
+        compute = function_of_tile(str(store.path.absolute()), store.digest)
+        with contextlib.closing(engine.run(map(int, todo), compute, stopping)) as tiles:
+            for tile, fault in tiles:
+                left -= 1
+                summary = replace(
+                    summary,
+                    done=summary.done + 1,
+                    repaired=summary.repaired + (tile in broken),
+                    seconds=time.monotonic() - started,
+                    faulty=summary.faulty + (fault is not None),
+                    faults=(*summary.faults, *([fault] if fault else []))[:FAULTS],
+                )
+                if report:
+                    report(summary)
+        return replace(
+            summary,
+            seconds=time.monotonic() - started,
+            status=Ending.INTERRUPTED if left else Ending.COMPLETE,
+        )
+
+
+class Stopping:
+    """Whether somebody has asked the run to stop, by Ctrl-C or SIGTERM, while `heeded` lasts. Called, it says so.
+
+    grace    seconds that tiles in hand have from then on
+    give_up  is called with the signal's number when they are over, or at a second signal; it should not return
+    """
+
+    def __init__(self, give_up: Callable[[int], None], grace: float = GRACE) -> None:
+        self.signal: int | None = None
+        self.grace, self.give_up = grace, give_up
+
+    def __call__(self) -> bool:
+        """Whether a signal has come."""
+        return self.signal is not None
+
+    @contextlib.contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Take the two signals while the block lasts; only the main thread can."""
+        before = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            self.give_up(self.signal)
+        self.signal = number
+        # A tile may be deep in a compiler or a solver when the time is over: another thread ends the process.
+        timer = threading.Timer(self.grace, self.give_up, [number])
+        timer.daemon = True
+        timer.start()
