@@ -37,6 +37,7 @@ FOLDERS = [
     "notions",
     "povms",
     "survey",
+    "sweeps",
     "output",
     "cli",
 ]

@@ -30,6 +30,9 @@ Done = tuple[int, str | None]
 ALLOWED_FAILURES = 1000
 """Workers that may die while they have a task, before Dask blames it; tiles are computed again at no harm."""
 
+PATIENCE = 30.0
+"""Seconds to wait for a scheduler."""
+
 AHEAD = 2
 """Tasks in hand for each worker: one that it computes, one that waits."""
 
@@ -196,7 +199,7 @@ class Scheduler(_Distributed):
                 require_encryption=True,
             )
         try:
-            client = Client(self.address, security=security, timeout="30s", set_as_default=False)
+            client = Client(self.address, security=security, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(f"--scheduler {self.address} cannot be reached: {error}") from None
         with client:

@@ -89,12 +89,10 @@ class Store:
                 with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=place.parent) as made:
                     whole = Path(made) / "store"
                     _write_static(whole, sweep)
-                    with contextlib.suppress(FileExistsError):
-                        if not place.exists():  # else another run was faster
-                            os.rename(whole, place)
-                            _flush(place.parent)
+                    os.rename(whole, place)
+                    _flush(place.parent)
             except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                if not place.exists():  # else another run was faster
                     raise InputError(f"--store {quoted(str(path))} cannot be made: {error.strerror}") from None
         found = cls.open_(place)
         if found.digest != sweep.digest:

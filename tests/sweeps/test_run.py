@@ -1,0 +1,172 @@
+"""Runs of sweeps: stopped, killed, shared, and every time the same bits."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import jaxleggett as jl
+from jaxleggett import InputError
+from jaxleggett.sweeps import ArrayTask, Cluster, Scheduler, Stopping, Store, read_config, run
+
+VERIFY = """
+[job]
+command = "verify"
+settings = "random:4"
+samples = 1000
+
+[axes]
+precision = ["single", "double"]
+visibility = [0.5, 0.9]
+method = ["mc", "rqmc"]
+"""
+
+
+@pytest.fixture
+def whole(sweep, tmp_path, contents):
+    """The bytes of a store that was computed without interruption."""
+    store = Store.create(tmp_path / "whole.zarr", sweep)
+    assert run(store).status == "complete"
+    return contents(store.path)
+
+
+def test_a_point_is_what_the_command_finds_with_its_seed(write, tmp_path):
+    store = Store.create(tmp_path / "x.zarr", read_config(write(VERIFY)))
+    run(store)
+    tile = store.read(1)
+    seed = int(store.sweep.point_seeds[0, 0, 1])
+    found = jl.verify(
+        jl.WernerModel,
+        jl.SettingPairs.random(4, seed),
+        [0.5, 0.9],
+        samples=1000,
+        method="rqmc",
+        seed=seed,
+        precision="single",
+    )
+    assert tile["max_abs_error"][0, :, 0].tolist() == [row.max_abs_error for row in found.rows]
+    assert tile["verdict"][0, :, 0].tolist() == [0, 1]
+
+
+def test_a_run_that_is_stopped_goes_on(sweep, whole, tmp_path, contents):
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    reports = []
+    first = run(store, report=reports.append, stopping=iter([False, False, True]).__next__)
+    assert (first.status, first.done, first.resumed) == ("interrupted", 2, 0)
+    assert [summary.done for summary in reports] == [0, 1, 2]
+    second = run(store)
+    assert (second.status, second.done, second.resumed) == ("complete", 6, 2)
+    assert contents(store.path) == whole
+
+
+def test_job_arrays_divide_the_tiles(sweep, whole, tmp_path, contents):
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    found = [run(store, ArrayTask(index=i, number=4)) for i in (1, 2, 3, 4)]
+    assert [summary.done - summary.resumed for summary in found] == [2, 2, 1, 1]
+    assert all(summary.status == "complete" for summary in found)
+    assert contents(store.path) == whole
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "1/0", "a/b", "-1/3", "1/3/5"])
+def test_tasks_that_are_none(text):
+    with pytest.raises(InputError, match="--array-task must be I/N"):
+        ArrayTask.parse(text)
+
+
+def test_workers_find_the_same(sweep, whole, tmp_path, contents):
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    assert run(store, Cluster(2)).status == "complete"
+    assert contents(store.path) == whole
+
+
+def test_a_scheduler_that_is_not_there(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxleggett.sweeps.engines.PATIENCE", 0.5)
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    with pytest.raises(InputError, match=r"--scheduler tcp://127\.0\.0\.1:9 cannot be reached"):
+        run(store, Scheduler("tcp://127.0.0.1:9"))
+
+
+def start(write, store, *options):
+    command = [sys.executable, "-m", "jaxleggett", "sweep", str(write()), "--store", str(store), *options]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "JAX_PLATFORMS": "cpu"}
+    )
+
+
+def wait_for(store, tiles, process, seconds=60):
+    """Until so many tiles have records."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        if len(list(store.glob(".jaxleggett/records/*/*.json"))) >= tiles:
+            return
+        time.sleep(0.002)
+
+
+def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(write, whole, tmp_path, contents):
+    store = tmp_path / "x.zarr"
+    chance = random.Random(0)
+    for tiles in (0, 1, 3):
+        process = start(write, store)
+        wait_for(store, tiles, process)
+        time.sleep(chance.uniform(0, 0.02))
+        process.kill()
+        process.communicate()
+    process = start(write, store)
+    process.communicate()
+    assert process.returncode == 0
+    assert contents(store) == whole
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_after_the_tile_in_hand(write, whole, tmp_path, number, contents):
+    store = tmp_path / "x.zarr"
+    process = start(write, store, "--json")
+    wait_for(store, 1, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert err == ""
+    # A computer in a hurry may have finished all.
+    assert process.returncode in (128 + number, 0)
+    assert '"tiles_done": ' in out
+    process = start(write, store)
+    process.communicate()
+    assert contents(store) == whole
+
+
+def test_a_tile_that_takes_too_long_is_given_up(monkeypatch):
+    gone = threading.Event()
+    numbers = []
+
+    def give_up(number):
+        numbers.append(number)
+        gone.set()
+
+    stopping = Stopping(give_up, grace=0.05)
+    with stopping.heeded():
+        assert not stopping()
+        signal.raise_signal(signal.SIGTERM)
+        assert stopping()
+        assert gone.wait(5)
+        assert numbers == [signal.SIGTERM]
+        signal.raise_signal(signal.SIGINT)  # the second one does not wait
+        assert numbers == [signal.SIGTERM] * 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_memory_and_time_of_many_tiles(write, tmp_path):
+    text = write().read_text().replace("num = 10", "num = 100_000").replace("theta = 4", "theta = 1")
+    sweep = read_config(write(text))
+    assert sweep.num_tiles == 200_000
+    started = time.perf_counter()
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    done, _ = store.finished()
+    assert time.perf_counter() - started < 20
+    assert not done.any()
+    run(store, stopping=lambda: True)
+    np.testing.assert_array_equal(sweep.place(199_999), (99_999, 1))
