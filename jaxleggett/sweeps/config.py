@@ -16,6 +16,7 @@ An error names the file, the line and the key, the value and what is allowed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -264,6 +265,7 @@ def _dotted(text: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in text.split("."))
 
 
+@functools.cache
 def _hints(kind: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 

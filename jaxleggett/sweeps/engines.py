@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import logging
 import os
+import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,9 @@ PATIENCE = 30.0
 
 AHEAD = 2
 """Tasks in hand for each worker: one that it computes, one that waits."""
+
+TASK_SECONDS, MOST_TOGETHER = 0.5, 100
+"""How long a task should take at least, and the most tiles for that: a task costs milliseconds beside its tiles."""
 
 
 class Engine(Protocol):
@@ -116,31 +121,35 @@ class _Distributed:
         from distributed import KilledWorker, as_completed
 
         with config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}), self.client() as client:
-            in_hand: dict[Any, int] = {}
+            in_hand: dict[Any, list[int]] = {}
+            together = 1
 
             def submit() -> Any:
-                tile = None if stopping() else next(tiles, None)
-                if tile is None:
+                some = [] if stopping() else list(itertools.islice(tiles, together))
+                if not some:
                     return None
-                future = client.submit(compute, tile, pure=False)
-                in_hand[future] = tile
+                future = client.submit(_timed, compute, some, pure=False)
+                in_hand[future] = some
                 return future
 
             found = as_completed([future for _ in range(_room(client)) if (future := submit()) is not None])
             for future in found:
-                tile = in_hand.pop(future)
+                some = in_hand.pop(future)
                 try:
-                    fault = future.result()
+                    faults, seconds = future.result()
                 except KilledWorker:
-                    again = client.submit(compute, tile, pure=False)
-                    in_hand[again] = tile
+                    again = client.submit(_timed, compute, some, pure=False)
+                    in_hand[again] = some
                     found.add(again)
                     continue
                 future.release()
+                # Half way to what this task asks for: one that compiled, or a quick one, is not followed at once.
+                fitting = TASK_SECONDS * len(some) / max(seconds, 1e-6)
+                together = round(min(max((together + fitting) / 2, 1), MOST_TOGETHER))
                 # As many as there is room for: workers may have come since.
                 while len(in_hand) < _room(client) and (more := submit()) is not None:
                     found.add(more)
-                yield tile, fault
+                yield from zip(some, faults, strict=True)
 
 
 @dataclass(frozen=True)
@@ -154,7 +163,9 @@ class Cluster(_Distributed):
         """A client of a cluster that lasts as long as the block."""
         from distributed import Client, LocalCluster
 
-        threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        own = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        # Dask would look at the stack of every worker a hundred times a second.
+        own["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "False"
         with (
             LocalCluster(
                 n_workers=self.workers,
@@ -164,7 +175,7 @@ class Cluster(_Distributed):
                 dashboard_address=None,  # type: ignore[arg-type]
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
-                env=threads,
+                env=own,
             ) as cluster,
             Client(cluster) as client,
         ):
@@ -204,6 +215,12 @@ class Scheduler(_Distributed):
             raise InputError(f"--scheduler {self.address} cannot be reached: {error}") from None
         with client:
             yield client
+
+
+def _timed(compute: Compute, tiles: list[int]) -> tuple[list[str | None], float]:
+    """Compute some tiles, one after the other; what is wrong with the input of each, and the seconds they took."""
+    started = time.monotonic()
+    return [compute(tile) for tile in tiles], time.monotonic() - started
 
 
 def _room(client: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 import re
@@ -127,8 +128,6 @@ class Sweep:
         """
         import jax
 
-        from .._numerics import random_key
-
         base = np.broadcast_to(np.int64(self.job.get("seed", 0)), self.shape)
         names = list(self.axes)
         if "seed" in names:
@@ -140,15 +139,12 @@ class Sweep:
         number = np.arange(math.prod(self.shape)).reshape(self.shape)
         if self.inner is not None:
             number = np.broadcast_to(np.take(number, [0], axis=names.index(self.inner)), self.shape)
-        found = np.empty(self.shape, dtype=np.int64)
-        for seed in np.unique(base):
-            of_it = base == seed
-            keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(
-                random_key(int(seed)), number[of_it].astype(np.uint32)
-            )
-            words = np.asarray(jax.random.key_data(keys), dtype=np.uint64)
-            found[of_it] = ((words[:, 0] << np.uint64(32) | words[:, 1]) & np.uint64(MAX_SEED)).astype(np.int64)
-        return found
+        # The data of `random_key`, of all seeds at once.
+        data = np.stack([base.ravel() >> 32, base.ravel() & 0xFFFFFFFF], axis=-1).astype(np.uint32)
+        keys = jax.random.wrap_key_data(jax.numpy.asarray(data), impl="threefry2x32")
+        folded = jax.vmap(jax.random.fold_in)(keys, number.ravel().astype(np.uint32))
+        words = np.asarray(jax.random.key_data(folded), dtype=np.uint64)
+        return ((words[:, 0] << np.uint64(32) | words[:, 1]) & np.uint64(MAX_SEED)).astype(np.int64).reshape(self.shape)
 
     def to_json(self) -> dict[str, Any]:
         """All fields, as `from_json` reads them."""
@@ -176,6 +172,7 @@ def names_in_braces(text: str) -> list[str]:
     return BRACES.findall(text)
 
 
+@functools.cache
 def fields_of(kind: type[Any]) -> dict[str, inspect.Field]:
     """The fields of a class by name."""
     described = inspect.type_info(kind)

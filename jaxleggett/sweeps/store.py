@@ -20,6 +20,7 @@ import errno
 import fcntl
 import functools
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -425,15 +426,21 @@ def _read(path: str) -> bytes:
         os.close(handle)
 
 
+_names = (f"{TEMPORARY}{os.urandom(6).hex()}" for _ in itertools.count())
+
+
 def _write(path: str | Path, content: bytes) -> None:
     """Put a file in place as a whole, on the disk before it has its name."""
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=os.path.dirname(path))
+    name = f"{os.path.dirname(path)}/{next(_names)}"
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(handle, 0o644)
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
             os.fsync(handle)
+        finally:
+            os.close(handle)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
