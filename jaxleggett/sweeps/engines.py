@@ -132,7 +132,9 @@ class _Distributed:
                 in_hand[future] = some
                 return future
 
-            found = as_completed([future for _ in range(_room(client)) if (future := submit()) is not None])
+            found = as_completed(
+                [future for _ in range(_room(client)) if (future := submit()) is not None], loop=client.loop
+            )
             for future in found:
                 some = in_hand.pop(future)
                 try:

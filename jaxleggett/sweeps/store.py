@@ -49,7 +49,8 @@ OWN = ".jaxleggett"
 STATIC, RECORDS, LOCK = "static.json", "records", "lock"
 
 TEMPORARY = ".unfinished-"
-"""How names begin of files that are being written; what a run that was killed has left is removed by the next one."""
+"""How names begin of files that are being written; what a run that was killed has left is removed by the next one that
+has the store for itself."""
 
 FAN_OUT = 1000
 """Records in one folder."""
@@ -148,9 +149,8 @@ class Store:
             except OSError as error:
                 if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                     raise
-            if not shared:
-                self._remove_unfinished()
-            yield
+            with self._unfinished_removed() if not shared else contextlib.nullcontext():
+                yield
         finally:
             os.close(handle)
 
@@ -241,7 +241,8 @@ class Store:
         found += [f"{OWN}/{e.name}" for e in os.scandir(root / OWN) if e.name not in (STATIC, RECORDS, LOCK)]
         expected = {self._named(self._record(tile)) for tile in self._recorded()}
         found += [f for f in _files(root / OWN / RECORDS, root) if f not in expected]
-        return [Damage(None, f"{name} is no file of this store") for name in sorted(found)]
+        own = (name for name in sorted(found) if not os.path.basename(name).startswith(TEMPORARY))
+        return [Damage(None, f"{name} is no file of this store") for name in own]
 
     def _names_a_chunk(self, name: str) -> bool:
         parts = name.split(".")
@@ -264,6 +265,16 @@ class Store:
                     tile = int(stem)
                     if self._record(tile) == f"{folder}/{group}/{name}":
                         yield tile
+
+    @contextlib.contextmanager
+    def _unfinished_removed(self) -> Iterator[None]:
+        """Remove what runs that were killed have left, and then what workers that are killed meanwhile leave."""
+        self._remove_unfinished()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                self._remove_unfinished()
 
     def _remove_unfinished(self) -> None:
         folders = [self.path / name for name in self.variables]

@@ -85,6 +85,15 @@ def test_workers_find_the_same(sweep, whole, tmp_path, contents):
     assert contents(store.path) == whole
 
 
+def test_a_scheduler_elsewhere_finds_the_same(sweep, whole, tmp_path, contents):
+    from distributed import LocalCluster
+
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+        assert run(store, Scheduler(cluster.scheduler_address)).status == "complete"
+    assert contents(store.path) == whole
+
+
 def test_a_scheduler_that_is_not_there(sweep, tmp_path, monkeypatch):
     monkeypatch.setattr("jaxleggett.sweeps.engines.PATIENCE", 0.5)
     store = Store.create(tmp_path / "x.zarr", sweep)

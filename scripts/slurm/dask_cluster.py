@@ -1,0 +1,54 @@
+"""A sweep by Dask workers that are Slurm jobs: they come when the queue lets them, and tiles go to whoever is there.
+
+    python scripts/slurm/dask_cluster.py CONFIG.toml --store DIR.zarr --jobs 64 [--memory 4GB] [--time 04:00:00]
+                                         [--interface ib0] [--directive=--partition=long ...]
+
+Runs on a login node, or as a job of its own, as long as the sweep lasts; the store must be on a file system that all
+nodes share. Needs dask-jobqueue. A worker has one core: a tile is computed by one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+
+from dask_jobqueue import SLURMCluster
+
+
+def main() -> None:
+    """Start workers, run the sweep, and end with its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--jobs", type=int, required=True)
+    parser.add_argument("--memory", default="4GB")
+    parser.add_argument("--time", default="04:00:00")
+    parser.add_argument("--interface", help="network interface of scheduler and workers, as ib0")
+    parser.add_argument("--directive", action="append", default=[], help="another line for #SBATCH")
+    asked = parser.parse_args()
+    with SLURMCluster(
+        cores=1,
+        processes=1,
+        memory=asked.memory,
+        walltime=asked.time,
+        interface=asked.interface,
+        python=sys.executable,
+        job_extra_directives=asked.directive,
+        # A worker ends before its wall time does, and gives its tiles back.
+        worker_extra_args=["--lifetime", "3h", "--lifetime-stagger", "10m"] if asked.time == "04:00:00" else [],
+        scheduler_options={"dashboard_address": None},
+    ) as cluster:
+        cluster.scale(jobs=asked.jobs)
+        command = [sys.executable, "-m", "jaxleggett", "sweep", asked.config, "--store", asked.store]
+        sweep = subprocess.Popen([*command, "--scheduler", cluster.scheduler_address])
+        # The sweep finishes the tiles in hand; this process waits for it.
+        signal.signal(signal.SIGTERM, lambda number, frame: sweep.send_signal(number))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        code = sweep.wait()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
