@@ -1,7 +1,9 @@
 """Runs among devices and blocks: the same bits however the work is cut, precision, interruptions, memory."""
 
+import os
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 
 import jax
@@ -211,3 +213,47 @@ def test_a_million_pairs_in_one_and_a_half_gibibytes():
         peaks.append(float(run.stdout))
     assert max(peaks) < 1.5
     assert peaks[1] < 1.1 * peaks[0]
+
+
+def _on_cores(number, code):
+    """What `code` prints in a process of its own that has so many cores."""
+    cores = sorted(os.sched_getaffinity(0))[:number]
+    code = f"import os; os.sched_setaffinity(0, {cores})\n" + textwrap.dedent(code)
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment).stdout
+
+
+MANY_CORES = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs a second core"
+)
+
+
+@MANY_CORES
+def test_the_same_hidden_vectors_on_one_core_and_on_two():
+    code = """
+        import numpy as np, jax
+        from jaxleggett import sphere
+        from jaxleggett._numerics import double_precision
+        index, key = np.arange(4096), jax.random.key(0)
+        def show():
+            made = [*sphere.rotated_half_fibonacci(key, index, 6250), sphere.rotated_fibonacci(key, index, 6250)]
+            print([np.asarray(x).tobytes() for x in (*made, sphere.sample_sphere(key, 4096))])
+        show()
+        with double_precision():
+            show()
+    """
+    assert _on_cores(1, code) == _on_cores(2, code)
+
+
+@MANY_CORES
+@pytest.mark.slow
+def test_the_same_bits_on_one_core_and_on_two():
+    code = """
+        import jaxleggett as jl
+        for method in "rqmc", "mc", "exact":
+            for precision in "single", "double":
+                options = dict(samples=100_000, method=method, precision=precision)
+                found = jl.verify(jl.WernerModel, "random:16", [0.8, 0.9], **options)
+                print([row.to_json() for row in found.rows])
+    """
+    assert _on_cores(1, code) == _on_cores(2, code)
