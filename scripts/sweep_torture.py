@@ -1,13 +1,10 @@
-"""Sweeps under fire: killed a hundred times, workers killed; and what tiles cost beside their own time.
+"""Sweeps under fire: killed a hundred times, and workers killed, they end as if nothing had been.
 
-    python scripts/sweep_torture.py [--kills 100] [--worker-kills 20] [--tiles 1000] [--large 100000]
+    python scripts/sweep_torture.py [--kills 100] [--worker-kills 20] [--tiles 1000]
 
 kills     the same sweep, killed by SIGKILL at random moments and started again until it is done, has to leave the store
           of an uninterrupted run, bit for bit; in turn in this process, by two workers, and as a job array
 workers   a run by two workers, of which one is killed every few seconds
-overhead  `tiles` tiles of about 50 ms by two workers, beside half of what they take one after the other on one core,
-          with another process doing the same on another one (cores may be two halves of one)
-large     a store of `large` tiles, made with records of tiles that were never computed, is planned and resumed
 
 Writes results/sweep_torture: report.json, meta.json. Exits with 1 where a store is not what it should be.
 """
@@ -27,11 +24,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 
 from jaxleggett.output import provenance
-from jaxleggett.sweeps import Store, read_config
 
 FOLDER = Path(__file__).parent.parent / "results" / "sweep_torture"
 
@@ -59,6 +54,12 @@ def configuration(folder: Path, tiles: int, samples: int) -> Path:
     seeds = ", ".join(map(str, range(tiles)))
     path.write_text(CONFIG.format(samples=samples, seeds=seeds))
     return path
+
+
+def quietly(folder: Path) -> None:
+    """What a run compiles serves the next one, and XLA's remarks on loading it are no news."""
+    os.environ |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "compiled")
 
 
 def digest(store: Path) -> str:
@@ -130,64 +131,18 @@ def kill_workers(config: Path, store: Path, kills: int, chance: random.Random) -
     return killed
 
 
-def time_of_a_tile(config: Path) -> float:
-    """Seconds of a tile on one core, compiled, while another core does the same; the mean of 200."""
-    code = (
-        "import sys, time\nfrom jaxleggett.sweeps import read_config\nfrom jaxleggett.sweeps.tiles import compute\n"
-        "sweep, seconds = read_config(sys.argv[1]), []\n"
-        "for tile in range(201):\n    t = time.perf_counter(); compute(sweep, tile)\n"
-        "    seconds.append(time.perf_counter() - t)\n"
-        "print(sum(seconds[1:]) / 200)"
-    )
-    at_once = [
-        subprocess.Popen(
-            ["taskset", "-c", str(core), sys.executable, "-c", code, str(config)], stdout=subprocess.PIPE, text=True
-        )
-        for core in sorted(os.sched_getaffinity(0))[:2]
-    ]
-    return sum(float(process.communicate()[0]) for process in at_once) / len(at_once)
-
-
-def large(config: Path, place: Path) -> dict[str, float]:
-    """Make a store with a record of every tile, without waiting for the disk; how long planning and resuming takes."""
-    started = time.perf_counter()
-    store = Store.create(place, read_config(config))
-    planned = time.perf_counter() - started
-    shape = [part.stop - part.start for part in store.sweep.region(0)]
-    rng, fsync = np.random.default_rng(0), os.fsync
-    os.fsync = lambda handle: None
-    try:
-        for tile in range(store.sweep.num_tiles - 1):
-            values = {name: rng.normal(size=shape).astype(v.dtype) for name, v in store.variables.items()}
-            store.commit(tile, values)
-    finally:
-        os.fsync = fsync
-    resumed = complete(config, "--store", place)
-    memory = psutil.Process().memory_info().rss
-    return {
-        "tiles": store.sweep.num_tiles,
-        "planned_seconds": planned,
-        "resumed_tiles": resumed["tiles_resumed"],
-        "resumed_seconds": resumed["seconds"],
-        "resident_bytes": memory,
-    }
-
-
 def main() -> None:
     """Run the parts, save, and say what failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--worker-kills", type=int, default=20)
     parser.add_argument("--tiles", type=int, default=1000)
-    parser.add_argument("--large", type=int, default=100_000)
     asked = parser.parse_args()
     started, chance = time.time(), random.Random(0)
     report: dict[str, Any] = {"asked": vars(asked)}
-    # What is compiled serves the next run, and XLA's remarks on loading it are no news.
-    os.environ |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "compiled")
+        quietly(folder)
         config = configuration(folder, asked.tiles, 100_000)
         complete(config, "--store", folder / "whole.zarr")
         expected = digest(folder / "whole.zarr")
@@ -208,24 +163,6 @@ def main() -> None:
             killed += kill_workers(config, workers, asked.worker_kills - killed, chance)
         report["workers killed"] = {"kills": killed, "same": digest(workers) == expected}
         print("workers killed", report["workers killed"], flush=True)
-        config = configuration(folder, asked.tiles, 200_000)
-        tile = time_of_a_tile(config)
-        few = max(asked.tiles // 10, 1)
-        begun = complete(configuration(folder, few, 200_000), "--store", folder / "few.zarr", "--workers", 2)
-        found = complete(config, "--store", folder / "overhead.zarr", "--workers", 2)
-        ideal = asked.tiles * tile / 2
-        more = (found["seconds"] - begun["seconds"]) / (asked.tiles - few) / (tile / 2)
-        report["overhead"] = {
-            "seconds_of_a_tile": tile,
-            "ideal_seconds": ideal,
-            "seconds": found["seconds"],
-            "ratio": found["seconds"] / ideal,
-            "ratio_once_begun": more,
-        }
-        print("overhead", report["overhead"], flush=True)
-        if asked.large:
-            report["large"] = large(configuration(folder, asked.large, 1000), folder / "large.zarr")
-            print("large", report["large"], flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     provenance.write_json(FOLDER / "report.json", report)
     command = ["python", "scripts/sweep_torture.py", *sys.argv[1:]]

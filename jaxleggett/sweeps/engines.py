@@ -38,8 +38,9 @@ PATIENCE = 30.0
 AHEAD = 2
 """Tasks in hand for each worker: one that it computes, one that waits."""
 
-TASK_SECONDS, MOST_TOGETHER = 0.5, 100
-"""How long a task should take at least, and the most tiles for that: a task costs milliseconds beside its tiles."""
+TASK_SECONDS, PER_WORKER, MOST_TOGETHER = 0.5, 5e-3, 100
+"""How long a task should take at least, seconds for each worker if they are many, and the most tiles for that: a task
+costs a scheduler about a millisecond, whatever its tiles are."""
 
 
 class Engine(Protocol):
@@ -146,7 +147,8 @@ class _Distributed:
                     continue
                 future.release()
                 # Half way to what this task asks for: one that compiled, or a quick one, is not followed at once.
-                fitting = TASK_SECONDS * len(some) / max(seconds, 1e-6)
+                long = max(TASK_SECONDS, PER_WORKER * _room(client) / AHEAD)
+                fitting = long * len(some) / max(seconds, 1e-6)
                 together = round(min(max((together + fitting) / 2, 1), MOST_TOGETHER))
                 # As many as there is room for: workers may have come since.
                 while len(in_hand) < _room(client) and (more := submit()) is not None:

@@ -13,8 +13,9 @@ import argparse
 import signal
 import subprocess
 import sys
+from typing import Any
 
-from dask_jobqueue import SLURMCluster
+from dask_jobqueue.slurm import SLURMCluster
 
 
 def main() -> None:
@@ -39,7 +40,8 @@ def main() -> None:
         # A worker ends before its wall time does, and gives its tiles back.
         worker_extra_args=["--lifetime", "3h", "--lifetime-stagger", "10m"] if asked.time == "04:00:00" else [],
         scheduler_options={"dashboard_address": None},
-    ) as cluster:
+    ) as made:
+        cluster: Any = made
         cluster.scale(jobs=asked.jobs)
         command = [sys.executable, "-m", "jaxleggett", "sweep", asked.config, "--store", asked.store]
         sweep = subprocess.Popen([*command, "--scheduler", cluster.scheduler_address])
