@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 PYTHON = sys.executable
 
-DOCUMENTED = ("runs", "models", "verification", "inequalities", "proofs", "thresholds", "searches")
+DOCUMENTED = ("runs", "models", "verification", "inequalities", "proofs", "thresholds", "searches", "sweeps")
 
 REFERENCE = " ".join(["jaxleggett", *(f"jaxleggett.{name}" for name in DOCUMENTED)])
 """What users may import."""
