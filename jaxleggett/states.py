@@ -225,16 +225,19 @@ def parse_state(text: str) -> TwoQubitState:
     rho; `.json` with nested lists, complex numbers as [re, im], or {"real": lists, "imag": lists}. Raises
     InputError for anything else, and for what is no state.
     """
-    return TwoQubitState.from_density_matrix(_named(text))
+    return TwoQubitState.from_density_matrix(named_matrix(text))
 
 
 def parse_nearest_state(text: str) -> tuple[TwoQubitState, float]:
     """The state nearest to what `text` names as for `parse_state`, and its distance: `TwoQubitState.nearest_to`."""
-    return TwoQubitState.nearest_to(_named(text))
+    return TwoQubitState.nearest_to(named_matrix(text))
 
 
-def _named(text: str) -> Shaped[np.ndarray, "..."]:
-    """What should be the density matrix, or the vector, of the state that `text` names."""
+def named_matrix(text: str) -> Shaped[np.ndarray, "..."]:
+    """What should be the density matrix, or the vector, of the state that `text` names; that it is one is not checked.
+
+    Raises InputError for a name or a file that `parse_state` does not know.
+    """
     name, colon, numbers = text.partition(":")
     if text == "werner":
         return werner().density_matrix()

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
@@ -74,12 +75,19 @@ def sweep(
     asked += ["--plot"] if plot else []
     engines = {"--workers": workers, "--scheduler": scheduler, "--array-task": array_task}
     chosen = [name for name, value in engines.items() if value is not None]
-    if len(asked) > 1 or len(chosen) > 1 or (asked and chosen):
+    if len(asked) > 1 or len(chosen) > 1 or (asked and chosen and not dry_run):
         raise InputError(f"{' and '.join([*asked, *chosen])} must not be given together")
     if scheduler is None and (tls_ca or tls_cert or tls_key):
         raise InputError("--tls-ca, --tls-cert and --tls-key must be given with --scheduler only")
     if len({name is None for name in (tls_ca, tls_cert, tls_key)}) > 1:
         raise InputError("--tls-ca, --tls-cert and --tls-key must be given together")
+    elsewhere = scheduler is not None or workers is not None
+    if elsewhere and platform == "gpu":
+        raise InputError("--platform must be cpu, or left out, with --workers and --scheduler, but is gpu")
+    given = os.environ.get("JAX_PLATFORMS", "")
+    if elsewhere and platform is None:
+        # Only workers compute, and a GPU that this process takes they would lack.
+        os.environ["JAX_PLATFORMS"] = "cpu"
     if platform == "cpu":
         # For this process and those it starts; JAX reads the variable when it is imported.
         os.environ["JAX_PLATFORMS"] = "cpu"
@@ -87,14 +95,14 @@ def sweep(
 
     described = None if config is None else read_config(config)
     if dry_run:
-        return _dry_run(described or Store.open_(store).sweep, platform, as_json)
+        return _dry_run(described or Store.open_(store).sweep, store, workers or 1, as_json)
     if asked:
         found = Store.open_(store)
         if described is not None and found.digest != described.digest:
             raise InputError(f"--store {store} must be the store of {config}, but holds another sweep")
         return {"--status": _status, "--check": _check, "--plot": _plot}[asked[0]](found, as_json)
-    engine = _engine(workers, scheduler, (tls_ca, tls_cert, tls_key), array_task)
-    if not scheduler and not workers:
+    engine = _engine(workers, scheduler, (tls_ca, tls_cert, tls_key), array_task, given if platform is None else "cpu")
+    if not elsewhere:
         _common(platform, as_json).devices()
     found = Store.open_(store) if described is None else Store.create(store, described)
     return _run(found, engine, grace, as_json)
@@ -115,12 +123,14 @@ def _common(platform: Literal["cpu", "gpu"] | None, as_json: bool) -> Common:
     return Common(0, as_json, None, False, platform, "double")
 
 
-def _engine(workers: int | None, scheduler: str | None, tls: tuple[str | None, ...], array_task: str | None) -> Engine:
+def _engine(
+    workers: int | None, scheduler: str | None, tls: tuple[str | None, ...], array_task: str | None, platforms: str
+) -> Engine:
     """What is to compute tiles."""
     from ..sweeps import ArrayTask, Cluster, InProcess, Scheduler
 
     if workers is not None:
-        return Cluster(workers)
+        return Cluster(workers, platforms)
     if scheduler is not None:
         return Scheduler(scheduler, *(None if name is None else Path(name) for name in tls))
     return InProcess() if array_task is None else ArrayTask.parse(array_task)
@@ -137,8 +147,10 @@ def _run(store: Store, engine: Engine, grace: float | None, as_json: bool) -> in
         print(json.dumps(summary.to_json(), allow_nan=False) if as_json else summary, flush=True)
 
     def give_up(number: int) -> NoReturn:
-        answer(last)
-        os._exit(SIGNALLED + number)
+        try:
+            answer(replace(last, done=store.num_recorded()))
+        finally:  # whatever became of the terminal
+            os._exit(SIGNALLED + number)
 
     stopping = Stopping(give_up, grace or GRACE)
     with stopping.heeded(), _progress(store.sweep, as_json) as show:
@@ -184,10 +196,11 @@ def _progress(sweep: Sweep, as_json: bool) -> Iterator[Callable[[Summary], None]
         printed = now
         rate = (summary.done - summary.resumed) / (now - started)
         left = (summary.tiles - summary.done) / rate if rate else float("inf")
-        print(
-            f"{summary.done:,} of {summary.tiles:,} tiles, {60 * rate:.3g} a minute, about {_duration(left)} left",
-            flush=True,
-        )
+        with contextlib.suppress(OSError):  # nobody need read it
+            print(
+                f"{summary.done:,} of {summary.tiles:,} tiles, {60 * rate:.3g} a minute, about {_duration(left)} left",
+                flush=True,
+            )
 
     yield line
 
@@ -201,10 +214,9 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
 
 
-def _dry_run(sweep: Sweep, platform: Literal["cpu", "gpu"] | None, as_json: bool) -> int:
+def _dry_run(sweep: Sweep, store: str, workers: int, as_json: bool) -> int:
     """How much a sweep is; its middle tile is computed twice, for the time with and without compiling."""
-    _common(platform, as_json).devices()
-    from ..sweeps.store import size_of_tile
+    from ..sweeps.skeleton import size_of_tile
     from ..sweeps.tiles import compute
 
     seconds = []
@@ -213,13 +225,14 @@ def _dry_run(sweep: Sweep, platform: Literal["cpu", "gpu"] | None, as_json: bool
         compute(sweep, sweep.num_tiles // 2)
         seconds.append(time.monotonic() - started)
     size = sweep.num_tiles * size_of_tile(sweep)
-    total = seconds[0] + (sweep.num_tiles - 1) * seconds[1]
+    total = seconds[0] + (sweep.num_tiles - 1) * seconds[1] / workers
     if as_json:
-        print(json.dumps({"tiles": sweep.num_tiles, "seconds": total, "bytes": size}))
+        print(json.dumps({"store": store, "tiles": sweep.num_tiles, "seconds": total, "bytes": size}))
         return 0
     print(sweep)
+    by = "one after the other" if workers == 1 else f"by {workers} workers"
     print(
-        f"  its middle tile takes {seconds[1]:.2g} s, {seconds[0]:.2g} s with compiling; all one after the other about "
+        f"  its middle tile takes {seconds[1]:.2g} s, {seconds[0]:.2g} s with compiling; all {by} about "
         f"{_duration(total)}"
     )
     print(f"  about {size / 1e6:.3g} MB on disk")
@@ -241,6 +254,8 @@ def _check(store: Store, as_json: bool) -> int:
     started = time.monotonic()
     finished, damaged = store.finished()
     foreign = store.foreign()
+    if not store.in_use:  # else a tile may be between its chunks and its record
+        damaged += store.unrecorded()
     done, tiles = int(finished.sum()), store.sweep.num_tiles
     if as_json:
         content = {"store": str(store.path), "tiles": tiles, "tiles_done": done}
@@ -263,7 +278,7 @@ def _plot(store: Store, as_json: bool) -> int:
     """Draw what is there, beside the store."""
     from ..output.plots import plot_sweep
 
-    picture = store.path.with_suffix(".png")
+    picture = store.path.resolve().with_suffix(".png")
     plot_sweep(store.path, picture)
     print(json.dumps({"store": str(store.path), "picture": str(picture)}) if as_json else f"Drawn: {picture}")
     return 0

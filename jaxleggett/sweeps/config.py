@@ -17,11 +17,11 @@ An error names the file, the line and the key, the value and what is allowed.
 from __future__ import annotations
 
 import functools
-import hashlib
 import math
 import re
 import tomllib
 import typing
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,8 +30,9 @@ import numpy as np
 from msgspec import Meta, inspect
 
 from .._checks import InputError, quoted
-from .._files import names_a_file, read_bytes
-from .grid import Sweep, Value, fields_of, names_in_braces
+from .._files import read_bytes
+from .files import with_files
+from .grid import POINT_SEED, Sweep, Value, fields_of, names_in_braces
 from .jobs import JOBS, Job
 
 MAX_TILES = 10**6
@@ -39,6 +40,10 @@ MAX_TILES = 10**6
 
 MAX_POINTS = 10**7
 """Most points of one sweep."""
+
+
+MOST_CHECKED = 1000
+"""Values of an axis that are tried before the sweep begins."""
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,9 +74,11 @@ def read_config(path: str | Path) -> Sweep:
     try:
         text = content.decode("utf-8")
         table = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        return _Reader(Path(path), text).sweep(table)
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:  # also what Python says of integers of thousands of digits
         raise InputError(f"CONFIG {path} must be a TOML file, but is not: {error}") from None
-    return _Reader(Path(path), text).sweep(table)
 
 
 class _Reader:
@@ -90,23 +97,29 @@ class _Reader:
         self.finite(table, ())
         parts = self.struct(Parts, table, (), "a sweep")
         command = parts.job.get("command")
-        if command not in JOBS:
+        if not isinstance(command, str) or command not in JOBS:
             self.fail(("job", "command"), f"job.command must be {_one_of(list(JOBS))}, but is {quoted(command)}")
         kind = JOBS[command]
-        axes = {name: self.axis(name, value) for name, value in parts.axes.items()}
+        axes = {name: self.axis(name, value, kind) for name, value in parts.axes.items()}
         if not axes:
             self.fail(("axes",), "axes must have at least one axis")
-        self.struct(kind, {k: v for k, v in parts.job.items()}, ("job",), f"a {command} job")
+        options = {name: _whole(fields_of(kind), name, value) for name, value in parts.job.items()}
+        self.struct(kind, options, ("job",), f"a {command} job")
         inner = kind.inner if kind.inner in axes else None
         tile = {name: self.tile(name, parts.tile.get(name), len(axes[name]), name == inner) for name in axes}
         for name in parts.tile:
             if name not in axes:
                 self.fail(("tile", name), f"tile.{name} must be the name of an axis, {_one_of(list(axes))}")
-        self.names(parts.job, axes, kind)
-        sweep = Sweep(parts.job, axes, tile, parts.seeds, parts.title, {})
+        self.names(options, axes, kind)
+        # Written out, so that saying what is the default anyway makes no other sweep.
+        defaults = {name: field.default for name, field in fields_of(kind).items() if name not in axes}
+        sweep = Sweep({**defaults, **options}, axes, tile, parts.seeds, parts.title, {})
         self.size(sweep)
         self.values(sweep)
-        return self.with_files(sweep)
+        try:
+            return with_files(sweep)
+        except InputError as error:
+            self.fail(("job",), str(error))
 
     def finite(self, value: object, keys: tuple[str, ...]) -> None:
         """No NaN and no infinity anywhere, and no dates."""
@@ -125,7 +138,7 @@ class _Reader:
         """`table` as an object of this class; the error names the key, its value and what is allowed."""
         fields = fields_of(kind)
         for name, value in table.items():
-            if name == "command":
+            if keys == ("job",) and name == "command":
                 continue
             where = ".".join((*keys, name))
             if name not in fields:
@@ -142,24 +155,29 @@ class _Reader:
                 self.fail(keys, f"{'.'.join((*keys, name))} must be given: {what} needs it")
         return msgspec.convert({**table}, kind)
 
-    def axis(self, name: str, value: Any) -> list[Value]:
+    def axis(self, name: str, value: Any, kind: type[Job]) -> list[Value]:
         """The values of an axis: at least one, none twice, all texts or all numbers."""
         keys = ("axes", name)
         if not name.isidentifier():
             self.fail(keys, f"axes.{name} must be a name of letters, digits and _, not beginning with a digit")
+        if name in kind.variables or name == POINT_SEED:
+            self.fail(keys, f"axes.{name} must have another name: {name} is what the job finds")
         if isinstance(value, dict):
-            return typing.cast("list[Value]", self.struct(Range, value, keys, "a range").values())
+            value = self.struct(Range, typing.cast("dict[str, Any]", value), keys, "a range").values()
+            self.finite(value, keys)
         if not isinstance(value, list):
             self.fail(keys, f"axes.{name} must be a list, or a table of start, stop and num, but is {quoted(value)}")
-        values = typing.cast("list[Any]", value)
+        values = [_whole(fields_of(kind), name, each) for each in typing.cast("list[Any]", value)]
         if not values:
             self.fail(keys, f"axes.{name} must have at least one value, but is empty")
         kinds = {"text" if isinstance(v, str) else "yes or no" if isinstance(v, bool) else "number" for v in values}
         if len(kinds) > 1 or any(isinstance(v, dict | list) for v in values):
             self.fail(keys, f"axes.{name} must hold numbers alone, or texts alone, but is {quoted(values)}")
         if len(set(values)) < len(values):
-            twice = next(v for v in values if values.count(v) > 1)
+            twice = next(value for value, number in Counter(values).items() if number > 1)
             self.fail(keys, f"axes.{name} must hold each value once, but has {quoted(twice)} twice")
+        if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in values):
+            self.fail(keys, f"axes.{name} must hold integers of at most 64 bits, but is {quoted(values)}")
         return values
 
     def tile(self, name: str, size: Any, points: int, inner: bool) -> int:
@@ -179,13 +197,19 @@ class _Reader:
         for option, value in job.items():
             for name in names_in_braces(value) if isinstance(value, str) else ():
                 used.add(name)
-                if name not in axes:
-                    self.fail(("job", option), f"job.{option} has {{{name}}}, which must be the name of an axis")
+                if name not in axes or name == kind.inner:
+                    other = (
+                        "another one, as all its values are computed at once" if name in axes else "the name of an axis"
+                    )
+                    self.fail(("job", option), f"job.{option} has {{{name}}}, which must be {other}")
         for option, values in axes.items():
             for name in {name for value in values if isinstance(value, str) for name in names_in_braces(value)}:
                 used.add(name)
-                if name not in axes or name == option:
-                    self.fail(("axes", option), f"axes.{option} has {{{name}}}, which must be the name of another axis")
+                if name not in axes or name in (option, kind.inner) or option not in fields:
+                    self.fail(
+                        ("axes", option),
+                        f"axes.{option} has {{{name}}}, which must be another axis, and {option} an option of the job",
+                    )
         for name in axes:
             if name in fields and name in job:
                 self.fail(("axes", name), f"axes.{name} must not be in [job], too")
@@ -221,44 +245,44 @@ class _Reader:
         for axis, (name, values) in enumerate(sweep.axes.items()):
             if name == sweep.inner:
                 continue
-            # Numbers are checked already; texts have a meaning, such as that of settings.
-            for i in range(len(values) if isinstance(values[0], str) else 1):
+            # Numbers of options are checked already; texts have a meaning, such as that of settings.
+            meant = isinstance(values[0], str) or name not in sweep.fields
+            for i in range(min(len(values), MOST_CHECKED) if meant else 1):
                 options = sweep.options((*first[:axis], i, *first[axis + 1 :]))
                 try:
                     msgspec.convert(options, sweep.kind).check()
                 except InputError as error:
-                    keys = ("axes", name) if isinstance(values[0], str) else ("job",)
+                    keys = ("axes", name) if isinstance(values[0], str) or i else ("job",)
                     self.fail(keys, f"[job] cannot be computed at {name} = {quoted(values[i])}: {error}")
-
-    def with_files(self, sweep: Sweep) -> Sweep:
-        """The sweep with absolute paths in place of names of files, and what those hold."""
-        files: dict[str, str] = {}
-
-        def absolute(option: str, value: Any) -> Any:
-            if option not in ("state", "settings") or not isinstance(value, str):
-                return value
-            if names_in_braces(value) or not names_a_file(value) or ":" in value:
-                return value
-            path = Path(value).absolute()
-            files[str(path)] = hashlib.sha256(read_bytes(option, path)).hexdigest()
-            return str(path)
-
-        job = {name: absolute(name, value) for name, value in sweep.job.items()}
-        axes = {name: [absolute(name, value) for value in values] for name, values in sweep.axes.items()}
-        return Sweep(job, axes, sweep.tile, sweep.seeds, sweep.title, files)
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:
     """The lines of the keys of a TOML text, from 1. Inline tables are found by the key that they belong to."""
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$", line):
+    within: str | None = None
+    for number, line in enumerate(text.split("\n"), 1):
+        inside = within is not None
+        for quotes in re.findall(r'"""|\'\'\'', line):
+            within = quotes if within is None else None if within == quotes else within
+        if inside:
+            continue
+        head, equals, _ = line.partition("=")
+        if header := re.match(r"\s*\[+([^\[\]]+)\]", line):
             table = _dotted(header[1])
             found.setdefault(table, number)
-        elif key := re.match(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*'|\s*\.\s*)+?)\s*=", line):
-            found.setdefault((*table, *_dotted(key[1])), number)
+        elif equals and re.fullmatch(r"[\w\-.\"' \t]+", head):
+            found.setdefault((*table, *_dotted(head)), number)
     return found
+
+
+def _whole(fields: dict[str, inspect.Field], name: str, value: Any) -> Any:
+    """1e5 for an option that is an integer: the integer."""
+    if not isinstance(value, float) or not value.is_integer() or name not in fields:
+        return value
+    kind = fields[name].type
+    parts = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+    return int(value) if any(isinstance(part, inspect.IntType) for part in parts) else value
 
 
 def _dotted(text: str) -> tuple[str, ...]:

@@ -11,7 +11,10 @@ import functools
 import itertools
 import logging
 import os
+import signal
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +32,8 @@ Compute = Callable[[int], str | None]
 Done = tuple[int, str | None]
 """A tile that is saved, and what is wrong with its input."""
 
-ALLOWED_FAILURES = 1000
-"""Workers that may die while they have a task, before Dask blames it; tiles are computed again at no harm."""
+ALLOWED_FAILURES, ALLOWED_BLAMES = 100, 10
+"""Workers that may die while they have a task before Dask blames it, and how often it may be blamed."""
 
 PATIENCE = 30.0
 """Seconds to wait for a scheduler."""
@@ -98,9 +101,13 @@ class ArrayTask(InProcess):
         2
         """
         first, slash, second = text.partition("/")
-        if not (slash and first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        if not (slash and _is_count(first) and _is_count(second) and 1 <= int(first) <= int(second)):
             raise InputError(f"--array-task must be I/N with 1 <= I <= N, as 1/8, but is {text!r}")
         return cls(index=int(first), number=int(second))
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10
 
 
 class _Distributed:
@@ -123,15 +130,23 @@ class _Distributed:
 
         with config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}), self.client() as client:
             in_hand: dict[Any, list[int]] = {}
+            blamed = Counter[int]()
+            again: list[int] = []
             together = 1
 
             def submit() -> Any:
-                some = [] if stopping() else list(itertools.islice(tiles, together))
+                if stopping():
+                    return None
+                some = [*again[:together], *itertools.islice(tiles, max(together - len(again), 0))]
+                del again[:together]
                 if not some:
                     return None
-                future = client.submit(_timed, compute, some, pure=False)
+                future = client.submit(_timed, compute, some, limit(), pure=False)
                 in_hand[future] = some
                 return future
+
+            def limit() -> float:
+                return max(TASK_SECONDS, PER_WORKER * _room(client) / AHEAD)
 
             found = as_completed(
                 [future for _ in range(_room(client)) if (future := submit()) is not None], loop=client.loop
@@ -141,26 +156,30 @@ class _Distributed:
                 try:
                     faults, seconds = future.result()
                 except KilledWorker:
-                    again = client.submit(_timed, compute, some, pure=False)
-                    in_hand[again] = some
-                    found.add(again)
-                    continue
+                    blamed[some[0]] += 1
+                    if blamed[some[0]] > ALLOWED_BLAMES:
+                        raise RuntimeError(f"every worker dies that computes tile {some[0]} or one after it") from None
+                    faults, seconds, together = [], TASK_SECONDS, 1
                 future.release()
+                again += some[len(faults) :]
                 # Half way to what this task asks for: one that compiled, or a quick one, is not followed at once.
-                long = max(TASK_SECONDS, PER_WORKER * _room(client) / AHEAD)
-                fitting = long * len(some) / max(seconds, 1e-6)
+                fitting = limit() * len(faults) / max(seconds, 1e-6)
                 together = round(min(max((together + fitting) / 2, 1), MOST_TOGETHER))
                 # As many as there is room for: workers may have come since.
                 while len(in_hand) < _room(client) and (more := submit()) is not None:
                     found.add(more)
-                yield from zip(some, faults, strict=True)
+                yield from zip(some, faults, strict=False)
 
 
 @dataclass(frozen=True)
 class Cluster(_Distributed):
-    """`workers` processes on this machine, which share its cores, and its GPUs, among them. Loopback only."""
+    """`workers` processes on this machine, which share its cores, and its GPUs, among them. Loopback only.
+
+    With `platforms` the environment variable JAX_PLATFORMS of theirs, where it should differ from this process's.
+    """
 
     workers: int
+    platforms: str | None = None
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
@@ -168,6 +187,8 @@ class Cluster(_Distributed):
         from distributed import Client, LocalCluster
 
         own = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        if self.platforms is not None:
+            own["JAX_PLATFORMS"] = self.platforms
         # Dask would look at the stack of every worker a hundred times a second.
         own["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "False"
         with (
@@ -201,7 +222,7 @@ class Scheduler(_Distributed):
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
-        """A client that waits for the first worker."""
+        """A client; workers may come later, and until then it waits."""
         from distributed import Client
         from distributed.security import Security
 
@@ -213,6 +234,8 @@ class Scheduler(_Distributed):
                 tls_client_key=str(self.key),
                 require_encryption=True,
             )
+        # That it cannot be reached is said below, in a sentence.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             client = Client(self.address, security=security, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -221,10 +244,14 @@ class Scheduler(_Distributed):
             yield client
 
 
-def _timed(compute: Compute, tiles: list[int]) -> tuple[list[str | None], float]:
-    """Compute some tiles, one after the other; what is wrong with the input of each, and the seconds they took."""
-    started = time.monotonic()
-    return [compute(tile) for tile in tiles], time.monotonic() - started
+def _timed(compute: Compute, tiles: list[int], limit: float) -> tuple[list[str | None], float]:
+    """Compute tiles until `limit` seconds are over, at least one; what is wrong with the input of each, the seconds."""
+    started, faults = time.monotonic(), list[str | None]()
+    for tile in tiles:
+        faults.append(compute(tile))
+        if time.monotonic() - started > limit:
+            break
+    return faults, time.monotonic() - started
 
 
 def _room(client: Any) -> int:
@@ -245,6 +272,9 @@ def _share_of_the_machine(workers: int) -> Any:
 
         def setup(self, worker: Any) -> None:
             number = int(worker.name) % workers
+            # Ctrl-C goes to all processes of a terminal; whoever started them says when they end.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
             if hasattr(os, "sched_setaffinity"):
                 cores = sorted(os.sched_getaffinity(0))
                 own = cores[number * len(cores) // workers : (number + 1) * len(cores) // workers]

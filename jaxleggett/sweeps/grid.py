@@ -15,12 +15,14 @@ import msgspec
 import numpy as np
 from msgspec import inspect
 
-from .._checks import MAX_SEED, InputError, counted
-from .._files import read_bytes
+from .._checks import MAX_SEED, counted
 from .jobs import JOBS, Job
 
 Value = bool | int | float | str
 """A point of an axis."""
+
+POINT_SEED = "point_seed"
+"""The name of the variable with the seeds."""
 
 BRACES = re.compile(r"\{(\w+)\}")
 """The name of an axis in a text, which its value takes the place of."""
@@ -74,8 +76,9 @@ class Sweep:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that says what is computed; `title` does not."""
-        fields = {name: value for name, value in vars(self).items() if name in self.__dataclass_fields__}
-        return hashlib.sha256(msgspec.json.encode({**fields, "title": None}, order="sorted")).hexdigest()
+        # The order of the axes counts, that of options does not.
+        fields = {**self.to_json(), "title": None, "axes": list(self.axes.items())}
+        return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()
 
     def place(self, tile: int) -> tuple[int, ...]:
         """The tile's place among the tiles, along each axis."""
@@ -158,13 +161,6 @@ class Sweep:
     def __str__(self) -> str:
         axes = " x ".join(f"{name} ({len(values)})" for name, values in self.axes.items())
         return f"{self.title or self.job['command']}: {axes}, {counted(self.num_tiles, 'tile')}"
-
-
-def check_files(sweep: Sweep) -> None:
-    """InputError where a file that the options name is not what it was when the sweep began."""
-    for path, digest in sweep.files.items():
-        if hashlib.sha256(read_bytes("file", path)).hexdigest() != digest:
-            raise InputError(f"{path} must be the file that the sweep began with, but has been changed")
 
 
 def names_in_braces(text: str) -> list[str]:

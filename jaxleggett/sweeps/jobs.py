@@ -90,6 +90,7 @@ class Verify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="verif
             seed=self.seed,
             precision=self.precision,
         )
+        _finish(found.status)
         return _columns([_numbers(self.variables, vars(row)) for row in found.rows])
 
 
@@ -117,7 +118,9 @@ class Threshold(
     def check(self) -> None:
         """InputError for what its options cannot be."""
         from ..settings import SettingPairs
+        from ..states import named_matrix
 
+        named_matrix(self.state)
         if self.settings != "all":
             SettingPairs.parse(self.settings, self.seed)
 
@@ -135,6 +138,7 @@ class Threshold(
             certify=self.certify,
             seed=self.seed,
         )
+        _finish(found.status)
         return _columns([_numbers(self.variables, {name: getattr(found, name) for name in self.variables})])
 
 
@@ -173,6 +177,7 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="searc
             certify=self.certify,
             seed=self.seed,
         )
+        _finish(found.status)
         return _columns([_numbers(self.variables, vars(found))])
 
 
@@ -188,6 +193,12 @@ def bad_input(variables: dict[str, Variable]) -> dict[str, float]:
         name: variable.flags.index(BAD_INPUT) if BAD_INPUT in variable.flags else variable.fill
         for name, variable in variables.items()
     }
+
+
+def _finish(status: Ending) -> None:
+    """Half a point is none: what Ctrl-C has ended is not saved."""
+    if status == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
 
 
 def _numbers(variables: dict[str, Variable], found: dict[str, Any]) -> dict[str, float]:

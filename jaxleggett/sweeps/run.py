@@ -115,6 +115,8 @@ def run(
                     report(summary)
         return replace(
             summary,
+            # Others may have been at work, too.
+            done=store.num_recorded() if engine.shared else summary.done,
             seconds=time.monotonic() - started,
             status=Ending.INTERRUPTED if left else Ending.COMPLETE,
         )
@@ -150,6 +152,6 @@ class Stopping:
             self.give_up(self.signal)
         self.signal = number
         # A tile may be deep in a compiler or a solver when the time is over: another thread ends the process.
-        timer = threading.Timer(self.grace, self.give_up, [number])
+        timer = threading.Timer(min(self.grace, threading.TIMEOUT_MAX), self.give_up, [number])
         timer.daemon = True
         timer.start()

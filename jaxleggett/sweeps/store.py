@@ -20,43 +20,24 @@ import errno
 import fcntl
 import functools
 import hashlib
-import itertools
 import json
-import math
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-import google_crc32c
 import numpy as np
 
 from .. import __version__
 from .._checks import InputError, quoted
-from .._files import read_json
-from .grid import Sweep
-
-FORMAT = 1
-"""The number of this layout; a store with another one is refused."""
-
-OWN = ".jaxleggett"
-"""The folder of what is not Zarr's."""
-
-STATIC, RECORDS, LOCK = "static.json", "records", "lock"
-
-TEMPORARY = ".unfinished-"
-"""How names begin of files that are being written; what a run that was killed has left is removed by the next one that
-has the store for itself."""
+from .disk import CHECKSUM, TEMPORARY, encoded, files_beneath, flush, read, sealed, unsealed, write
+from .grid import POINT_SEED, Sweep
+from .skeleton import FORMAT, LOCK, OWN, RECORDS, STATIC, write_skeleton
 
 FAN_OUT = 1000
 """Records in one folder."""
-
-CHECKSUM = 4
-"""Bytes of a CRC-32C."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +71,9 @@ class Store:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=place.parent) as made:
                     whole = Path(made) / "store"
-                    _write_static(whole, sweep)
+                    write_skeleton(whole, sweep)
                     os.rename(whole, place)
-                    _flush(place.parent)
+                    flush(place.parent)
             except OSError as error:
                 if not place.exists():  # else another run was faster
                     raise InputError(f"--store {quoted(str(path))} cannot be made: {error.strerror}") from None
@@ -110,10 +91,10 @@ class Store:
         place = Path(path)
         if not (place / OWN / STATIC).is_file():
             raise InputError(f"--store {path} must be the store of a sweep, but {_nature(place)}")
-        static = read_json("--store", place / OWN / STATIC)
-        if not isinstance(static, dict) or not isinstance(static.get("files"), dict):
+        static = _static_files(place)
+        if static is None:
             raise InputError(f"--store {path} cannot be used: {OWN}/{STATIC} is damaged")
-        for name, digest in static["files"].items():
+        for name, digest in static.items():
             file = place / name
             if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
                 raise InputError(
@@ -127,6 +108,8 @@ class Store:
                 f"--store {path} must be one of this version (format {FORMAT}, jaxleggett {__version__}), but is one "
                 f"of format {own['format']}, jaxleggett {own['version']}"
             )
+        if static.keys() < {"zarr.json", *(f"{name}/zarr.json" for name in own["sweep"]["axes"])}:
+            raise InputError(f"--store {path} cannot be used: {OWN}/{STATIC} is damaged")
         return cls(place, Sweep.from_json(own["sweep"]))
 
     @contextlib.contextmanager
@@ -159,18 +142,18 @@ class Store:
         digests = {}
         for name in self.variables:
             payload = self._payload(tile, name, values[name])
-            _write(self._chunk(tile, name), _encoded(payload))
+            write(self._chunk(tile, name), encoded(payload))
             digests[name] = hashlib.sha256(payload).hexdigest()
         for name in self.variables:
-            _flush(self.path / name)
+            flush(self.path / name)
         record = self._record(tile)
         folder = os.path.dirname(record)
         if not os.path.exists(folder):
             os.makedirs(folder, exist_ok=True)
-            _flush(os.path.dirname(folder))
+            flush(os.path.dirname(folder))
         body = {"tile": tile, "sweep": self.digest, "sha256": digests, "versions": _versions()}
-        _write(record, _sealed(body))
-        _flush(folder)
+        write(record, sealed(body))
+        flush(folder)
 
     def read(self, tile: int) -> dict[str, np.ndarray]:
         """The values of a finished tile. Raises KeyError where it has no record, ValueError where it is not whole."""
@@ -184,9 +167,11 @@ class Store:
         """What the chunks of a tile decode to, held against its record; raises as `read` does."""
         record = self._record(tile)
         try:
-            body = _unsealed(_read(record))
+            body = unsealed(read(record))
         except FileNotFoundError:
             raise KeyError(tile) from None
+        except IsADirectoryError:
+            raise ValueError(f"its record {self._named(record)} is no file") from None
         if body is None:
             raise ValueError(f"its record {self._named(record)} is torn or changed")
         if body["tile"] != tile or body["sweep"] != self.digest:
@@ -195,11 +180,13 @@ class Store:
         for name in self.variables:
             chunk = self._chunk(tile, name)
             try:
-                content = _read(chunk)
+                content = read(chunk)
             except FileNotFoundError:
                 raise ValueError(f"its chunk {self._named(chunk)} is missing") from None
+            except IsADirectoryError:
+                raise ValueError(f"its chunk {self._named(chunk)} is no file") from None
             payload = content[:-CHECKSUM]
-            if content != _encoded(payload) or hashlib.sha256(payload).hexdigest() != body["sha256"].get(name):
+            if content != encoded(payload) or hashlib.sha256(payload).hexdigest() != body["sha256"].get(name):
                 raise ValueError(f"its chunk {self._named(chunk)} is torn or changed")
             found[name] = payload
         return found
@@ -229,18 +216,17 @@ class Store:
     def foreign(self) -> list[Damage]:
         """What does not belong into the store."""
         root = self.path
-        known = {"zarr.json", OWN, *self.sweep.axes, "point_seed", *self.variables}
+        known = {"zarr.json", OWN, *self.sweep.axes, POINT_SEED, *self.variables}
         found = [entry.name for entry in os.scandir(root) if entry.name not in known]
         for name in self.variables:
             for entry in os.scandir(root / name):
                 if entry.name != "zarr.json" and not self._names_a_chunk(entry.name):
                     found.append(f"{name}/{entry.name}")
-        static = set(_static_files(root))
-        for name in (*self.sweep.axes, "point_seed"):
-            found += [f for f in _files(root / name, root) if f not in static]
+        static = _static_files(root) or {}
+        for name in (*self.sweep.axes, POINT_SEED):
+            found += [f for f in files_beneath(root / name, root) if f not in static]
         found += [f"{OWN}/{e.name}" for e in os.scandir(root / OWN) if e.name not in (STATIC, RECORDS, LOCK)]
-        expected = {self._named(self._record(tile)) for tile in self._recorded()}
-        found += [f for f in _files(root / OWN / RECORDS, root) if f not in expected]
+        found += [f for f in files_beneath(root / OWN / RECORDS, root) if self._tile_of(f"{root}/{f}") is None]
         own = (name for name in sorted(found) if not os.path.basename(name).startswith(TEMPORARY))
         return [Damage(None, f"{name} is no file of this store") for name in own]
 
@@ -255,16 +241,47 @@ class Store:
 
     def _recorded(self) -> Iterator[int]:
         """Tiles that have a record."""
-        folder = self.path / OWN / RECORDS
-        for group in sorted(os.listdir(folder)):
-            if not group.isdecimal() or not (folder / group).is_dir():
-                continue
-            for name in os.listdir(folder / group):
-                stem, _, suffix = name.partition(".")
-                if suffix == "json" and stem.isdecimal() and int(stem) < self.sweep.num_tiles:
-                    tile = int(stem)
-                    if self._record(tile) == f"{folder}/{group}/{name}":
-                        yield tile
+        folder = f"{self.path}/{OWN}/{RECORDS}"
+        with contextlib.suppress(FileNotFoundError):  # tools that copy may leave empty folders out
+            for group in sorted(os.listdir(folder)):
+                if os.path.isdir(f"{folder}/{group}"):
+                    for name in os.listdir(f"{folder}/{group}"):
+                        if (tile := self._tile_of(f"{folder}/{group}/{name}")) is not None:
+                            yield tile
+
+    def _tile_of(self, record: str) -> int | None:
+        """The tile whose record has this path."""
+        stem, _, suffix = os.path.basename(record).partition(".")
+        if suffix != "json" or not stem.isdecimal() or len(stem) > 9:
+            return None
+        tile = int(stem)
+        return tile if tile < self.sweep.num_tiles and self._record(tile) == record else None
+
+    def unrecorded(self) -> list[Damage]:
+        """Tiles that have chunks and no record: the record is lost, or a run was killed before it wrote one."""
+        recorded, found = set(self._recorded()), set[int]()
+        for name in self.variables:
+            for entry in os.scandir(self.path / name):
+                if self._names_a_chunk(entry.name):
+                    place = tuple(int(part) for part in entry.name.split(".")[1:])
+                    found.add(int(np.ravel_multi_index(place, self.sweep.tiles)))
+        lost = sorted(found - recorded)
+        return [Damage(tile, "it has chunks but no record, and counts as not finished") for tile in lost]
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a run is at work on it."""
+        try:
+            handle = os.open(self.path / OWN / LOCK, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
 
     @contextlib.contextmanager
     def _unfinished_removed(self) -> Iterator[None]:
@@ -278,10 +295,11 @@ class Store:
 
     def _remove_unfinished(self) -> None:
         folders = [self.path / name for name in self.variables]
-        folders += [entry for entry in (self.path / OWN / RECORDS).iterdir() if entry.is_dir()]
+        with contextlib.suppress(FileNotFoundError):
+            folders += [entry for entry in (self.path / OWN / RECORDS).iterdir() if entry.is_dir()]
         for folder in folders:
             for entry in os.scandir(folder):
-                if entry.name.startswith(TEMPORARY):
+                if entry.name.startswith(TEMPORARY) and entry.is_file():
                     os.unlink(entry.path)
 
     # Paths are texts here: a store has millions of files, and each is looked at when it is resumed.
@@ -300,96 +318,10 @@ class Store:
         return whole.tobytes()
 
 
-def _write_static(path: Path, sweep: Sweep) -> None:
-    """A store without tiles at `path`, flushed to the disk."""
-    import zarr
-    from zarr.codecs import Crc32cCodec
-    from zarr.dtype import VariableLengthUTF8
-    from zarr.errors import ZarrUserWarning
-
-    group = zarr.create_group(
-        path,
-        attributes={
-            "title": sweep.title or sweep.job["command"],
-            "jaxleggett": {"format": FORMAT, "version": __version__, "sweep": sweep.to_json()},
-        },
-    )
-    for name, values in sweep.axes.items():
-        text = isinstance(values[0], str)
-        data = np.asarray(values, dtype=object if text else None)
-        kind: Any = VariableLengthUTF8() if text else data.dtype
-        about: dict[str, Any] = {} if text else {"units": _units(name)}
-        group.create_array(
-            name,
-            shape=data.shape,
-            dtype=kind,
-            dimension_names=[name],
-            compressors=[Crc32cCodec()],
-            attributes={"long_name": name.replace("_", " "), **about},
-        )[:] = data
-    common: dict[str, Any] = {
-        "shape": sweep.shape,
-        "dimension_names": list(sweep.axes),
-        "compressors": [Crc32cCodec()],
-    }
-    seeds = sweep.point_seeds
-    about = {"long_name": "seed with which the command finds the same at this point", "units": "1"}
-    group.create_array("point_seed", dtype=seeds.dtype, attributes=about, **common)[:] = seeds
-    for name, variable in sweep.kind.variables.items():
-        about = {"long_name": variable.long_name, "units": variable.units}
-        if variable.flags:
-            about |= {"flag_values": list(range(len(variable.flags))), "flag_meanings": " ".join(variable.flags)}
-            about["comment"] = "-1: not computed"
-        group.create_array(
-            name,
-            chunks=sweep.chunks,
-            dtype=variable.dtype,
-            fill_value=variable.fill,
-            chunk_key_encoding={"name": "default", "separator": "."},
-            config={"write_empty_chunks": True},
-            attributes=about,
-            **common,
-        )
-    with warnings.catch_warnings():
-        # xarray asks for consolidated metadata; that they are no part of the format yet is known.
-        warnings.simplefilter("ignore", ZarrUserWarning)
-        zarr.consolidate_metadata(path)
-    (path / OWN / RECORDS).mkdir(parents=True)
-    files = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in _files(path, path)}
-    _write(path / OWN / STATIC, json.dumps({"files": files}, indent=1).encode())
-    for name in files:
-        _flush(path / name)
-    for folder, _, _ in os.walk(path):
-        _flush(Path(folder))
-
-
-BLOCK = 4096
-"""Bytes that a file takes on most disks, at least."""
-
-
-def size_of_tile(sweep: Sweep) -> int:
-    """Bytes on disk of a tile with its record, about."""
-    points = math.prod(sweep.chunks)
-    chunks = [points * variable.dtype.itemsize + CHECKSUM for variable in sweep.kind.variables.values()]
-    return BLOCK * (1 + sum(-(-size // BLOCK) for size in chunks))
-
-
-def _units(name: str) -> str:
-    """Angles are in radians; all else is a pure number."""
-    return "rad" if name in ("theta", "phi", "angle") else "1"
-
-
-def _static_files(root: Path) -> list[str]:
-    return list(json.loads((root / OWN / STATIC).read_bytes())["files"])
-
-
-def _files(folder: Path, root: Path) -> list[str]:
-    """All files beneath a folder, by their paths from the root."""
-    return [
-        (Path(where) / name).relative_to(root).as_posix()
-        for where, _, names in os.walk(folder)
-        for name in sorted(names)
-    ]
+def _static_files(root: Path) -> dict[str, str] | None:
+    """The SHA-256 of the files that are written once, by their names; None where the list of them is damaged."""
+    body = unsealed(read(root / OWN / STATIC))
+    return None if body is None else body["files"]
 
 
 def _nature(place: Path) -> str:
@@ -398,71 +330,6 @@ def _nature(place: Path) -> str:
     return "is not one" if place.is_dir() else "is a file"
 
 
-def _sealed(body: dict[str, Any]) -> bytes:
-    """A record with the SHA-256 of its own content."""
-    text = json.dumps(body, sort_keys=True)
-    return json.dumps({"record": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}).encode() + b"\n"
-
-
-def _unsealed(content: bytes) -> dict[str, Any] | None:
-    """The content of a record; None where it is not what was written."""
-    try:
-        outer = json.loads(content)
-        text = outer["record"]
-        whole = hashlib.sha256(text.encode()).hexdigest() == outer["sha256"]
-        return json.loads(text) if whole else None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-
-
 @functools.cache
 def _versions() -> dict[str, str]:
     return {"jaxleggett": __version__, **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}}
-
-
-def _encoded(payload: bytes) -> bytes:
-    """A chunk as Zarr's codecs `bytes` and `crc32c` write it."""
-    return payload + google_crc32c.value(payload).to_bytes(CHECKSUM, "little")
-
-
-def _read(path: str) -> bytes:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        size = os.fstat(handle).st_size
-        content = os.read(handle, size + 1)
-        while len(content) < size and (more := os.read(handle, size - len(content))):
-            content += more
-        return content
-    finally:
-        os.close(handle)
-
-
-_names = (f"{TEMPORARY}{os.urandom(6).hex()}" for _ in itertools.count())
-
-
-def _write(path: str | Path, content: bytes) -> None:
-    """Put a file in place as a whole, on the disk before it has its name."""
-    name = f"{os.path.dirname(path)}/{next(_names)}"
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(handle, rest) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _flush(path: str | Path) -> None:
-    """Have the disk hold what a file or a folder holds."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,7 +10,8 @@ import numpy as np
 
 from .._checks import InputError
 from .._compiler import compiler_fault
-from .grid import Sweep, check_files
+from .files import Watch
+from .grid import Sweep
 from .jobs import bad_input
 from .store import Store
 
@@ -19,10 +20,13 @@ def compute_and_save(path: str, digest: str, tile: int) -> str | None:
     """Compute a tile of the store at `path` and save it; what is wrong with the input of a point, if any is.
 
     It imports what it needs, so that it can be called in any process that sees the store. Raises RuntimeError where
-    the store is no longer that of the sweep `digest`, and what the job raises.
+    the store is no longer that of the sweep `digest`, where a file that the sweep began with has been changed, and what
+    the job raises.
     """
-    store = _opened(path, digest)
+    store, watch = _opened(path, digest)
+    watch.check()
     values, fault = compute(store.sweep, tile)
+    watch.check()
     store.commit(tile, values)
     return fault
 
@@ -42,6 +46,9 @@ def compute(sweep: Sweep, tile: int) -> tuple[dict[str, np.ndarray], str | None]
         try:
             columns: dict[str, Any] = msgspec.convert(options, sweep.kind).compute(inner)
         except InputError as error:
+            if sweep.files:
+                # It may be a disk that is away for a while; a tile that is saved is not computed again.
+                raise
             columns = {name: [value] for name, value in bad_input(variables).items()}
             at = ", ".join(f"{name} = {sweep.axes[name][i]}" for name, i in zip(names, point, strict=True))
             fault = fault or f"{at}: {error}"
@@ -56,12 +63,11 @@ def compute(sweep: Sweep, tile: int) -> tuple[dict[str, np.ndarray], str | None]
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(path: str, digest: str) -> Store:
+def _opened(path: str, digest: str) -> tuple[Store, Watch]:
     """The store, opened once a process and sweep, with all that is wrong with this machine said at once."""
     if fault := compiler_fault():
         raise RuntimeError(fault)
     store = Store.open_(path)
     if store.digest != digest:
         raise RuntimeError(f"the store {path} has been replaced by another sweep's")
-    check_files(store.sweep)
-    return store
+    return store, Watch(store.sweep)

@@ -25,10 +25,12 @@ def main() -> None:
     parser.add_argument("--store", required=True)
     parser.add_argument("--jobs", type=int, required=True)
     parser.add_argument("--memory", default="4GB")
-    parser.add_argument("--time", default="04:00:00")
+    parser.add_argument("--time", default="04:00:00", help="wall time of a worker, hours:minutes:seconds")
     parser.add_argument("--interface", help="network interface of scheduler and workers, as ib0")
     parser.add_argument("--directive", action="append", default=[], help="another line for #SBATCH")
     asked = parser.parse_args()
+    hours, minutes, seconds = map(int, asked.time.split(":"))
+    wall_time = 3600 * hours + 60 * minutes + seconds
     with SLURMCluster(
         cores=1,
         processes=1,
@@ -38,7 +40,7 @@ def main() -> None:
         python=sys.executable,
         job_extra_directives=asked.directive,
         # A worker ends before its wall time does, and gives its tiles back.
-        worker_extra_args=["--lifetime", "3h", "--lifetime-stagger", "10m"] if asked.time == "04:00:00" else [],
+        worker_extra_args=["--lifetime", f"{0.9 * wall_time:.0f}s", "--lifetime-stagger", f"{0.05 * wall_time:.0f}s"],
         scheduler_options={"dashboard_address": None},
     ) as made:
         cluster: Any = made

@@ -26,6 +26,10 @@ def test_what_a_configuration_means(sweep):
     assert sweep.options((9, 1)) == {
         "command": "threshold",
         "state": "pure:0.75",
+        "settings": "all",
+        "tolerance": 1e-4,
+        "time_limit": None,
+        "certify": False,
         "notion": "separable",
         "seed": 1,
     }

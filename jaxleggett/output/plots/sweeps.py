@@ -33,7 +33,8 @@ def plot_sweep(store: Path, path: Path) -> None:
     import xarray
 
     with xarray.open_zarr(store) as found, picture(path, 7, 4.6) as figure:
-        job = found.attrs["jaxleggett"]["sweep"]["job"]["command"]
+        options = found.attrs["jaxleggett"]["sweep"]["job"]
+        job = options["command"]
         values = [found[name].load() for name in HEADLINES[job]]
         mean = sum(values[1:], values[0]) / len(values)
         x, second = _axes_of(found, job)
@@ -41,10 +42,12 @@ def plot_sweep(store: Path, path: Path) -> None:
         if second is not None and _is_numeric(found[second]) and found.sizes[second] > MOST_LINES:
             _draw_map(axes, mean, x, second, values[0].attrs["long_name"])
         else:
-            _draw_lines(axes, values, mean, x, second)
+            # V_c is Leggett's; other notions have their own.
+            _draw_lines(axes, values, mean, x, second, options.get("notion", "leggett") == "leggett")
             axes.set_ylabel(" / ".join(value.attrs["long_name"] for value in values))
         axes.set_xlabel(f"{x} (rad)" if found[x].attrs.get("units") == "rad" else x)
-        axes.set_title(f"{found.attrs['title']} ({int(mean.notnull().sum()):,} of {mean.size:,} points)")
+        title = found.attrs["title"].replace("$", r"\$")
+        axes.set_title(f"{title} ({int(mean.notnull().sum()):,} of {mean.size:,} points)")
 
 
 def _is_numeric(values: DataArray) -> bool:
@@ -61,7 +64,9 @@ def _axes_of(found: Dataset, job: str) -> tuple[str, str | None]:
     return x, max(others, key=lambda name: found.sizes[name], default=None)
 
 
-def _draw_lines(axes: Axes, values: list[DataArray], mean: DataArray, x: str, second: str | None) -> None:
+def _draw_lines(
+    axes: Axes, values: list[DataArray], mean: DataArray, x: str, second: str | None, critical: bool
+) -> None:
     """A line with a band for each value of the second axis; evenly chosen ones where they are many."""
     count = 1 if second is None else mean.sizes[second]
     chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_LINES)).astype(int))
@@ -80,7 +85,8 @@ def _draw_lines(axes: Axes, values: list[DataArray], mean: DataArray, x: str, se
         axes.plot(places, line.median(others).values, style, color=colour, label=name)
     if not numeric:
         axes.set_xticks(places, [str(value) for value in mean[x].values], rotation=30, ha="right")
-    _mark_critical(axes, mean, x)
+    if critical:
+        _mark_critical(axes, mean, x)
     if axes.get_legend_handles_labels()[1]:
         axes.legend()
 
@@ -96,12 +102,14 @@ def _mark_critical(axes: Axes, mean: DataArray, x: str) -> None:
 def _draw_map(axes: Axes, mean: DataArray, x: str, second: str, label: str) -> None:
     """Colours over two axes of numbers, a contour at the critical visibility where there is one."""
     others = [name for name in mean.dims if name not in (x, second)]
-    flat = mean.median(others).transpose(second, x)
+    flat = mean.median(others).transpose(second, x).sortby([second, x])
     if not flat.notnull().any():
         return
     filled: Any = axes.pcolormesh(flat[x].values, flat[second].values, flat.values, cmap="viridis", shading="nearest")
     if float(flat.min()) < CRITICAL_VISIBILITY < float(flat.max()) and bool(flat.notnull().all()):
         axes.contour(flat[x].values, flat[second].values, flat.values, levels=[CRITICAL_VISIBILITY], colors="white")
+    if x == "visibility":
+        axes.axvline(CRITICAL_VISIBILITY, **CRITICAL)
     axes.set_ylabel(second)
     axes.grid(False)
     assert axes.figure is not None
