@@ -54,8 +54,9 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     num: Annotated[int, Meta(ge=1, le=MAX_TILES)]
 
     def values(self) -> list[float]:
-        """The numbers, evenly spaced."""
-        return np.linspace(self.start, self.stop, self.num).tolist()
+        """The numbers, evenly spaced; not finite where the ends are too far apart."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.linspace(self.start, self.stop, self.num).tolist()
 
 
 class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """Configurations of sweeps: what they mean, and that an error names its file, line, key, value and what is allowed."""
 
 import re
+import time
 import typing
 
 import numpy as np
@@ -104,6 +105,48 @@ BAD = [
         "visibility must be left out for the model pr-box",
     ),
     (VERIFY.replace("verify", "search").replace("visibility = [0.8]", "symmetry = ['none', 'Q']"), 4, "symmetry"),
+    ("command = 'threshold'\n" + JOB + AXES, 1, "command is no key of a sweep"),
+    (
+        "[job]\ncommand = ['verify']\n" + AXES,
+        2,
+        "job.command must be one of verify, threshold, search, but is ['verify']",
+    ),
+    (
+        JOB + "[axes]\ntheta = {start = 0, stop = 1, num = 2, command = 1}\n",
+        5,
+        "axes.theta.command is no key of a range",
+    ),
+    (JOB + "[axes]\ntheta = {start = -1e308, stop = 1.7e308, num = 3}\n", 5, "axes.theta must be finite, but is"),
+    (JOB + "[axes]\ntheta = {start = 1, stop = 1, num = 3}\n", 5, "axes.theta must hold each value once, but has 1.0"),
+    (
+        JOB.replace("theta", "lower") + "[axes]\nlower = [1]\n",
+        5,
+        "axes.lower must have another name: lower is what the job",
+    ),
+    (JOB + "[axes]\ntheta = [1, 1180591620717411303424]\n", 5, "axes.theta must hold integers of at most 64 bits"),
+    (JOB.replace("pure:{theta}", "wernr") + "[axes]\nseed = [1]\n", 1, "[job] cannot be computed at seed = 1: state"),
+    (
+        JOB + AXES + "n = [5, -7]\nsettings = ['random:{n}']\n",
+        6,
+        "[job] cannot be computed at n = -7: settings random:N must",
+    ),
+    (
+        JOB + AXES + "foo = ['{theta}']\n",
+        6,
+        "axes.foo has {theta}, which must be another axis, and foo an option of the job",
+    ),
+    (
+        VERIFY.replace("[axes]", "settings = 'random:{visibility}'\n[axes]"),
+        3,
+        "job.settings has {visibility}, which must be another one, as all its values are computed at once",
+    ),
+    (
+        "title = " + 3 * "'" + "\n[axes]\ntheta = 3\n" + 3 * "'" + "\n" + JOB + "[axes]\ntheta = 0.1\n",
+        9,
+        "axes.theta must be a list",
+    ),
+    ("title = 'a\u2028b'\n" + JOB + "[axes]\ntheta = 0.1\n", 6, "axes.theta must be a list"),
+    (JOB + "[axes]\ntheta = [" + "9" * 5000 + "]\n", None, "must be a TOML file"),
 ]
 
 
@@ -171,3 +214,41 @@ def test_files_are_part_of_a_sweep(write, tmp_path):
     assert list(first.files) == [f"{tmp_path}/rho.npy"]
     np.save(tmp_path / "rho.npy", np.diag([1.0, 0, 0, 0]))
     assert read_config(write(text)).digest != first.digest
+
+
+def test_whole_numbers_may_be_written_as_floats(write):
+    text = VERIFY.replace("[axes]", "samples = 1e5\n[axes]") + "seed = {start = 0, stop = 4, num = 5}\n"
+    sweep = read_config(write(text))
+    assert sweep.job["samples"] == 100_000
+    assert sweep.axes["seed"] == [0, 1, 2, 3, 4]
+    assert all(isinstance(seed, int) for seed in sweep.axes["seed"])
+
+
+def test_saying_the_default_makes_no_other_sweep_and_the_order_of_axes_does(write, sweep):
+    text = write().read_text()
+    assert read_config(write(text.replace("notion =", "tolerance = 1e-4\nnotion ="))).digest == sweep.digest
+    theta, seed = "theta = {start = 0.05, stop = 0.75, num = 10}\n", "seed = [3, 1]\n"
+    assert theta + seed in text
+    assert read_config(write(text.replace(theta + seed, seed + theta))).digest != sweep.digest
+
+
+def test_files_that_braces_name_are_part_of_a_sweep(write, tmp_path, monkeypatch):
+    for name in ("x", "y:1"):
+        np.save(tmp_path / f"{name}.npy", np.eye(4) / 4)
+    (tmp_path / "werner").mkdir()
+    monkeypatch.chdir(tmp_path)
+    text = """[job]\ncommand = "threshold"\nstate = "./{n}.npy"\n[axes]\nn = ["x", "y:1"]\n"""
+    found = read_config(write(text))
+    assert sorted(found.files) == [f"{tmp_path}/x.npy", f"{tmp_path}/y:1.npy"]
+    assert found.job["state"] == f"{tmp_path}/{{n}}.npy"
+    # A folder of the name of a state is no state.
+    text = """[job]\ncommand = "threshold"\nstate = "werner"\n[axes]\nseed = [0]\n"""
+    assert read_config(write(text)).files == {}
+
+
+def test_long_lines_are_read_in_no_time(write):
+    numbers = ",\n".join(f"1{i:018d}" for i in range(3000))
+    text = f"""[job]\ncommand = "threshold"\n[axes]\nseed = [\n{numbers}\n]\n"""
+    started = time.perf_counter()
+    assert len(read_config(write(text)).axes["seed"]) == 3000
+    assert time.perf_counter() - started < 10

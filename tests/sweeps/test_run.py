@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import jaxleggett as jl
 from jaxleggett import InputError
+from jaxleggett.runs import Ending
 from jaxleggett.sweeps import ArrayTask, Cluster, Scheduler, Stopping, Store, read_config, run
 
 VERIFY = """
@@ -179,3 +181,41 @@ def test_memory_and_time_of_many_tiles(write, tmp_path):
     assert not done.any()
     run(store, stopping=lambda: True)
     np.testing.assert_array_equal(sweep.place(199_999), (99_999, 1))
+
+
+def test_a_file_that_changes_meanwhile_ends_the_run(write, tmp_path):
+    np.save(tmp_path / "rho.npy", np.eye(4) / 4)
+    job = write().read_text().split("[axes]")[0].replace("pure:{theta}", f"{tmp_path}/rho.npy")
+    text = job + "[axes]\nseed = [0, 1, 2]\n"
+    store = Store.create(tmp_path / "x.zarr", read_config(write(text)))
+
+    def change(summary):
+        if summary.done == 1:
+            np.save(tmp_path / "rho.npy", np.diag([1.0, 0, 0, 0]))
+
+    with pytest.raises(RuntimeError, match=r"rho\.npy is not the file with which the sweep began"):
+        run(store, report=change)
+    assert store.num_recorded() == 1
+    (tmp_path / "rho.npy").unlink()
+    with pytest.raises(RuntimeError, match="cannot be read: No such file"):
+        run(store)
+    np.save(tmp_path / "rho.npy", np.eye(4) / 4)
+    assert run(store).status == "complete"
+
+
+def test_half_a_point_is_not_saved(sweep, tmp_path, monkeypatch):
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    found = jl.threshold(jl.pure(0.1), notion="separable")
+    monkeypatch.setattr("jaxleggett.notions.threshold", lambda *a, **k: replace(found, status=Ending.INTERRUPTED))
+    with pytest.raises(KeyboardInterrupt):
+        run(store)
+    assert store.num_recorded() == 0
+
+
+def test_workers_of_many_threads(sweep, whole, tmp_path, contents):
+    from distributed import LocalCluster
+
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    with LocalCluster(n_workers=1, threads_per_worker=8, host="127.0.0.1", dashboard_address=None) as cluster:
+        run(store, Scheduler(cluster.scheduler_address))
+    assert contents(store.path) == whole

@@ -293,3 +293,46 @@ def test_records_hold_what_they_say(store):
     assert body["sweep"] == store.sweep.digest
     assert set(body["sha256"]) == set(store.variables)
     assert body["versions"]["jaxleggett"] == jaxleggett.__version__
+
+
+def test_a_lost_record_is_named(store):
+    (store.path / RECORD).unlink()
+    assert [str(damage) for damage in store.unrecorded()] == [
+        "tile 3: it has chunks but no record, and counts as not finished"
+    ]
+    run(store)
+    assert store.unrecorded() == []
+
+
+def test_a_record_that_is_written_meanwhile_is_not_foreign(sweep, tmp_path, monkeypatch):
+    store = Store.create(tmp_path / "x.zarr", sweep)
+    run(store, stopping=iter([False, True]).__next__)
+    real = store_module.files_beneath
+
+    def slowly(folder, root):
+        run(store)
+        return real(folder, root)
+
+    monkeypatch.setattr(store_module, "files_beneath", slowly)
+    assert store.foreign() == []
+
+
+def test_odd_things_in_place_of_files(store):
+    shutil.rmtree(store.path / ".jaxleggett" / "records")
+    assert store.num_recorded() == 0
+    assert store.foreign() == []
+    assert run(store).resumed == 0
+    chunk = store.path / CHUNK
+    chunk.unlink()
+    os.mkfifo(chunk)
+    assert [str(damage) for damage in store.finished()[1]] == [f"tile 3: its chunk {CHUNK} is no file"]
+    assert run(store).repaired == 1
+    assert store.finished()[0].all()
+
+
+def test_a_list_of_metadata_that_was_shortened_is_refused(store):
+    from jaxleggett.sweeps.disk import sealed
+
+    (store.path / ".jaxleggett" / "static.json").write_bytes(sealed({"files": {}}))
+    with pytest.raises(InputError, match=r"static\.json is damaged"):
+        Store.open_(store.path)
