@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +60,34 @@ def read(path: str | Path) -> bytes:
         os.close(handle)
 
 
-def write(path: str | Path, content: bytes) -> None:
-    """Put a file in place as a whole, on the disk before it has its name."""
-    name = f"{os.path.dirname(path)}/{TEMPORARY}{os.urandom(6).hex()}"
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+def write(files: Mapping[str, bytes]) -> None:
+    """Put files in place, each as a whole, and all of them and their names on the disk when it returns.
+
+    What belongs together is written first, then flushed, then renamed, then the folders are flushed: a journal that has
+    been written for the first of them need not be written again for the others.
+    """
+    made: dict[str, tuple[str, int]] = {}
     try:
-        try:
+        for path, content in files.items():
+            name = f"{os.path.dirname(path)}/{TEMPORARY}{os.urandom(6).hex()}"
+            made[path] = name, os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             rest = memoryview(content)
             while rest:
-                rest = rest[os.write(handle, rest) :]
+                rest = rest[os.write(made[path][1], rest) :]
+        for _, handle in made.values():
             os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.replace(name, path)
+        for path, (name, _) in made.items():
+            os.replace(name, path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        for name, _ in made.values():
+            with contextlib.suppress(OSError):
+                os.unlink(name)
         raise
+    finally:
+        for _, handle in made.values():
+            os.close(handle)
+    for folder in dict.fromkeys(os.path.dirname(path) for path in files):
+        flush(folder)
 
 
 def flush(path: str | Path) -> None:

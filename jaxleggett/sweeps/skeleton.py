@@ -90,7 +90,7 @@ def write_skeleton(path: Path, sweep: Sweep) -> None:
         zarr.consolidate_metadata(path)
     (path / OWN / RECORDS).mkdir(parents=True)
     files = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in files_beneath(path, path)}
-    write(path / OWN / STATIC, sealed({"files": files}))
+    write({f"{path}/{OWN}/{STATIC}": sealed({"files": files})})
     for name in files:
         flush(path / name)
     for folder, _, _ in os.walk(path):

@@ -139,21 +139,16 @@ class Store:
 
     def commit(self, tile: int, values: dict[str, np.ndarray]) -> None:
         """Save a tile: `values` has an array of the shape of its region for each variable."""
-        digests = {}
-        for name in self.variables:
-            payload = self._payload(tile, name, values[name])
-            write(self._chunk(tile, name), encoded(payload))
-            digests[name] = hashlib.sha256(payload).hexdigest()
-        for name in self.variables:
-            flush(self.path / name)
+        payloads = {name: self._payload(tile, name, values[name]) for name in self.variables}
+        write({self._chunk(tile, name): encoded(payload) for name, payload in payloads.items()})
+        digests = {name: hashlib.sha256(payload).hexdigest() for name, payload in payloads.items()}
         record = self._record(tile)
         folder = os.path.dirname(record)
         if not os.path.exists(folder):
             os.makedirs(folder, exist_ok=True)
             flush(os.path.dirname(folder))
         body = {"tile": tile, "sweep": self.digest, "sha256": digests, "versions": _versions()}
-        write(record, sealed(body))
-        flush(folder)
+        write({record: sealed(body)})
 
     def read(self, tile: int) -> dict[str, np.ndarray]:
         """The values of a finished tile. Raises KeyError where it has no record, ValueError where it is not whole."""
