@@ -52,7 +52,8 @@ def main() -> None:
     plot_sweep(asked.store, FOLDER / "random_pairs.png")
     shutil.copy(CONFIG, FOLDER / "sweep.toml")
     command = ["python", "scripts/random_pairs.py", *sys.argv[1:]]
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=summary.seconds))
+    facts = {"seconds": summary.seconds, "tiles": summary.tiles, "tiles_of_earlier_runs": summary.resumed}
+    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, **facts))
 
 
 if __name__ == "__main__":

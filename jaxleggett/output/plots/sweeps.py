@@ -57,10 +57,11 @@ def _is_numeric(values: DataArray) -> bool:
 def _axes_of(found: Dataset, job: str) -> tuple[str, str | None]:
     """The axis to draw over, and the one to tell lines apart by."""
     names = [str(name) for name in found["point_seed"].dims]
-    numeric = [name for name in names if _is_numeric(found[name])] or names
+    # Draws differ by chance alone: they make a band, not an axis.
+    meant = [name for name in names if name != "seed"] or names
+    numeric = [name for name in meant if _is_numeric(found[name])] or meant
     x = "visibility" if job == "verify" and "visibility" in names else max(numeric, key=lambda name: found.sizes[name])
-    # Draws differ by chance alone: they make a band, not lines.
-    others = [name for name in names if name not in (x, "seed") and found.sizes[name] > 1]
+    others = [name for name in meant if name != x and found.sizes[name] > 1]
     return x, max(others, key=lambda name: found.sizes[name], default=None)
 
 
