@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 HEADLINES = {"verify": ["min_probability"], "threshold": ["lower", "upper"], "search": ["visibility_threshold"]}
 """What is drawn of each job; of two variables the mean, between them a band."""
 
+LABELS = {
+    "verify": "smallest probability found",
+    "threshold": "largest compatible visibility",
+    "search": "threshold of the best inequality",
+}
+"""What that is, in words."""
+
 MOST_LINES = 6
 """Values of the second axis that are drawn as lines; numbers of more values make a heat map."""
 
@@ -40,11 +47,11 @@ def plot_sweep(store: Path, path: Path) -> None:
         x, second = _axes_of(found, job)
         axes = figure.add_subplot()
         if second is not None and _is_numeric(found[second]) and found.sizes[second] > MOST_LINES:
-            _draw_map(axes, mean, x, second, values[0].attrs["long_name"])
+            _draw_map(axes, mean, x, second, LABELS[job])
         else:
             # V_c is Leggett's; other notions have their own.
             _draw_lines(axes, values, mean, x, second, options.get("notion", "leggett") == "leggett")
-            axes.set_ylabel(" / ".join(value.attrs["long_name"] for value in values))
+            axes.set_ylabel(LABELS[job])
         axes.set_xlabel(f"{x} (rad)" if found[x].attrs.get("units") == "rad" else x)
         title = found.attrs["title"].replace("$", r"\$")
         axes.set_title(f"{title} ({int(mean.notnull().sum()):,} of {mean.size:,} points)")
