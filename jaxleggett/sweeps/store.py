@@ -138,7 +138,16 @@ class Store:
             os.close(handle)
 
     def commit(self, tile: int, values: dict[str, np.ndarray]) -> None:
-        """Save a tile: `values` has an array of the shape of its region for each variable."""
+        """Save a tile: `values` has an array of the shape of its region for each variable.
+
+        Raises OSError, which names the store, where the disk is full or away.
+        """
+        try:
+            self._commit(tile, values)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+    def _commit(self, tile: int, values: dict[str, np.ndarray]) -> None:
         payloads = {name: self._payload(tile, name, values[name]) for name in self.variables}
         write({self._chunk(tile, name): encoded(payload) for name, payload in payloads.items()})
         digests = {name: hashlib.sha256(payload).hexdigest() for name, payload in payloads.items()}
