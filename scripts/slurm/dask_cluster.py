@@ -41,7 +41,7 @@ def main() -> None:
         job_extra_directives=asked.directive,
         # A worker ends before its wall time does, and gives its tiles back.
         worker_extra_args=["--lifetime", f"{0.9 * wall_time:.0f}s", "--lifetime-stagger", f"{0.05 * wall_time:.0f}s"],
-        scheduler_options={"dashboard_address": None},
+        scheduler_options={"dashboard_address": "127.0.0.1:0"},
     ) as made:
         cluster: Any = made
         cluster.scale(jobs=asked.jobs)

@@ -87,11 +87,21 @@ def test_workers_find_the_same(sweep, whole, tmp_path, contents):
     assert contents(store.path) == whole
 
 
+def test_workers_listen_on_the_loopback_interface_only():
+    import psutil
+
+    with Cluster(1).client():
+        family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+        listening = [c.laddr.ip for one in family for c in one.net_connections() if c.status == psutil.CONN_LISTEN]
+    assert len(listening) >= 2
+    assert set(listening) == {"127.0.0.1"}
+
+
 def test_a_scheduler_elsewhere_finds_the_same(sweep, whole, tmp_path, contents):
     from distributed import LocalCluster
 
     store = Store.create(tmp_path / "x.zarr", sweep)
-    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
         assert run(store, Scheduler(cluster.scheduler_address)).status == "complete"
     assert contents(store.path) == whole
 
@@ -216,6 +226,6 @@ def test_workers_of_many_threads(sweep, whole, tmp_path, contents):
     from distributed import LocalCluster
 
     store = Store.create(tmp_path / "x.zarr", sweep)
-    with LocalCluster(n_workers=1, threads_per_worker=8, host="127.0.0.1", dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, threads_per_worker=8, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
         run(store, Scheduler(cluster.scheduler_address))
     assert contents(store.path) == whole
