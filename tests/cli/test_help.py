@@ -51,8 +51,8 @@ def test_the_help_of_verify_lists_the_models_and_their_defaults(run):
 def test_every_command_has_the_options_of_all():
     assert [option.name for option in SHARED_OPTIONS] == list(Common.__dataclass_fields__)
     for name, command in cli.cli.commands.items():
-        # A check computes nothing by chance, on no device, and writes nothing. A sweep's folder is its store, and what is
-        # random and how precise stands in its configuration.
+        # A check computes nothing by chance, on no device, and writes nothing. A sweep's folder is its store, its seed
+        # and its precision stand in its configuration.
         assert name in ("check", "sweep") or command.params[-len(SHARED_OPTIONS) :] == SHARED_OPTIONS
         assert command.help
 
