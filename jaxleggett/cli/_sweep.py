@@ -85,16 +85,14 @@ def sweep(
     if elsewhere and platform == "gpu":
         raise InputError("--platform must be cpu, or left out, with --workers and --scheduler, but is gpu")
     given = os.environ.get("JAX_PLATFORMS", "")
-    if elsewhere and platform is None:
-        # Only workers compute, and a GPU that this process takes they would lack.
-        os.environ["JAX_PLATFORMS"] = "cpu"
-    if platform == "cpu":
-        # For this process and those it starts; JAX reads the variable when it is imported.
+    if elsewhere or platform == "cpu":
+        # JAX reads it when it is imported. Where workers compute they would lack a GPU that this process takes.
         os.environ["JAX_PLATFORMS"] = "cpu"
     from ..sweeps import Store, read_config
 
     described = None if config is None else read_config(config)
     if dry_run:
+        _ask_for_devices(platform, as_json)
         return _dry_run(described or Store.open_(store).sweep, store, workers or 1, as_json)
     if asked:
         found = Store.open_(store)
@@ -103,7 +101,7 @@ def sweep(
         return {"--status": _status, "--check": _check, "--plot": _plot}[asked[0]](found, as_json)
     engine = _engine(workers, scheduler, (tls_ca, tls_cert, tls_key), array_task, given if platform is None else "cpu")
     if not elsewhere:
-        _common(platform, as_json).devices()
+        _ask_for_devices(platform, as_json)
     found = Store.open_(store) if described is None else Store.create(store, described)
     return _run(found, engine, grace, as_json)
 
@@ -119,8 +117,9 @@ def _need_extra() -> None:
         raise InputError(f"sweep needs {', '.join(missing)}: pip install 'jaxleggett[cluster]'")
 
 
-def _common(platform: Literal["cpu", "gpu"] | None, as_json: bool) -> Common:
-    return Common(0, as_json, None, False, platform, "double")
+def _ask_for_devices(platform: Literal["cpu", "gpu"] | None, as_json: bool) -> None:
+    """Refuse a platform that is not there, and a compiler that is known to be wrong, as every command does."""
+    Common(0, as_json, None, False, platform, "double").devices()
 
 
 def _engine(

@@ -41,7 +41,6 @@ MAX_TILES = 10**6
 MAX_POINTS = 10**7
 """Most points of one sweep."""
 
-
 MOST_CHECKED = 1000
 """Values of an axis that are tried before the sweep begins."""
 
@@ -144,7 +143,7 @@ class _Reader:
             where = ".".join((*keys, name))
             if name not in fields:
                 self.fail((*keys, name), f"{where} is no key of {what}: it may have {', '.join(fields)}")
-            if isinstance(value, str) and names_in_braces(value) and _is_text(fields[name].type):
+            if isinstance(value, str) and names_in_braces(value) and _may_be(fields[name].type, inspect.StrType):
                 continue
             try:
                 msgspec.convert(value, _hints(kind)[name])
@@ -281,9 +280,7 @@ def _whole(fields: dict[str, inspect.Field], name: str, value: Any) -> Any:
     """1e5 for an option that is an integer: the integer."""
     if not isinstance(value, float) or not value.is_integer() or name not in fields:
         return value
-    kind = fields[name].type
-    parts = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    return int(value) if any(isinstance(part, inspect.IntType) for part in parts) else value
+    return int(value) if _may_be(fields[name].type, inspect.IntType) else value
 
 
 def _dotted(text: str) -> tuple[str, ...]:
@@ -295,9 +292,10 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def _is_text(kind: inspect.Type) -> bool:
+def _may_be(kind: inspect.Type, other: type[inspect.Type]) -> bool:
+    """Whether a field's type, or one of those that it is a union of, is of the class `other`."""
     parts = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    return any(isinstance(part, inspect.StrType) for part in parts)
+    return any(isinstance(part, other) for part in parts)
 
 
 def _one_of(names: list[str]) -> str:

@@ -7,18 +7,18 @@ module's own, with plain texts and a number as arguments, so that Dask's message
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import logging
 import os
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .._checks import InputError
 
@@ -46,32 +46,24 @@ TASK_SECONDS, PER_WORKER, MOST_TOGETHER = 0.5, 5e-3, 100
 costs a scheduler about a millisecond, whatever its tiles are."""
 
 
-class Engine(Protocol):
-    """What computes tiles."""
+class Engine(ABC):
+    """What computes tiles: by default all of them, and nobody else at the same time."""
 
-    @property
-    def shared(self) -> bool:
-        """Whether others of its kind may be at work on the same store."""
-        ...
+    shared = False
+    """Whether others of its kind may be at work on the same store."""
 
     def mine(self, tile: int) -> bool:
         """Whether a tile is this engine's."""
-        ...
+        return True
 
+    @abstractmethod
     def run(self, tiles: Iterator[int], compute: Compute, stopping: Callable[[], bool]) -> Generator[Done]:
         """Compute tiles until there are no more, or until `stopping()`; those in hand are finished then."""
-        ...
 
 
 @dataclass(frozen=True)
-class InProcess:
+class InProcess(Engine):
     """One tile after the other in this process, on all local devices."""
-
-    shared: bool = False
-
-    def mine(self, tile: int) -> bool:
-        """All are."""
-        return True
 
     def run(self, tiles: Iterator[int], compute: Compute, stopping: Callable[[], bool]) -> Generator[Done]:
         """See `Engine`."""
@@ -85,9 +77,10 @@ class InProcess:
 class ArrayTask(InProcess):
     """Task `index` (1 to `number`) of a job array: every `number`-th tile; the tasks need not know of each other."""
 
-    shared: bool = True
-    index: int = 1
-    number: int = 1
+    index: int
+    number: int
+
+    shared = True
 
     def mine(self, tile: int) -> bool:
         """Every `number`-th is."""
@@ -110,18 +103,12 @@ def _is_count(text: str) -> bool:
     return text.isdecimal() and len(text) < 10
 
 
-class _Distributed:
+class _Distributed(Engine):
     """Tiles as tasks of a Dask cluster."""
 
-    shared = False
-
-    def mine(self, tile: int) -> bool:
-        """All are."""
-        return True
-
+    @abstractmethod
     def client(self) -> contextlib.AbstractContextManager[Client]:
         """A client of the cluster."""
-        raise NotImplementedError
 
     def run(self, tiles: Iterator[int], compute: Compute, stopping: Callable[[], bool]) -> Generator[Done]:
         """See `Engine`. A task whose worker died is given to another one; a tile done twice is the same tile."""
@@ -294,10 +281,3 @@ def _gpus() -> list[str]:
     with contextlib.suppress(OSError):
         return [str(i) for i in range(len(os.listdir("/proc/driver/nvidia/gpus")))]
     return []
-
-
-def function_of_tile(path: str, digest: str) -> Compute:
-    """`tiles.compute_and_save` of one store."""
-    from .tiles import compute_and_save
-
-    return functools.partial(compute_and_save, path, digest)

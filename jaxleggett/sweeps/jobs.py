@@ -23,8 +23,7 @@ class Variable(NamedTuple):
 
     long_name: str
     flags: tuple[str, ...] = ()
-    """What the integers 0, 1, ... stand for; empty for numbers."""
-    units: str = "1"
+    """What the integers 0, 1, ... stand for; empty for numbers, which have no unit."""
 
     @property
     def dtype(self) -> np.dtype[Any]:

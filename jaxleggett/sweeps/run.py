@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import threading
 import time
@@ -15,8 +16,9 @@ import numpy as np
 
 from .._checks import counted
 from ..runs import Ending
-from .engines import Engine, InProcess, function_of_tile
+from .engines import Engine, InProcess
 from .store import Store
+from .tiles import compute_and_save
 
 GRACE = 25.0
 """Seconds that tiles in hand have to be finished in: Slurm kills 30 s after it has asked (KillWait)."""
@@ -99,7 +101,7 @@ def run(
         if report:
             report(summary)
         left = len(todo)
-        compute = function_of_tile(str(store.path.absolute()), store.digest)
+        compute = functools.partial(compute_and_save, str(store.path.absolute()), store.digest)
         with contextlib.closing(engine.run(map(int, todo), compute, stopping)) as tiles:
             for tile, fault in tiles:
                 left -= 1

@@ -70,7 +70,7 @@ def write_skeleton(path: Path, sweep: Sweep) -> None:
     about = {"long_name": "seed with which the command finds the same at this point", "units": "1"}
     group.create_array(POINT_SEED, dtype=seeds.dtype, attributes=about, **common)[:] = seeds
     for name, variable in sweep.kind.variables.items():
-        about = {"long_name": variable.long_name, "units": variable.units}
+        about = {"long_name": variable.long_name, "units": "1"}
         if variable.flags:
             about |= {"flag_values": list(range(len(variable.flags))), "flag_meanings": " ".join(variable.flags)}
             about["comment"] = "-1: not computed"
