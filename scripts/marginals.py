@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from phase_diagrams import begun
 
 import jaxleggett as jl
 from jaxleggett.output import provenance
@@ -83,10 +84,7 @@ def main() -> None:
     arguments = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
-    content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    asked = vars(arguments)
-    if content.get("asked") != asked:
-        content = {"asked": asked, "points": {}}
+    content = begun(file, vars(arguments))
     names = wanted(arguments.tolerance, arguments.random)
     for name, (state, place, tolerance, certify) in names.items():
         if name in content["points"]:

@@ -67,6 +67,12 @@ def wanted(points: int, tolerance: float, face_tolerance: float) -> dict[str, Wa
     return found
 
 
+def begun(file: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    """The points that an earlier run with the same arguments has saved in `file`, or none yet."""
+    content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return content if content.get("asked") == asked else {"asked": asked, "points": {}}
+
+
 def times_closed_form(points: dict[str, Any]) -> tuple[float, float]:
     """Least and largest quotient of 1 - V, by the brackets of pure entangled states, and 1 - V of the closed form."""
     pure = [point for name, point in points.items() if name.startswith("pure:") and point["place"] > 0]
@@ -84,10 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
-    content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    asked = vars(arguments)
-    if content.get("asked") != asked:
-        content = {"asked": asked, "points": {}}
+    content = begun(file, vars(arguments))
     names = wanted(arguments.points, arguments.tolerance, arguments.face_tolerance)
     for number, (name, (state, place, tolerance)) in enumerate(names.items(), 1):
         if name in content["points"]:
