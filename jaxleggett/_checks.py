@@ -30,6 +30,9 @@ MAX_RESTARTS = 10**6
 MAX_SAMPLES = 2**42
 """Most samples of one run: chunks are counted in 32 bits and hold at least 2048 samples of a large run."""
 
+MAX_COUNTS = 10**11
+"""Most events of one kind at a setting pair: more than any experiment has, and exact in floating point."""
+
 MAX_WORKERS = 1024
 """Most processes that a sweep starts on one machine."""
 

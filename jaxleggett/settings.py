@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TextIO
 
 import numpy as np
 
@@ -124,6 +124,18 @@ class SettingPairs:
         np.savetxt(path, rows, fmt="%.17g", delimiter=",", header=CSV_HEADER, comments="")
 
 
+class Columns(Protocol):
+    """What the columns behind the settings may hold."""
+
+    def fine(self, rows: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, "n"]:
+        """Whether each of the rows, without its settings, may stand as it is."""
+        ...
+
+    def fault(self, numbers: Sequence[float]) -> str:
+        """What is wrong with a row that is not fine, as the end of a sentence that begins with its place."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Format:
     """How the columns of a CSV file are to be read."""
@@ -136,9 +148,21 @@ class _Format:
     """Whether its first column numbers the rows."""
     angles: bool
     """Whether its settings are angles."""
+    rest: Columns | None
+    """What the columns behind the settings may hold; None: any numbers."""
 
     def fine(self, rows: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, "n"]:
-        """Whether the settings in each of the rows, without their index, are unit vectors or angles in range."""
+        """Whether each of the rows, without its index, has settings and what `rest` allows behind them."""
+        fine = self._settings_fine(rows)
+        return fine if self.rest is None else fine & self.rest.fine(rows[:, self._width :])
+
+    @property
+    def _width(self) -> int:
+        """Columns of the settings."""
+        return 4 if self.angles else 6
+
+    def _settings_fine(self, rows: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, "n"]:
+        """Whether the settings are unit vectors, or angles in range."""
         if self.angles:
             return np.all(np.abs(rows[:, :4] - np.array([90, 0, 90, 0])) <= np.array([90, 360, 90, 360]), axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -146,7 +170,9 @@ class _Format:
         return (np.abs(norms - 1) <= UNIT_TOLERANCE).all(axis=1)
 
     def fault(self, numbers: Sequence[float]) -> str:
-        """What is wrong with the settings of a row that is not fine."""
+        """What is wrong with a row that is not fine."""
+        if self.rest is not None and self._settings_fine(np.array([numbers]))[0]:
+            return self.rest.fault(numbers[self._width :])
         if self.angles:
             given = ", ".join(f"{x:.9g}" for x in numbers[:4])
             return (
@@ -166,16 +192,19 @@ class _Format:
         return np.concatenate([vectors.reshape(-1, 6), rows[:, 4:]], axis=1)
 
 
-def read_numbers(path: str | Path, header: str) -> Float[np.ndarray, "n _"]:
-    """The rows of a CSV file of numbers with `header`, which begins with `CSV_HEADER`: two unit vectors.
+def read_numbers(
+    path: str | Path, *headers: str, what: str = "settings", rest: Columns | None = None
+) -> Float[np.ndarray, "n _"]:
+    """The rows of a CSV file of numbers with one of the `headers`, which begin with `CSV_HEADER`: two unit vectors.
 
-    `ANGLES_HEADER` may stand in its place in the file; the rows hold vectors all the same.
+    `ANGLES_HEADER` may stand in its place in the file; the rows hold vectors all the same. `what` names the file in
+    messages, `rest` says what the columns behind the settings may hold [any numbers].
     """
-    with opened("settings", path) as file:
+    with opened(what, path) as file:
         if _too_long(file):
             raise InputError(f"{path} must hold at most {MAX_PAIRS} rows of {MAX_LINE} characters, but holds more")
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace")
-        kind = _format(path, text.readline(10_000), header)
+        kind = _format(path, text.readline(10_000), headers, rest)
         rows = _read_at_once(text, kind)
         if rows is None:
             text.seek(0)
@@ -185,19 +214,21 @@ def read_numbers(path: str | Path, header: str) -> Float[np.ndarray, "n _"]:
     return kind.cartesian(rows)
 
 
-def _format(path: str | Path, first: str, header: str) -> _Format:
+def _format(path: str | Path, first: str, headers: Sequence[str], rest: Columns | None) -> _Format:
     """How a file that begins with the line `first` is to be read; InputError where that is not clear."""
-    angles_header = header.replace(CSV_HEADER, ANGLES_HEADER)
+    known = {
+        name: angles for h in headers for name, angles in ((h, False), (h.replace(CSV_HEADER, ANGLES_HEADER), True))
+    }
     line = first.strip("\r\n").lstrip("# ")
     delimiter = next((mark for mark in ",;\t" if mark in line), None)
     names = [name.strip().strip("\"'").strip() for name in line.split(delimiter)]
-    indexed = ",".join(names[1:]) in (header, angles_header) and names[0] in INDEX_NAMES
+    indexed = ",".join(names[1:]) in known and names[0] in INDEX_NAMES
     found = ",".join(names[indexed:])
-    if found not in (header, angles_header):
+    if found not in known:
         raise InputError(
-            f"{path}:1 must be the header {header}, or {angles_header} for angles in degrees, but is {quoted(first)}"
+            f"{path}:1 must be the header {headers[0]}, or {in_angles[0]} for angles in degrees, but is {quoted(first)}"
         )
-    return _Format(delimiter, len(names), indexed, angles=found == angles_header)
+    return _Format(delimiter, len(names), indexed, known[found], rest)
 
 
 def _too_long(file: BinaryIO) -> bool:

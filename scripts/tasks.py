@@ -19,7 +19,17 @@ ROOT = Path(__file__).parent.parent
 
 PYTHON = sys.executable
 
-DOCUMENTED = ("runs", "models", "verification", "inequalities", "proofs", "thresholds", "searches", "sweeps")
+DOCUMENTED = (
+    "runs",
+    "models",
+    "verification",
+    "inequalities",
+    "proofs",
+    "thresholds",
+    "searches",
+    "experiments",
+    "sweeps",
+)
 
 REFERENCE = " ".join(["jaxleggett", *(f"jaxleggett.{name}" for name in DOCUMENTED)])
 """What users may import."""

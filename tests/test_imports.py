@@ -37,6 +37,7 @@ FOLDERS = [
     "notions",
     "povms",
     "survey",
+    "experiments",
     "sweeps",
     "output",
     "cli",

@@ -1,0 +1,197 @@
+"""Trials one by one, with settings drawn at random: from arrays and from CSV files."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._checks import InputError, counted, quoted
+from .._files import opened
+from ..settings import CSV_HEADER, SettingPairs, read_numbers
+from .counts import ALPHA, BETA, BOTH, Counts
+
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike, Float, Int
+
+TRIALS_HEADER = "index,pair,alpha,beta"
+"""Header of a file of trials."""
+
+DRAWN_HEADER = f"{CSV_HEADER},probability"
+"""Header of a file of settings with the probabilities that they are drawn with."""
+
+MAX_TRIALS = 10**8
+"""Most trials of one file."""
+
+SUM = 1e-9
+"""How far from 1 the sum of the probabilities may be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Trials in the order in which they were made, each at a pair that was drawn at random.
+
+    pairs           the setting pairs, N of them
+    probabilities   (N,): how likely each pair is in every trial, above 0, of sum 1; known before the trials
+    pair            (T,): the pair of each trial, a row of `pairs` counted from 0
+    alpha, beta     (T,): Alice's and Bob's outcomes, +1 or -1; 0 where one is missing
+
+    Raises InputError, which names the field and the trial, for anything else.
+    """
+
+    pairs: SettingPairs
+    probabilities: Float[np.ndarray, "n"]
+    pair: Int[np.ndarray, "t"]
+    alpha: Int[np.ndarray, "t"]
+    beta: Int[np.ndarray, "t"]
+
+    if TYPE_CHECKING:  # lists are taken too, and made arrays of
+
+        def __init__(
+            self, pairs: SettingPairs, probabilities: ArrayLike, pair: ArrayLike, alpha: ArrayLike, beta: ArrayLike
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "probabilities", checked_probabilities(self.probabilities, len(self.pairs)))
+        for name, low, high in (("pair", 0, len(self.pairs) - 1), ("alpha", -1, 1), ("beta", -1, 1)):
+            given = np.asarray(getattr(self, name))
+            if given.dtype.kind not in "iu" or given.ndim != 1 or len(given) != np.size(self.pair):
+                raise InputError(f"{name} must be as many integers as there are trials, but is {quoted(given)}")
+            if len(bad := np.flatnonzero((given < low) | (given > high))):
+                raise InputError(f"{name} must lie between {low} and {high}, but is {given[bad[0]]} in trial {bad[0]}")
+            object.__setattr__(self, name, given.astype(np.int64 if name == "pair" else np.int8))
+        if len(self) == 0:
+            raise InputError("there must be at least one trial")
+
+    def __len__(self) -> int:
+        return len(self.pair)
+
+    def first(self, number: int) -> tuple[Trials, Trials]:
+        """The first `number` trials, and the others; InputError where one of them would have none."""
+        parts = slice(None, number), slice(number, None)
+        before, after = (
+            Trials(self.pairs, self.probabilities, self.pair[x], self.alpha[x], self.beta[x]) for x in parts
+        )
+        return before, after
+
+    @property
+    def column(self) -> Int[np.ndarray, "t"]:
+        """The column of `Counts` that each trial belongs to."""
+        place = np.empty((3, 3), np.int64)
+        place[ALPHA, BETA] = np.arange(len(ALPHA))
+        return place[self.alpha, self.beta]
+
+    def numbers(self) -> Int[np.ndarray, "n columns"]:
+        """How often each outcome was seen at each pair: 4 columns, or 9 where outcomes are missing."""
+        column = self.column
+        columns = BOTH if column.max() < BOTH else len(ALPHA)
+        flat = np.bincount(self.pair * columns + column, minlength=len(self.pairs) * columns)
+        return flat.reshape(len(self.pairs), columns)
+
+    def counts(self) -> Counts | None:
+        """The trials as counts; None where a pair has no trial with both outcomes."""
+        numbers = self.numbers()
+        return Counts(self.pairs, numbers) if (numbers[:, :BOTH].sum(axis=1) > 0).all() else None
+
+    @classmethod
+    def from_csv(cls, path: str | Path, settings: str | Path) -> Trials:
+        """The trials of a CSV file with the header `index,pair,alpha,beta`, and the settings they were drawn from.
+
+        `index` numbers the trials upwards, `pair` is a row of the file `settings` counted from 0, whose header is
+        `ax,ay,az,bx,by,bz,probability`. A bad row is named by its line.
+        """
+        pairs, probabilities = read_drawn(settings)
+        rows = _read(path)
+        names = ("index", "pair", "alpha", "beta")
+        index, pair, alpha, beta = rows.T
+        faults = (
+            (np.diff(index, prepend=index[0] - 1) <= 0, "index must grow from trial to trial"),
+            ((pair < 0) | (pair >= len(pairs)), f"pair must be a row of {settings}, from 0 to {len(pairs) - 1}"),
+            (np.abs(alpha) > 1, "alpha must be +1, -1, or 0 where it is missing"),
+            (np.abs(beta) > 1, "beta must be +1, -1, or 0 where it is missing"),
+        )
+        for name, (bad, allowed) in zip(names, faults, strict=True):
+            if bad.any():
+                row = int(np.flatnonzero(bad)[0])
+                raise InputError(f"{path}:{row + 2}: {allowed}, but is {rows[row, names.index(name)]}")
+        return cls(pairs, probabilities, pair, alpha, beta)
+
+    def to_csv(self, path: str | Path, settings: str | Path) -> None:
+        """Write trials and settings in the formats that `from_csv` reads."""
+        rows = np.stack([np.arange(len(self)), self.pair, self.alpha, self.beta], axis=1)
+        np.savetxt(path, rows, fmt="%d", delimiter=",", header=TRIALS_HEADER, comments="")
+        write_drawn(settings, self.pairs, self.probabilities)
+
+
+def checked_probabilities(given: ArrayLike, number: int) -> Float[np.ndarray, "n"]:
+    """The probabilities of `number` pairs, divided by their sum; InputError where they are none."""
+    try:
+        q = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        q = np.empty(0)
+    if q.shape != (number,) or not (np.isfinite(q) & (q > 0)).all():
+        raise InputError(f"probabilities must be {counted(number, 'number')} above 0, one a setting pair")
+    if not abs(q.sum() - 1) <= SUM:
+        raise InputError(f"probabilities must sum to 1 (to {SUM:g}), but sum to {q.sum():.12g}")
+    return q / q.sum()
+
+
+def read_drawn(path: str | Path) -> tuple[SettingPairs, Float[np.ndarray, "n"]]:
+    """Setting pairs and their probabilities, from a CSV file with the header `ax,ay,az,bx,by,bz,probability`."""
+    rows = read_numbers(path, DRAWN_HEADER)
+    try:
+        return SettingPairs(rows[:, :3], rows[:, 3:6]), checked_probabilities(rows[:, 6], len(rows))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def write_drawn(path: str | Path, pairs: SettingPairs, probabilities: Float[np.ndarray, "n"]) -> None:
+    """Write setting pairs with their probabilities, as `read_drawn` reads them."""
+    rows = np.concatenate([pairs.a, pairs.b, probabilities[:, None]], axis=1)
+    np.savetxt(path, rows, fmt="%.17g", delimiter=",", header=DRAWN_HEADER, comments="")
+
+
+def is_trial_file(path: str | Path) -> bool:
+    """Whether a file begins with the header of trials."""
+    with opened("counts", path) as file:
+        return _names(file.readline(1000)) == TRIALS_HEADER
+
+
+def _names(line: bytes) -> str:
+    """The column names of a header, however it is spaced."""
+    return ",".join(name.strip() for name in line.decode("utf-8-sig", "replace").split(","))
+
+
+def _read(path: str | Path) -> Int[np.ndarray, "t 4"]:
+    """The rows of a file of trials; InputError names the line at fault."""
+    with opened("trials", path) as file:
+        header = file.readline(1000)
+        if _names(header) != TRIALS_HEADER:
+            raise InputError(
+                f"{path}:1 must be the header {TRIALS_HEADER}, but is {quoted(header.decode('utf-8', 'replace'))}"
+            )
+        content = file.read(40 * MAX_TRIALS + 1)
+    if len(content) > 40 * MAX_TRIALS:
+        raise InputError(f"{path} must hold at most {MAX_TRIALS:,} trials, but is larger")
+    if not content.strip():
+        raise InputError(f"{path} must hold at least one trial below its header, but holds none")
+    try:
+        return np.loadtxt(io.BytesIO(content), dtype=np.int64, delimiter=",", comments=None, ndmin=2).reshape(-1, 4)
+    except (ValueError, OverflowError):
+        lines = content.decode("utf-8", "replace").split("\n")
+        for number, line in enumerate(lines, 2):
+            fields = line.strip().split(",")
+            if line.strip() and not (len(fields) == 4 and all(_whole(x) for x in fields)):
+                raise InputError(
+                    f"{path}:{number} must hold four whole numbers, but is {quoted(line.strip())}"
+                ) from None
+        raise InputError(f"{path} must hold four whole numbers a line") from None
+
+
+def _whole(text: str) -> bool:
+    """Whether a field is a whole number that fits into 64 bits."""
+    digits = text.strip().removeprefix("+").removeprefix("-")
+    return digits.isascii() and digits.isdecimal() and len(digits) < 19
