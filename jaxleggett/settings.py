@@ -216,9 +216,8 @@ def read_numbers(
 
 def _format(path: str | Path, first: str, headers: Sequence[str], rest: Columns | None) -> _Format:
     """How a file that begins with the line `first` is to be read; InputError where that is not clear."""
-    known = {
-        name: angles for h in headers for name, angles in ((h, False), (h.replace(CSV_HEADER, ANGLES_HEADER), True))
-    }
+    in_angles = [header.replace(CSV_HEADER, ANGLES_HEADER) for header in headers]
+    known = dict.fromkeys(headers, False) | dict.fromkeys(in_angles, True)
     line = first.strip("\r\n").lstrip("# ")
     delimiter = next((mark for mark in ",;\t" if mark in line), None)
     names = [name.strip().strip("\"'").strip() for name in line.split(delimiter)]
