@@ -15,10 +15,13 @@ from typing import NoReturn
 import click
 
 from .. import __version__
+from ._analyze import analyze
 from ._check import check
+from ._design import design
 from ._map import map_
 from ._search import search
 from ._shared import INTERRUPTED, epilog
+from ._simulate import simulate
 from ._sweep import sweep
 from ._threshold import threshold
 from ._verify import verify
@@ -91,5 +94,8 @@ cli.add_command(verify)
 cli.add_command(threshold)
 cli.add_command(search)
 cli.add_command(map_, "map")
+cli.add_command(design)
+cli.add_command(simulate)
+cli.add_command(analyze)
 cli.add_command(check)
 cli.add_command(sweep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ._shared import Common, Count, Positive, command, exit_code, progress_bar, say_ending
+from ._shared import TIME_LIMIT, Common, Count, command, exit_code, progress_bar, say_ending
 
 
 @command(
@@ -36,9 +36,7 @@ from ._shared import Common, Count, Positive, command, exit_code, progress_bar, 
             show_default=True,
             help="model: the smallest visibility at which the explicit model has a negative probability.",
         ),
-        click.Option(
-            ["--time-limit"], type=Positive(), metavar="SECONDS", help="Return the best so far after this long."
-        ),
+        TIME_LIMIT,
         click.Option(["--certify"], is_flag=True, help="Prove the inequality's bound, rounding included."),
     ],
 )

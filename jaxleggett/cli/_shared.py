@@ -187,6 +187,22 @@ SHARED_OPTIONS: list[click.Parameter] = [
 ]
 """The options of every command, one for each field of `Common`."""
 
+STATE = click.Option(
+    ["--state"],
+    metavar="STATE",
+    default="werner",
+    show_default=True,
+    help="werner, bell-diagonal:t1,t2,t3, pure:THETA, or a density matrix in a .npy, .npz, .mat or .json file.",
+)
+
+PROJECT = click.Option(
+    ["--project"], is_flag=True, help="Take the state nearest to a measured density matrix, and say how far."
+)
+
+TIME_LIMIT = click.Option(
+    ["--time-limit"], type=Positive(), metavar="SECONDS", help="Return what there is after this long."
+)
+
 
 def say_ending(status: str) -> None:
     """Print what it means that a run ended early, and what would lead further; nothing where it did not."""

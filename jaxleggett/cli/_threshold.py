@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._shared import Common, Positive, command, exit_code, progress_bar, say_ending
+from ._shared import PROJECT, STATE, TIME_LIMIT, Common, Positive, command, exit_code, progress_bar, say_ending
 
 if TYPE_CHECKING:
     from ..notions import NotionThreshold
@@ -17,16 +17,8 @@ if TYPE_CHECKING:
 @command(
     example="jaxleggett threshold --state pure:0.7 --settings random:30",
     options=[
-        click.Option(
-            ["--state"],
-            metavar="STATE",
-            default="werner",
-            show_default=True,
-            help="werner, bell-diagonal:t1,t2,t3, pure:THETA, or a density matrix in a .npy, .npz, .mat or .json file.",
-        ),
-        click.Option(
-            ["--project"], is_flag=True, help="Take the state nearest to a measured density matrix, and say how far."
-        ),
+        STATE,
+        PROJECT,
         click.Option(
             ["--settings"],
             metavar="SETTINGS|all",
@@ -35,9 +27,7 @@ if TYPE_CHECKING:
         click.Option(
             ["--tolerance"], type=Positive(), default=1e-4, show_default=True, help="Distance of the bounds to reach."
         ),
-        click.Option(
-            ["--time-limit"], type=Positive(), metavar="SECONDS", help="Return the bracket as it is after this long."
-        ),
+        TIME_LIMIT,
         click.Option(["--certify"], is_flag=True, help="Prove both bounds, rounding included."),
         click.Option(
             ["--notion"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import InputError, counted, quoted
+from .._checks import MAX_TRIALS, InputError, counted, quoted
 from .._files import opened
 from ..settings import CSV_HEADER, SettingPairs, read_numbers
 from .counts import ALPHA, BETA, BOTH, Counts
@@ -22,9 +22,6 @@ TRIALS_HEADER = "index,pair,alpha,beta"
 
 DRAWN_HEADER = f"{CSV_HEADER},probability"
 """Header of a file of settings with the probabilities that they are drawn with."""
-
-MAX_TRIALS = 10**8
-"""Most trials of one file."""
 
 SUM = 1e-9
 """How far from 1 the sum of the probabilities may be."""

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
+from ..experiments.apparatus import write_apparatus
+from ..experiments.counts import Counts
+from ..experiments.trials import write_drawn
 from ..notions.result import NotionThreshold
 from ..proofs.checker.certificate import Certificate
 from ..proofs.checker.isotropic import IsotropicCertificate
@@ -20,6 +23,7 @@ from ..verification.report import Verification
 from .provenance import META, provenance, write_json
 
 if TYPE_CHECKING:
+    from ..experiments import Analysis, Design, Trials
     from ..inequalities.inequality import LinearInequality
     from ..searches.result import Search
     from ..survey import Survey
@@ -38,7 +42,23 @@ REPORT_FILES = ("report.json", META)
 
 MAP_FILES = ("report.json", "map.png", META)
 
-LONG = ("correlations", "cited", "visibilities", "model", "inequality", "witness")
+ANALYSIS_FILES = ("report.json", "inequality.json", "settings.csv", "counts.csv", "analysis.png", META)
+
+DESIGN_FILES = (*("report.json", "inequality.json", "settings.csv", "drawn.csv", "apparatus.csv", "design.png", META),)
+
+SIMULATION_FILES = ("report.json", "counts.csv", "trials.csv", "drawn.csv", META)
+
+LONG = (
+    "counts",
+    "settings",
+    "probabilities",
+    "correlations",
+    "cited",
+    "visibilities",
+    "model",
+    "inequality",
+    "witness",
+)
 """Fields of a report that `meta.json` leaves out, because they are data and not facts about the run."""
 
 
@@ -105,6 +125,46 @@ def save_survey(
 
     if result.brackets:
         plot_survey(result.brackets, LITERATURE, folder / "map.png")
+    _save_shared(report, folder, command)
+
+
+def save_analysis(
+    result: Analysis,
+    data: Counts | Trials,
+    report: Mapping[str, object],
+    folder: Path,
+    command: Sequence[str] | None = None,
+) -> None:
+    """Write an analysis: of the files `ANALYSIS_FILES` those whose content exists. `report` is the JSON answer."""
+    from .plots import plot_analysis
+
+    counts = data if isinstance(data, Counts) else data.counts()
+    if counts is not None:
+        counts.to_csv(folder / "counts.csv")
+        plot_analysis(result, counts, folder / "analysis.png")
+    _save_shared(report, folder, command, result.inequality, data.pairs)
+
+
+def save_design(
+    result: Design, report: Mapping[str, object], folder: Path, command: Sequence[str] | None = None
+) -> None:
+    """Write a design: the files `DESIGN_FILES`. `report` is the JSON answer."""
+    from .plots import plot_design
+
+    write_drawn(folder / "drawn.csv", result.pairs, result.probabilities)
+    write_apparatus(folder / "apparatus.csv", result.pairs)
+    plot_design(result, folder / "design.png")
+    _save_shared(report, folder, command, result.inequality, result.pairs)
+
+
+def save_simulation(
+    made: Counts | Trials, report: Mapping[str, object], folder: Path, command: Sequence[str] | None = None
+) -> None:
+    """Write simulated counts, or trials with their settings: of `SIMULATION_FILES` those whose content exists."""
+    if isinstance(made, Counts):
+        made.to_csv(folder / "counts.csv")
+    else:
+        made.to_csv(folder / "trials.csv", folder / "drawn.csv")
     _save_shared(report, folder, command)
 
 

@@ -1,5 +1,6 @@
 """Pictures of results, one module a subject; how they look is settled in `jaxleggett.output.style`."""
 
+from .experiments import plot_analysis, plot_design
 from .performance import plot_benchmark
 from .searches import PowerLaw, Record, plot_records, plot_search
 from .survey import plot_survey
@@ -10,7 +11,9 @@ from .verification import plot_verification
 __all__ = [
     "PowerLaw",
     "Record",
+    "plot_analysis",
     "plot_benchmark",
+    "plot_design",
     "plot_marginals",
     "plot_phase_diagrams",
     "plot_records",

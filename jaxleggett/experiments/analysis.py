@@ -1,0 +1,405 @@
+"""`analyze`: from measured counts, or trials, to a verdict on Leggett's models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+from .. import _checks
+from .._checks import MAX_SEED, InputError, counted, integer, quoted
+from .._clock import OutOfTime
+from ..inequalities.inequality import LeggettInequality
+from ..runs import Ending, Progress
+from ..states import TwoQubitState, werner
+from . import betting
+from .choice import best_at, excluding, proved
+from .concentration import Tail
+from .counts import BOTH, Counts
+from .leggett_set import Compatibility, compatibility
+from .misalignment import allowance
+from .scores import Estimate, at_measured, estimate, event_scores
+from .signalling import NoSignalling, no_signalling
+from .trials import Trials
+
+VIOLATED = 1e-3
+"""The p-value below which an inequality counts as violated."""
+
+RESAMPLES = 100
+"""Resamples of the bootstrap where the caller names no number."""
+
+Missing = Literal["fair", "worst"]
+
+
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """What is assumed of the data, and what is computed beside the verdict."""
+
+    misalignment: float = 0.0
+    """Angle in degrees by which settings may be off; the bound is enlarged by what that can do."""
+    missing: Missing = "fair"
+    """Events with a missing outcome: left out (fair sampling), or counted with the least score they can have."""
+    choose: Literal["settings", "counts"] = "settings"
+    """What the inequality is chosen from, where none is given; from counts only with `split`."""
+    split: float | None = None
+    """Share of the data that the inequality is chosen on; the rest is tested."""
+    resamples: int = RESAMPLES
+    """Resamples of the bootstrap; 0 for none."""
+
+    def __post_init__(self) -> None:
+        if self.missing not in ("fair", "worst"):
+            raise InputError(f"missing must be fair or worst, but is {quoted(self.missing)}")
+        if self.choose not in ("settings", "counts"):
+            raise InputError(f"choose must be settings or counts, but is {quoted(self.choose)}")
+        if self.choose == "counts" and self.split is None:
+            raise InputError(
+                "choose must be settings unless --split divides the data: an inequality that is tuned on the counts "
+                "that it is tested on is broken by chance alone"
+            )
+        if self.split is not None and not (isinstance(self.split, float) and 0 < self.split < 1):
+            raise InputError(f"split must be a share between 0 and 1, but is {quoted(self.split)}")
+        if self.split is not None and self.choose != "counts":
+            raise InputError("split must be left out unless the inequality is chosen on counts (--choose counts)")
+        integer("resamples", self.resamples, 0, 10**6)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What counts, or trials, say about all Leggett models.
+
+    mode              `counts` or `trials`
+    state             what the source should make, at visibility 1
+    inequality        the one that was tested, at the measured settings, with its proved bound
+    bound             that bound, and what misalignment adds to it
+    estimate          the measured left side and its standard error
+    p_value           at most p with a probability of at most p under every Leggett model, for any number of events
+    ideal             the left side at visibility 1 of the state
+    compatibility     how the measured correlators lie to the Leggett set; None where it was not computed
+    signalling        the test of no signalling
+    drawn_p_value     of trials: whether pairs were drawn with the stated probabilities; None of counts
+    assumptions       what the p-value rests on, in sentences
+    notes             what was done to the data, in sentences
+    """
+
+    mode: Literal["counts", "trials"]
+    state: TwoQubitState
+    num_pairs: int
+    total_counts: int
+    missing: int
+    inequality: LeggettInequality
+    bound: float
+    excess: float
+    allowance: float
+    estimate: Estimate
+    p_value: float
+    ideal: float
+    compatibility: Compatibility | None
+    signalling: NoSignalling | None
+    drawn_p_value: float | None
+    split: dict[str, object] | None
+    assumptions: tuple[str, ...]
+    notes: tuple[str, ...]
+    status: Ending
+    seconds: float
+
+    @property
+    def z(self) -> float:
+        """(value - bound)/standard error."""
+        return (self.estimate.value - self.bound) / self.estimate.standard_error
+
+    @property
+    def violated(self) -> bool:
+        """Whether the p-value is below 10^-3."""
+        return self.p_value < VIOLATED
+
+    @property
+    def visibility_estimate(self) -> float | None:
+        """The white-noise visibility of the expected state that the value corresponds to."""
+        return self.estimate.value / self.ideal if self.ideal > 0 else None
+
+    @property
+    def threshold_visibility(self) -> float | None:
+        """The visibility above which the expected state breaks the inequality."""
+        return self.bound / self.ideal if self.ideal > 0 else None
+
+    def to_json(self) -> dict[str, object]:
+        """The fields of the command line's JSON answer."""
+        return {
+            "mode": self.mode,
+            "num_pairs": self.num_pairs,
+            "total_counts": self.total_counts,
+            "missing_counts": self.missing,
+            "value": self.estimate.value,
+            "bound": self.bound,
+            "bound_excess": self.excess,
+            "misalignment_allowance": self.allowance,
+            "standard_error": self.estimate.standard_error,
+            "z": self.z,
+            "p_value": self.p_value,
+            "violated": self.violated,
+            "visibility_estimate": self.visibility_estimate,
+            "threshold_visibility": self.threshold_visibility,
+            "certified": True,
+            "inequality": self.inequality.to_json(),
+            "compatibility": self.compatibility and asdict(self.compatibility),
+            "no_signalling": self.signalling and asdict(self.signalling),
+            "drawn_p_value": self.drawn_p_value,
+            "split": self.split,
+            "assumptions": list(self.assumptions),
+            "notes": list(self.notes),
+            "status": self.status,
+            "seconds": self.seconds,
+        }
+
+    def __str__(self) -> str:
+        what = "counts" if self.mode == "counts" else "trials"
+        verdict = (
+            f"Leggett's models are excluded (p = {self.p_value:.3g})."
+            if self.violated
+            else f"No violation is shown (p = {self.p_value:.3g}, not below {VIOLATED:g})."
+        )
+        rows = [
+            f"{counted(self.total_counts, what[:-1])} at {counted(self.num_pairs, 'setting pair')}: {verdict}",
+            "",
+            f"  value       {self.estimate.value:.6f} +- {self.estimate.standard_error:.6f}",
+            f"  bound       {self.bound:.6f} for every Leggett model, proved",
+            f"  z           {self.z:.2f} standard errors above the bound",
+            f"  p-value     {self.p_value:.3g}, valid for any number of {what}",
+        ]
+        if self.visibility_estimate is not None and self.threshold_visibility is not None:
+            rows.append(
+                f"  visibility  {self.visibility_estimate:.4f} estimated, {self.threshold_visibility:.4f} needed"
+            )
+        if (c := self.compatibility) is not None:
+            interval = "" if c.visibility_interval is None else " ({:.4f} to {:.4f})".format(*c.visibility_interval)
+            rows.append(f"  compatible  {c.visibility:.4f}{interval} of the measured correlators has a Leggett model")
+            interval = "" if c.distance_interval is None else " ({:.4f} to {:.4f})".format(*c.distance_interval)
+            rows.append(f"  distance    {c.distance:.4f}{interval} is the least error of every correlator for one")
+        if (s := self.signalling) is not None and s.comparisons:
+            rows.append(f"  signalling  p = {s.p_value:.3g} ({counted(s.comparisons, 'comparison')})")
+        if self.drawn_p_value is not None:
+            rows.append(f"  drawing     p = {self.drawn_p_value:.3g} that pairs were drawn as stated")
+        rows += ["", "Assumed:", *(f"  - {text}" for text in self.assumptions)]
+        if self.notes:
+            rows += ["", "Noted:", *(f"  - {text}" for text in self.notes)]
+        return "\n".join(rows)
+
+
+def analyze(
+    data: Counts | Trials,
+    inequality: LeggettInequality | None = None,
+    *,
+    state: TwoQubitState | None = None,
+    options: AnalysisOptions | None = None,
+    seed: int = 0,
+    time_limit: float | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    state_name: str = "werner",
+) -> Analysis:
+    """Hold measured data against every Leggett model, by an inequality whose bound is proved.
+
+    data         `Counts`, or `Trials` whose settings were drawn at random
+    inequality   the one that is tested; it has to be fixed before the data were looked at [the best at the settings]
+    state        the state that the source should make [the singlet]: the inequality that excludes it from the lowest
+                 visibility on is taken, and visibilities are its
+    options      what is assumed of the data, and what is computed beside
+    seed         of a split, of resamples, and of the lattices of searches
+    time_limit   seconds after which proofs and resamples end; a bound that is not yet as low as it could be still holds
+    progress     is called with a `Progress`
+
+    The p-value of counts is Chernoff's bound (`experiments.concentration`), that of trials a betting martingale's
+    (`experiments.betting`). Raises InputError for bad arguments, for settings at which no inequality excludes the
+    state, and for an inequality about pairs that were not measured.
+
+    >>> import jaxleggett as jl
+    >>> from jaxleggett.experiments import AnalysisOptions, Counts, simulate
+    >>> pairs = jl.SettingPairs.random(12)
+    >>> counts = simulate(jl.werner(), pairs, 1000)  # the singlet
+    >>> found = analyze(counts, options=AnalysisOptions(resamples=0))
+    >>> found.violated, 0.97 < found.visibility_estimate < 1.03
+    (True, True)
+    """
+    started = time.monotonic()
+    seed = integer("seed", seed, 0, MAX_SEED)
+    _checks.time_limit(time_limit)
+    options = options or AnalysisOptions()
+    target = werner() if state is None else state
+    deadline = None if time_limit is None else started + time_limit
+    notes: list[str] = []
+    tested, chosen, split = _chosen(data, inequality, target, state_name, options, seed, deadline, notes)
+    if progress:
+        progress(Progress(0.3))
+    certain = proved(chosen, deadline)
+    wider = allowance(certain.inequality, options.misalignment)
+    bound = certain.inequality.bound + wider
+    verdict = _of_counts if isinstance(tested, Counts) else _of_trials
+    found = verdict(tested, certain.inequality, bound, options)
+    status = certain.status if certain.status in (Ending.INTERRUPTED, Ending.TIME_LIMIT) else Ending.COMPLETE
+    counts = tested if isinstance(tested, Counts) else tested.counts()
+    beside: Compatibility | None = None
+    if counts is not None and status != Ending.INTERRUPTED:
+        try:
+            share = None if progress is None else lambda done: progress(Progress(0.5 + done / 2))
+            beside = compatibility(counts, options.resamples, seed, deadline, share)
+        except OutOfTime:
+            status = Ending.TIME_LIMIT
+        except KeyboardInterrupt:
+            status = Ending.INTERRUPTED
+    return Analysis(
+        mode="counts" if isinstance(tested, Counts) else "trials",
+        state=target,
+        num_pairs=len(tested.pairs),
+        total_counts=found.events,
+        missing=found.missing,
+        inequality=certain.inequality,
+        bound=bound,
+        excess=certain.excess,
+        allowance=wider,
+        estimate=found.estimate,
+        p_value=found.p_value,
+        ideal=certain.inequality.value(target),
+        compatibility=beside,
+        signalling=None if counts is None else no_signalling(counts),
+        drawn_p_value=found.drawn_p_value,
+        split=split,
+        assumptions=(*found.assumptions, *_assumptions(found.missing, options)),
+        notes=tuple(notes),
+        status=status,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _chosen(
+    data: Counts | Trials,
+    inequality: LeggettInequality | None,
+    state: TwoQubitState,
+    name: str,
+    options: AnalysisOptions,
+    seed: int,
+    deadline: float | None,
+    notes: list[str],
+) -> tuple[Counts | Trials, LeggettInequality, dict[str, object] | None]:
+    """The data that are tested, the inequality at their settings, and how the data were split."""
+    if isinstance(data, Counts) and data.merged:
+        notes.append(f"{counted(data.merged, 'row')} with a pair of settings that was there before: counts added up.")
+    if inequality is not None:
+        if options.choose == "counts":
+            raise InputError("choose must be settings where an inequality is given, but is 'counts'")
+        written = at_measured(inequality, data.pairs)
+        if unused := int(np.count_nonzero(_without_term(written))):
+            notes.append(f"{counted(unused, 'measured pair')} without a term in the inequality.")
+        return data, written, None
+    if options.split is None:
+        return data, excluding(data.pairs, state, name, seed, deadline), None
+    if isinstance(data, Counts):
+        first, rest = data.split(options.split, seed)
+        correlators = first.C
+    else:
+        number = round(options.split * len(data))
+        if not 0 < number < len(data):
+            raise InputError(f"split must leave trials to both parts, but {options.split:g} of {len(data)} does not")
+        first, rest = data.first(number)
+        seen = first.counts()
+        if seen is None:
+            raise InputError("split must leave trials at every pair to the part that the inequality is chosen on")
+        correlators = seen.C
+    chosen = best_at(data.pairs, state, correlators=correlators, seed=seed, deadline=deadline)
+    split: dict[str, object] = {
+        "share": options.split,
+        "seed": seed,
+        "chosen_on": _size(first),
+        "tested_on": _size(rest),
+    }
+    if chosen is None:
+        notes.append("The part that the inequality was to be chosen on breaks none; the best at the settings is taken.")
+        chosen = excluding(data.pairs, state, name, seed, deadline)
+    notes.append(f"The inequality was chosen on {_size(first):,} events, and tested on the other {_size(rest):,}.")
+    return rest, chosen, split
+
+
+def _size(data: Counts | Trials) -> int:
+    return int(data.counts.sum()) if isinstance(data, Counts) else len(data)
+
+
+def _without_term(inequality: LeggettInequality) -> np.ndarray:
+    return (inequality.coefficients == 0) & (inequality.alice == 0) & (inequality.bob == 0)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What one way of testing has to say."""
+
+    events: int
+    missing: int
+    estimate: Estimate
+    p_value: float
+    drawn_p_value: float | None
+    assumptions: tuple[str, ...]
+
+
+def _of_counts(counts: Counts, inequality: LeggettInequality, bound: float, options: AnalysisOptions) -> _Verdict:
+    """The verdict on counts per pair."""
+    columns = counts.counts.shape[1] if options.missing == "worst" else BOTH
+    scores, numbers = event_scores(inequality)[:, :columns], counts.counts[:, :columns]
+    found = estimate(scores, numbers)
+    events = numbers.sum(axis=1)
+    tail = Tail(scores.min(axis=1), scores.max(axis=1), events, bound)
+    assumptions = (
+        "The trials at each pair are independent of each other, and the source is the same at all pairs (memory and "
+        "drifts between pairs would need trials with settings drawn at random).",
+    )
+    return _Verdict(int(events.sum()), counts.missing, found, float(tail.p_value(found.value)), None, assumptions)
+
+
+def _of_trials(trials: Trials, inequality: LeggettInequality, bound: float, options: AnalysisOptions) -> _Verdict:
+    """The verdict on trials at pairs that were drawn at random."""
+    column = trials.column
+    both = column < BOTH
+    kept = both if options.missing == "fair" else np.ones(len(trials), bool)
+    if not kept.any():
+        raise InputError("there must be a trial with both outcomes, but all lack one")
+    columns = BOTH if options.missing == "fair" or both.all() else None
+    weighted = event_scores(inequality)[:, :columns] / trials.probabilities[:, None]
+    X = weighted[trials.pair[kept], column[kept]]
+    least = float(weighted.min())
+    spread = float(weighted.max()) - least
+    # As of counts, where all trials have one score.
+    error = max(float(X.std()), spread * np.sqrt(len(X)) / (len(X) + 1) if np.ptp(X) == 0 else 0.0) / np.sqrt(len(X))
+    p = betting.p_value(X, bound, least) if least < bound else 1.0
+    assumptions = (
+        "In every trial the pair is drawn with the stated probabilities, independently of all that came before and of "
+        "the hidden variables. The trials may depend on all earlier ones, and may have been ended at any time.",
+    )
+    missing = int(np.count_nonzero(~both))
+    return _Verdict(len(X), missing, Estimate(float(X.mean()), float(error)), p, _drawn_p_value(trials), assumptions)
+
+
+def _drawn_p_value(trials: Trials) -> float:
+    """Whether pairs were drawn with the stated probabilities: binomial tails, times their number (Bonferroni)."""
+    from scipy.stats import binom
+
+    drawn = np.bincount(trials.pair, minlength=len(trials.pairs))
+    q, T = trials.probabilities, len(trials)
+    tails = np.minimum(binom.cdf(drawn, T, q), binom.sf(drawn - 1, T, q))
+    return float(min(1.0, 2 * len(q) * tails.min()))
+
+
+def _assumptions(missing: int, options: AnalysisOptions) -> tuple[str, ...]:
+    """What all ways of testing assume."""
+    found = ["The inequality was fixed before the tested data were looked at."]
+    if options.misalignment:
+        found.append(f"Every setting is within {options.misalignment:g} degrees of the one that is stated.")
+    else:
+        found.append("The settings are exactly those that are stated (--misalignment allows for an angle).")
+    if options.missing == "worst":
+        found.append("Events that are missing altogether are in the counts; those that lack an outcome count as worst.")
+    elif missing:
+        found.append(
+            f"Fair sampling: {missing:,} events that lack an outcome are left out (--missing worst counts them)."
+        )
+    else:
+        found.append("Fair sampling: pairs that were not detected would have shown the same statistics.")
+    return tuple(found)

@@ -1,0 +1,69 @@
+"""A p-value for trials that holds with memory, and whenever one stops: betting against Leggett's models.
+
+Each trial has a score X_t whose mean, given all that came before, is at most `bound` under every Leggett model. Whoever
+bets the share lambda_t of what can be lost on X_t being above has, from a capital of 1,
+
+    W_T = prod_{t <= T} (1 + lambda_t (X_t - bound)),       0 <= lambda_t <= 1/(bound - least score),
+
+a nonnegative supermartingale if lambda_t is fixed by the past alone. By Ville's inequality (J. Ville, "Etude critique
+de la notion de collectif", 1939) it ever reaches 1/p with a probability of at most p: 1/max W is a p-value, at any
+stopping time. Testing by betting: G. Shafer, J. R. Stat. Soc. A 184, 407 (2021); I. Waudby-Smith and A. Ramdas, J. R.
+Stat. Soc. B 86, 1 (2024).
+
+The capital is divided in equal parts over constant shares lambda, a factor of sqrt(2) apart: it grows as fast as with
+the best of them, but for the division. That is the product above with lambda_t the mean of the shares, each weighted
+with what its part has become before trial t.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._checks import InputError
+
+if TYPE_CHECKING:
+    from .._shapes import Float
+
+SHARES = 32
+"""How many constant shares the capital is divided over: the smallest is 2^-16.5 of all that can be lost."""
+
+LARGEST = 0.5
+"""The largest share, of what can be lost."""
+
+TOGETHER = 2**16
+"""Trials that are computed at once."""
+
+
+def shares(bound: float, least: float) -> Float[np.ndarray, "shares"]:
+    """The constant shares lambda, largest first; `least` is the smallest score that a trial can have."""
+    if not least < bound:
+        raise InputError(f"the least score of a trial must be below the bound {bound:.6g}, but is {least:.6g}")
+    return LARGEST / (bound - least) * 2.0 ** (-np.arange(SHARES) / 2)
+
+
+def log_wealth(scores: Float[np.ndarray, "t"], bound: float, least: float) -> Float[np.ndarray, "t"]:
+    """log W_1 ... log W_T for scores X_t in the order of the trials (T,), all of them at least `least`.
+
+    >>> import numpy as np
+    >>> from jaxleggett.experiments.betting import log_wealth
+    >>> wealth = log_wealth(np.ones(100), bound=0.0, least=-1.0)  # heads, a hundred times
+    >>> bool(wealth[-1] > 30)
+    True
+    """
+    rates = shares(bound, least)
+    logs, found = np.zeros(len(rates)), np.empty(len(scores))
+    for first in range(0, len(scores), TOGETHER):
+        part = slice(first, first + TOGETHER)
+        steps = np.log1p(rates * (scores[part, None] - bound))
+        parts = logs + np.cumsum(steps, axis=0)
+        top = parts.max(axis=1)
+        found[part] = top + np.log(np.exp(parts - top[:, None]).mean(axis=1))
+        logs = parts[-1]
+    return found
+
+
+def p_value(scores: Float[np.ndarray, "t"], bound: float, least: float) -> float:
+    """1/max W_t, at most 1: valid whatever the trials depend on, and whenever they were ended."""
+    return float(np.exp(-max(0.0, float(log_wealth(scores, bound, least).max(initial=0.0)))))

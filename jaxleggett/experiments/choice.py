@@ -1,0 +1,91 @@
+"""Which Leggett inequality is tested: the best at the settings, or one that is given; its bound proved."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._checks import InputError, counted
+from ..inequalities.inequality import Correlated, LeggettInequality
+from ..proofs.branch_and_bound import enclose
+from ..runs import Ending
+from ..settings import SettingPairs
+from ..states import TwoQubitState, werner
+from ..thresholds.finite_settings import solve
+
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike
+
+TOLERANCE = 1e-6
+"""How near to the optimum an inequality is looked for, and how near to its best bound one is proved, relative to the
+sum of its coefficients: far below the standard errors of counts."""
+
+
+@dataclass(frozen=True)
+class Correlators:
+    """Correlators without marginals at settings that they belong to, as a thing that has correlations."""
+
+    C: np.ndarray
+
+    def correlation(self, a: ArrayLike, b: ArrayLike, /) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(0, 0, C), whatever the settings."""
+        zero = np.zeros(len(self.C))
+        return zero, zero, self.C
+
+
+def best_at(
+    pairs: SettingPairs,
+    state: TwoQubitState,
+    *,
+    correlators: np.ndarray | None = None,
+    seed: int = 0,
+    deadline: float | None = None,
+) -> LeggettInequality | None:
+    """The inequality at `pairs` that excludes the `state` from the lowest visibility on; None where none excludes it.
+
+    With `correlators` (N,), visibilities are those of these numbers without marginals. It is scaled so that the moduli
+    of its coefficients sum to 1, and its bound is numerical.
+    """
+    table: Correlated | None = None if correlators is None else Correlators(correlators)
+    target = state if correlators is None else werner()
+    cut = solve(target, pairs, TOLERANCE, deadline, seed, table=table).inequality
+    if cut is None:
+        return None
+    scale = float(np.abs([cut.coefficients, cut.alice, cut.bob]).sum())
+    columns = [np.where(np.abs(x) > 1e-9 * scale, x, 0.0) / scale for x in (cut.coefficients, cut.alice, cut.bob)]
+    return LeggettInequality(columns[0], cut.a, cut.b, columns[1], columns[2], cut.bound / scale)
+
+
+def excluding(
+    pairs: SettingPairs, state: TwoQubitState, name: str, seed: int, deadline: float | None
+) -> LeggettInequality:
+    """`best_at`, or an InputError where the settings exclude no visibility of the state called `name`."""
+    found = best_at(pairs, state, seed=seed, deadline=deadline)
+    if found is None:
+        raise InputError(
+            f"the settings ({counted(len(pairs), 'pair')}) must exclude some visibility of the state {name}, but "
+            "Leggett models reproduce it there; --state names another, --inequality another test"
+        )
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Proved:
+    """An inequality with a bound that is proved, by how much that may be too high, and how the proof ended."""
+
+    inequality: LeggettInequality
+    excess: float
+    status: Ending
+
+
+def proved(inequality: LeggettInequality, deadline: float | None = None) -> Proved:
+    """The inequality with the bound that branch and bound proves, rounding included; late or after Ctrl-C a higher one.
+
+    Its own bound counts for nothing.
+    """
+    left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
+    found = enclose(inequality, TOLERANCE, time_limit=left)
+    return Proved(replace(inequality, bound=found.bound), found.bound - found.reached, found.status)

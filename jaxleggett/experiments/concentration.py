@@ -1,0 +1,97 @@
+"""A p-value for counts that holds for any number of them: Chernoff's bound over all Leggett models.
+
+Let S = sum_i (mean score at pair i), from n_i independent events at pair i with scores in [lo_i, hi_i]. Under a Leggett
+model the means m_i of the scores have sum_i m_i <= bound. For every lambda > 0 (H. Chernoff, Ann. Math. Stat. 23, 493
+(1952); the step to two-point distributions is W. Hoeffding's, J. Am. Stat. Assoc. 58, 13 (1963))
+
+    P(S >= s)  <=  exp(-lambda s) E exp(lambda S)
+               <=  exp(-lambda s) max over m of  prod_i [(1 - pi_i) e^{lambda lo_i/n_i} + pi_i e^{lambda hi_i/n_i}]^n_i,
+
+where pi_i = (m_i - lo_i)/(hi_i - lo_i): of all distributions of a score with mean m_i the one on the two ends has the
+largest E exp, and as log is concave, events whose means differ from one another have no larger product than events
+which all have their average mean. The maximum over 0 <= pi_i <= 1 with sum_i m_i <= bound is concave, so for every
+price mu >= 0 of that condition the Lagrangian, maximised pair by pair, is no smaller: the p-value is valid for whatever
+lambda and mu it is computed at, and they only make it small.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike, Float
+
+STEPS = 16
+"""Values of lambda for each factor of 2: the best is missed by 2 %, which costs 4 parts in 10^4 of the exponent."""
+
+BISECTIONS = 80
+"""Halvings of the interval of log mu."""
+
+STEEPEST = 60.0
+"""Largest lambda (hi - lo)/n that is tried."""
+
+
+class Tail:
+    """P(S >= s) bounded over all Leggett models, for any s.
+
+    lo, hi      (N,): least and largest score of an event at each pair
+    events      (N,): number of events at each pair, at least 1
+    bound       what every Leggett model obeys: the sum of the means is at most this
+
+    >>> import numpy as np
+    >>> from jaxleggett.experiments.concentration import Tail
+    >>> tail = Tail(np.array([-1.0]), np.array([1.0]), np.array([100]), bound=0.0)  # a coin, 100 times
+    >>> bool(tail.p_value(0.5) > 2.82e-7), float(tail.p_value(0.0))  # the probability of 75 heads or more
+    (True, 1.0)
+    """
+
+    def __init__(self, lo: ArrayLike, hi: ArrayLike, events: ArrayLike, bound: float) -> None:
+        lo, hi, n = (np.asarray(x, np.float64) for x in (lo, hi, events))
+        used = hi > lo
+        # Pairs without a score add a constant to S.
+        lo, w, n, room = lo[used], (hi - lo)[used], n[used], bound - float(lo.sum())
+        self.bound = bound
+        self.rates = self.exponents = np.zeros(0)
+        if len(w) == 0 or room >= w.sum():
+            return  # every S is possible
+        first = 0.05 / float(np.sqrt((w**2 / n).sum()))
+        last = STEEPEST * float((n / w).max())
+        steps = max(1, int(np.ceil(STEPS * np.log2(last / first))))
+        self.rates = first * (last / first) ** (np.arange(steps + 1) / steps)
+        E = np.expm1(np.minimum(self.rates[:, None] * w / n, 700.0))  # (lambdas, pairs)
+        self.exponents = _largest_product(E, w, n, max(room, 0.0)) + self.rates * (bound - room)
+
+    def log_p_value(self, s: ArrayLike) -> Float[np.ndarray, "..."]:
+        """The logarithm of the p-value of S = `s`, of shape (...)."""
+        s = np.asarray(s, np.float64)
+        if len(self.rates) == 0:
+            return np.zeros(s.shape)
+        # A little is added for rounding, relative to the numbers that are subtracted.
+        slack = 1e-14 * (np.abs(self.exponents) + np.abs(self.rates * self.bound))
+        least = (self.exponents + slack - self.rates * s[..., None]).min(axis=-1)
+        return np.asarray(np.where(s > self.bound, np.minimum(least, 0.0), 0.0))
+
+    def p_value(self, s: ArrayLike) -> Float[np.ndarray, "..."]:
+        """The p-value of S = `s`: at most p with a probability of at most p, under every Leggett model."""
+        return np.asarray(np.exp(self.log_p_value(s)))
+
+
+def _largest_product(
+    E: Float[np.ndarray, "l n"], w: Float[np.ndarray, "n"], n: Float[np.ndarray, "n"], room: float
+) -> Float[np.ndarray, "l"]:
+    """max over 0 <= pi <= 1, sum_i pi_i w_i <= room, of sum_i n_i log(1 + pi_i E_i): from above, by its Lagrangian."""
+
+    def best(log_mu: Float[np.ndarray, "l"]) -> Float[np.ndarray, "l n"]:
+        return np.clip(n / (np.exp(log_mu)[:, None] * w) - 1 / E, 0.0, 1.0)
+
+    steepest = np.log(n * E / w)  # of the sum, per unit of room, at pi = 0
+    low = np.log(n * E / (w * (1 + E))).min(axis=1) - 1.0
+    high = steepest.max(axis=1) + 1.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        too_much = (best(middle) * w).sum(axis=1) > room
+        low, high = np.where(too_much, middle, low), np.where(too_much, high, middle)
+    mu, pi = np.exp(high), best(high)
+    return (n * np.log1p(pi * E) - mu[:, None] * w * pi).sum(axis=1) + mu * room

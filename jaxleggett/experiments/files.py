@@ -1,0 +1,43 @@
+"""Measured data and settings in files, whatever their format is."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .._checks import InputError
+from .._files import opened
+from ..settings import SettingPairs
+from .counts import Counts
+from .formats import read_counts
+from .trials import Trials, is_trial_file, read_drawn
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .._shapes import Float
+
+
+def read_data(path: str, settings: str | None = None, alice: int = 1) -> Counts | Trials:
+    """Counts of a file in any format that `formats.read_counts` knows, or trials at the pairs of the file `settings`.
+
+    `alice` is the classical bit that is Alice's in counts of Qiskit's. Raises InputError for a file that is none of
+    these, and where `settings` are missing or of no use.
+    """
+    if is_trial_file(path):
+        if settings is None:
+            raise InputError(f"--settings must name the file of the settings that the trials of {path} were drawn from")
+        return Trials.from_csv(path, settings)
+    if settings is not None:
+        raise InputError(f"--settings must be left out with the counts of {path}, which hold their own")
+    return read_counts(path, alice=alice)
+
+
+def read_settings(text: str, seed: int = 0) -> tuple[SettingPairs, Float[np.ndarray, "n"] | None]:
+    """Setting pairs as `SettingPairs.parse` reads them, and the probabilities that a file has beside them, or None."""
+    if os.path.isfile(text):
+        with opened("settings", text) as file:
+            drawn = b"probability" in file.readline(1000)
+        if drawn:
+            return read_drawn(text)
+    return SettingPairs.parse(text, seed), None

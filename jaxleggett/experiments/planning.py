@@ -1,0 +1,349 @@
+"""`design`: which Leggett inequality to test at an expected visibility, and with how many events."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import _checks
+from .._checks import MAX_COUNTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, counted, integer, quoted
+from ..inequalities.inequality import LeggettInequality
+from ..models.werner import CRITICAL_VISIBILITY
+from ..searches.result import count_settings
+from ..settings import SettingPairs
+from ..states import TwoQubitState, werner
+from .choice import excluding, proved
+from .concentration import Tail
+from .counts import BOTH
+from .misalignment import allowance
+from .scores import event_scores
+from .simulation import quantum_probabilities
+
+if TYPE_CHECKING:
+    from .._shapes import Float
+
+SIGMAS = 5.0
+"""Standard errors above the bound that a test is planned for."""
+
+P_VALUE = NormalDist().cdf(-SIGMAS)
+"""The p-value that five standard errors would have if the estimate were normally distributed, 2.87e-7."""
+
+COUNTS = 1000
+"""Events per pair where the caller names no number."""
+
+MANY = 24
+"""Most pairs of a test where the caller names no number."""
+
+WORTH = 2.0
+"""How many times the fewest events in all a test may take that has fewer pairs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One of the best inequalities known to this project, for the singlet: docs/RECORDS.md.
+
+    pairs        setting pairs with a coefficient
+    settings     how many different settings Alice and Bob have
+    threshold    the visibility above which Werner states break it, with a proved bound
+    """
+
+    pairs: int
+    settings: tuple[int, int]
+    threshold: float
+    inequality: LeggettInequality
+
+
+_Z = np.array([[0.0, 0.0, 1.0]])
+
+TRIVIAL = Record(1, (1, 1), 1.0, LeggettInequality(-np.ones(1), _Z, _Z, np.zeros(1), np.zeros(1), 1.0))
+"""-C(z, z) <= 1, which nothing breaks: what there is for fewer pairs or settings than any record has."""
+
+
+@functools.cache
+def records() -> tuple[Record, ...]:
+    """The records that the package brings along, written by scripts/reproduce_records.py when it proves them again."""
+    content = json.loads(resources.files("jaxleggett.experiments").joinpath("records.json").read_text("utf-8"))
+    return tuple(
+        Record(
+            entry["pairs"],
+            (entry["settings"][0], entry["settings"][1]),
+            entry["threshold"],
+            LeggettInequality.from_json(entry["inequality"]),
+        )
+        for entry in content["records"]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A planned test of Leggett's models.
+
+    visibility                    white-noise visibility that is expected of the source
+    inequality                    what to measure, its bound proved (rounding included)
+    threshold_visibility          the visibility above which the state breaks the bound, misalignment allowed for
+    allowance                     what misalignment adds to the bound
+    expected_value                left side at the expected visibility
+    standard_error                of it, for one event at each pair
+    counts_per_pair               planned number of events at each pair
+    counts_per_pair_for_5_sigma   the least number for which the expected z is 5; None where none is enough
+    counts_per_pair_for_p_value   the same for a p-value of 2.87e-7 at the expected counts: valid for any number of them
+    probabilities                 (N,): how to draw the pairs in trials with memory allowed, in proportion to what an
+                                  event counts for
+    """
+
+    visibility: float
+    state: TwoQubitState
+    inequality: LeggettInequality
+    settings: tuple[int, int]
+    threshold_visibility: float
+    bound: float
+    allowance: float
+    expected_value: float
+    standard_error: float
+    counts_per_pair: int
+    counts_per_pair_for_5_sigma: int | None
+    counts_per_pair_for_p_value: int | None
+    probabilities: Float[np.ndarray, "n"]
+
+    @property
+    def pairs(self) -> SettingPairs:
+        """The settings."""
+        return SettingPairs(self.inequality.a, self.inequality.b)
+
+    @property
+    def detectable(self) -> bool:
+        """Whether enough events would show the violation."""
+        return self.expected_value > self.bound
+
+    @property
+    def expected_z(self) -> float:
+        """(expected value - bound)/(standard error with the planned number of events)."""
+        return (self.expected_value - self.bound) / self.standard_error * math.sqrt(self.counts_per_pair)
+
+    def to_json(self) -> dict[str, object]:
+        """The fields of the command line's JSON answer."""
+        return {
+            "visibility": self.visibility,
+            "num_pairs": len(self.pairs),
+            "num_settings": list(self.settings),
+            "detectable": self.detectable,
+            "threshold_visibility": self.threshold_visibility,
+            "expected_value": self.expected_value,
+            "bound": self.bound,
+            "misalignment_allowance": self.allowance,
+            "counts_per_pair": self.counts_per_pair,
+            "expected_standard_error": self.standard_error / math.sqrt(self.counts_per_pair),
+            "expected_z": self.expected_z,
+            "counts_per_pair_for_5_sigma": self.counts_per_pair_for_5_sigma,
+            "counts_per_pair_for_p_value": self.counts_per_pair_for_p_value,
+            "certified": True,
+            "settings": {"a": self.pairs.a.tolist(), "b": self.pairs.b.tolist()},
+            "probabilities": self.probabilities.tolist(),
+            "inequality": self.inequality.to_json(),
+        }
+
+    def __str__(self) -> str:
+        alice, bob = self.settings
+        head = f"A test with {counted(len(self.pairs), 'setting pair')} ({alice} settings of Alice, {bob} of Bob)"
+        rows = [
+            f"{head} for visibility {self.visibility:g}",
+            f"  threshold   {self.threshold_visibility:.6f}: the visibility that it needs",
+            f"  bound       {self.bound:.6f} for every Leggett model, proved",
+            f"  expected    {self.expected_value:.6f}",
+        ]
+        if not self.detectable:
+            why = (
+                "no Leggett inequality can: such Werner states have a Leggett model"
+                if self.visibility <= CRITICAL_VISIBILITY and _is_singlet(self.state)
+                else "no inequality of this size that is known to us can"
+            )
+            rows.append(
+                f"\nNot detectable: visibility {self.visibility:g} breaks no bound here at any number of counts; {why}."
+            )
+            return "\n".join(rows)
+        rows += [
+            f"  expected z  {self.expected_z:.2f} with {counted(self.counts_per_pair, 'event')} a pair",
+            f"  for z = 5   {self.counts_per_pair_for_5_sigma:,} events a pair",
+        ]
+        if self.counts_per_pair_for_p_value is not None:
+            rows.append(
+                f"  for p = {P_VALUE:.2g}  {self.counts_per_pair_for_p_value:,} events a pair (no approximation)"
+            )
+        return "\n".join(rows)
+
+
+def design(
+    visibility: float,
+    pairs: int | None = None,
+    *,
+    sides: tuple[int, int] | None = None,
+    settings: SettingPairs | None = None,
+    counts_per_pair: int = COUNTS,
+    state: TwoQubitState | None = None,
+    misalignment: float = 0.0,
+    seed: int = 0,
+    time_limit: float | None = None,
+    state_name: str = "werner",
+) -> Design:
+    """Plan a test for a source of this white-noise `visibility`: settings, inequality, and how many events it takes.
+
+    pairs             most setting pairs; of what is known, the inequality with the lowest threshold is taken. Without
+                      `pairs` and `sides` the one with the fewest pairs that takes at most twice as many events in all
+                      as the best of up to 24 pairs
+    sides             most settings of Alice and of Bob
+    settings          setting pairs, where they cannot be chosen; the best coefficients at them are found
+    counts_per_pair   planned number of events at each pair
+    state             the state at visibility 1 [the singlet]; for others the settings of the singlet's inequality are
+                      turned to the state's correlations, and the coefficients are found anew
+    misalignment      angle in degrees by which settings may be off: the bound is enlarged by what that can do
+    seed, time_limit  of searches and proofs, where they are made
+
+    Raises InputError for bad arguments, and for settings at which no inequality excludes the state.
+
+    >>> from jaxleggett.experiments import design
+    >>> plan = design(0.93, 6)
+    >>> plan.detectable, round(plan.threshold_visibility, 4), plan.counts_per_pair_for_5_sigma > 100
+    (True, 0.9247, True)
+    >>> design(0.93, 5).detectable
+    False
+    """
+    started = time.monotonic()
+    _checks.time_limit(time_limit)
+    V = float(_checks.visibilities(visibility)[0])
+    if V <= 0:
+        raise InputError(f"visibility must be above 0, but is {quoted(visibility)}")
+    seed = integer("seed", seed, 0, MAX_SEED)
+    counts_per_pair = integer("counts_per_pair", counts_per_pair, 1, MAX_COUNTS)
+    deadline = None if time_limit is None else started + time_limit
+    target = werner() if state is None else state
+    if settings is not None:
+        if pairs is not None or sides is not None:
+            raise InputError("settings must be left out where a number of pairs or of settings is asked for")
+        cut = proved(excluding(settings, target, state_name, seed, deadline), deadline).inequality
+        return planned(cut, V, target, counts_per_pair, misalignment)
+    known = _known(pairs, sides)
+    if not _is_singlet(target):
+        turned = _turned(_lowest(known), target)
+        cut = proved(excluding(turned, target, state_name, seed, deadline), deadline).inequality
+        return planned(_without_zeros(cut), V, target, counts_per_pair, misalignment)
+    chosen = _lowest(known).inequality
+    if pairs is None and sides is None:
+        plans = [planned(record.inequality, V, target, counts_per_pair, misalignment) for record in known]
+        events = [(plan.counts_per_pair_for_5_sigma or math.inf) * len(plan.pairs) for plan in plans]
+        if (fewest := min(events)) < math.inf:
+            affordable = [plan for plan, needed in zip(plans, events, strict=True) if needed <= WORTH * fewest]
+            chosen = min(affordable, key=lambda plan: len(plan.pairs)).inequality
+    return planned(proved(chosen, deadline).inequality, V, target, counts_per_pair, misalignment)
+
+
+def _is_singlet(state: TwoQubitState) -> bool:
+    r_A, r_B, T = (np.asarray(x) for x in (state.r_A, state.r_B, state.T))
+    return bool(np.abs(T + np.eye(3)).max() < 1e-12 and not (np.abs([r_A, r_B]) > 1e-12).any())
+
+
+def _known(pairs: int | None, sides: tuple[int, int] | None) -> Sequence[Record]:
+    """The records of at most this size; InputError where there is none."""
+    if pairs is not None and sides is not None:
+        raise InputError("pairs must be left out where a number of settings is asked for")
+    most = MANY if pairs is None else integer("pairs", pairs, 1, MAX_SEARCHED_PAIRS)
+    if sides is not None:
+        m, n = (integer("sides", side, 1, MAX_SEARCHED_PAIRS) for side in sides)
+        # Which party is called Alice is of no matter for the singlet.
+        known = [x if _fits(x, m, n) else _exchanged(x) for x in records() if _fits(x, m, n) or _fits(x, n, m)]
+    else:
+        known = [x for x in records() if x.pairs <= most]
+    return known or [TRIVIAL]
+
+
+def _fits(record: Record, m: int, n: int) -> bool:
+    return record.settings[0] <= m and record.settings[1] <= n
+
+
+def _exchanged(record: Record) -> Record:
+    """The same inequality with the parties exchanged."""
+    i = record.inequality
+    swapped = LeggettInequality(i.coefficients, i.b, i.a, i.bob, i.alice, i.bound)
+    return replace(record, settings=record.settings[::-1], inequality=swapped)
+
+
+def _lowest(known: Sequence[Record]) -> Record:
+    return min(known, key=lambda record: record.threshold)
+
+
+def _turned(record: Record, state: TwoQubitState) -> SettingPairs:
+    """The record's settings with Bob's turned so that T is as near as can be to the singlet's, by its polar factor."""
+    left, _, right = np.linalg.svd(np.asarray(state.T, np.float64))
+    Q = -left @ right  # T = -Q (something positive)
+    return SettingPairs(record.inequality.a, record.inequality.b @ Q)
+
+
+def _without_zeros(inequality: LeggettInequality) -> LeggettInequality:
+    """The inequality without pairs that have no term: they need not be measured."""
+    i = inequality
+    used = (i.coefficients != 0) | (i.alice != 0) | (i.bob != 0)
+    return LeggettInequality(i.coefficients[used], i.a[used], i.b[used], i.alice[used], i.bob[used], i.bound)
+
+
+def planned(
+    inequality: LeggettInequality, V: float, state: TwoQubitState, counts_per_pair: int, misalignment: float
+) -> Design:
+    """The figures of a test with this inequality, whose bound is proved."""
+    source = state.with_visibility(V)
+    pairs = SettingPairs(inequality.a, inequality.b)
+    scores = event_scores(inequality)[:, :BOTH]
+    P = quantum_probabilities(source, pairs)
+    mean = (P * scores).sum(axis=1)
+    error = math.sqrt(float((P * (scores - mean[:, None]) ** 2).sum()))
+    wider = allowance(inequality, misalignment)
+    bound, value = inequality.bound + wider, float(mean.sum())
+    ideal = inequality.value(state)
+    enough = valid = None
+    if value > bound:
+        enough = math.ceil((SIGMAS * error / (value - bound)) ** 2)
+        valid = _enough_for_p_value(scores, value, bound)
+        if enough > MAX_COUNTS:
+            enough = None
+    weights = np.abs(scores).max(axis=1)
+    return Design(
+        visibility=V,
+        state=state,
+        inequality=inequality,
+        settings=count_settings(inequality),
+        threshold_visibility=bound / ideal,
+        bound=bound,
+        allowance=wider,
+        expected_value=value,
+        standard_error=error,
+        counts_per_pair=counts_per_pair,
+        counts_per_pair_for_5_sigma=enough,
+        counts_per_pair_for_p_value=valid,
+        probabilities=weights / weights.sum(),
+    )
+
+
+def _enough_for_p_value(scores: Float[np.ndarray, "n 4"], value: float, bound: float) -> int | None:
+    """The least number of events a pair with which the expected value has the p-value `P_VALUE`, by bisection."""
+
+    def is_enough(events: int) -> bool:
+        tail = Tail(scores.min(axis=1), scores.max(axis=1), np.full(len(scores), events), bound)
+        return bool(tail.log_p_value(value) <= math.log(P_VALUE))
+
+    high = 1
+    while not is_enough(high):
+        high *= 2
+        if high > MAX_COUNTS:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high

@@ -1,0 +1,96 @@
+"""What each event counts for: the score of a Leggett inequality at measured settings.
+
+For an inequality with coefficients g, f, h an event with outcomes alpha, beta at pair i has the score
+
+    s_i(alpha, beta) = g_i alpha beta + f_i alpha + h_i beta,
+
+and the sum over the pairs of the means of s_i is the inequality's left side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._checks import InputError
+from ..inequalities.inequality import LeggettInequality
+from ..settings import SettingPairs
+from .counts import ALPHA, BETA, BOTH
+
+if TYPE_CHECKING:
+    from .._shapes import Float, Int
+
+SAME = 1e-6
+"""How far a setting of an inequality may be from the measured one that it stands for."""
+
+
+def event_scores(inequality: LeggettInequality) -> Float[np.ndarray, "n 9"]:
+    """s_i(alpha, beta) in each column of `Counts`, (N, 9); where an outcome is missing, the least that it can be.
+
+    Of an event whose outcomes are not known in full, no more can be said without an assumption than that its score is
+    at least the least one: the means that these scores lead to are never above those of all events.
+    """
+    g, f, h = (x[:, None] for x in (inequality.coefficients, inequality.alice, inequality.bob))
+    scores = g * (ALPHA * BETA) + f * ALPHA + h * BETA
+    both = scores[:, :BOTH]
+    for column in range(BOTH, len(ALPHA)):
+        possible = ((ALPHA[column] == 0) | (ALPHA[:BOTH] == ALPHA[column])) & (
+            (BETA[column] == 0) | (BETA[:BOTH] == BETA[column])
+        )
+        scores[:, column] = both[:, possible].min(axis=1)
+    return scores
+
+
+def at_measured(inequality: LeggettInequality, pairs: SettingPairs) -> LeggettInequality:
+    """The inequality written at the measured `pairs`: N coefficients of each kind, 0 where it has no term.
+
+    A setting is found where it is measured to 1e-6, or its opposite, which is the same measurement with outcomes
+    exchanged. The bound is left as it is: it has to be proved again at these settings. Raises InputError where a pair
+    that has a coefficient was not measured.
+    """
+    number = len(pairs)
+    columns = np.zeros((3, number))
+    used = (inequality.coefficients != 0) | (inequality.alice != 0) | (inequality.bob != 0)
+    for i in np.flatnonzero(used):
+        cosines = np.stack([pairs.a @ inequality.a[i], pairs.b @ inequality.b[i]])
+        signs = np.where(cosines < 0, -1.0, 1.0)
+        distance = np.maximum(
+            np.linalg.norm(pairs.a - signs[0][:, None] * inequality.a[i], axis=1),
+            np.linalg.norm(pairs.b - signs[1][:, None] * inequality.b[i], axis=1),
+        )
+        k = int(distance.argmin())
+        if distance[k] > SAME:
+            raise InputError(
+                f"the inequality must be about measured pairs, but its row {i} (counted from 0) was not measured"
+            )
+        s_A, s_B = signs[:, k]
+        columns[:, k] += (s_A * s_B * inequality.coefficients[i], s_A * inequality.alice[i], s_B * inequality.bob[i])
+    g, f, h = columns
+    return LeggettInequality(g, pairs.a, pairs.b, f, h, inequality.bound)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A left side estimated from counts: its `value`, and the `standard_error` of that."""
+
+    value: float
+    standard_error: float
+
+
+def estimate(scores: Float[np.ndarray, "n c"], numbers: Int[np.ndarray, "n c"]) -> Estimate:
+    """sum_i of the mean score at pair i, and the square root of sum_i (variance of the score)/(events of the pair).
+
+    `scores` and `numbers` are (N, columns). Where all events of a pair have the same score, its variance is taken as if
+    one of n + 1 events had the other extreme: some chance is left that the next one has.
+    """
+    events = numbers.sum(axis=1)
+    mean = (scores * numbers).sum(axis=1) / events
+    variance = ((scores - mean[:, None]) ** 2 * numbers).sum(axis=1) / events
+    spread = scores.max(axis=1) - scores.min(axis=1)
+    least = spread**2 * events / (events + 1.0) ** 2
+    variance = np.where(np.count_nonzero(numbers, axis=1) > 1, np.maximum(variance, 0), least)
+    # Two columns may have the same score.
+    variance = np.where(variance > 0, variance, least)
+    return Estimate(float(mean.sum()), float(np.sqrt((variance / events).sum())))

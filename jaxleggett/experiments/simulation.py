@@ -1,0 +1,120 @@
+"""`simulate`: counts and trials as a source would give them, quantum or of a Leggett model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jax
+import numpy as np
+
+from .. import _checks
+from .._checks import MAX_COUNTS, MAX_SEED, MAX_TRIALS, InputError, integer, quoted
+from .._numerics import double_precision, random_key
+from ..models.events import simulate_counts
+from ..models.interface import LeggettModel
+from ..settings import SettingPairs
+from ..states import TwoQubitState, correlation_in_numpy
+from ..thresholds import threshold
+from .counts import ALPHA, BETA, BOTH, Counts
+from .trials import Trials, checked_probabilities
+
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike, Float
+
+BOUNDARY = 1e-6
+"""How near the boundary of the Leggett set a model is looked for."""
+
+MOST_EVENTS = 10**9
+"""Most events of a Leggett model: each is drawn by itself."""
+
+
+def quantum_probabilities(state: TwoQubitState, pairs: SettingPairs) -> Float[np.ndarray, "n 4"]:
+    """P(alpha, beta) = (1 + alpha M^A + beta M^B + alpha beta C)/4 of a state at `pairs`, [B13 (4)]: (N, 4)."""
+    M_A, M_B, C = (x[:, None] for x in correlation_in_numpy(state, pairs.a, pairs.b))
+    alpha, beta = ALPHA[:BOTH], BETA[:BOTH]
+    P = np.maximum(1 + alpha * M_A + beta * M_B + alpha * beta * C, 0) / 4
+    return P / P.sum(axis=1, keepdims=True)
+
+
+def simulate(source: TwoQubitState | LeggettModel, pairs: SettingPairs, counts: int, seed: int = 0) -> Counts:
+    """Counts of `counts` events at each of the `pairs`.
+
+    source    a two-qubit state, whose events are drawn from its quantum statistics, or a Leggett model, whose every
+              event has its own hidden vectors: what a threshold finds (`jl.threshold(...).model`), or any other
+    seed      the same gives the same counts
+
+    Raises InputError for numbers that are none, and for a model that has negative probabilities.
+
+    >>> import jaxleggett as jl
+    >>> from jaxleggett.experiments import simulate
+    >>> z = [[0.0, 0.0, 1.0]]
+    >>> simulate(jl.werner(), jl.SettingPairs(z, z), 100).C.tolist()
+    [-1.0]
+    """
+    seed = integer("seed", seed, 0, MAX_SEED)
+    counts = integer("counts", counts, 1, MAX_COUNTS)
+    if isinstance(source, TwoQubitState):
+        P = quantum_probabilities(source, pairs)
+        return Counts(pairs, np.random.default_rng(seed).multinomial(np.full(len(pairs), counts), P))
+    if counts * len(pairs) > MOST_EVENTS:
+        raise InputError(
+            f"counts of a Leggett model must be at most {MOST_EVENTS:,} events in all, but are {counts * len(pairs):,}"
+        )
+    return Counts(pairs, simulate_counts(random_key(seed), source, pairs.a, pairs.b, counts))
+
+
+def simulate_trials(
+    source: TwoQubitState | LeggettModel,
+    pairs: SettingPairs,
+    number: int,
+    probabilities: ArrayLike | None = None,
+    seed: int = 0,
+) -> Trials:
+    """`number` trials at pairs that are drawn with `probabilities` (N,) [all alike]; else as for `simulate`."""
+    seed = integer("seed", seed, 0, MAX_SEED)
+    number = integer("trials", number, 1, MAX_TRIALS)
+    even = np.full(len(pairs), 1 / len(pairs))
+    q = checked_probabilities(even if probabilities is None else probabilities, len(pairs))
+    random = np.random.default_rng(seed)
+    pair = random.choice(len(pairs), size=number, p=q)
+    drawn = np.bincount(pair, minlength=len(pairs))
+    column = np.empty(number, np.int64)
+    if isinstance(source, TwoQubitState):
+        P = quantum_probabilities(source, pairs).cumsum(axis=1)
+        column = np.minimum((random.random(number)[:, None] >= P[pair]).sum(axis=1), BOTH - 1)
+    else:
+        with double_precision():
+            for i in np.flatnonzero(drawn):
+                key = jax.random.fold_in(random_key(seed), int(i))
+                a, b = pairs.a[i : i + 1], pairs.b[i : i + 1]
+                seen = simulate_counts(key, source, a, b, int(drawn[i]))[0]
+                # The events of one pair are alike: in which order they come is chance.
+                column[pair == i] = random.permutation(np.repeat(np.arange(BOTH), seen))
+    return Trials(pairs, q, pair, ALPHA[column], BETA[column])
+
+
+def source_of(
+    state: TwoQubitState, visibility: float, pairs: SettingPairs, model: str, seed: int = 0
+) -> tuple[TwoQubitState | LeggettModel, float]:
+    """What `simulate` draws from, and its visibility: the state itself, or a Leggett model of it at `pairs`.
+
+    visibility    of the state, from 0 to 1
+    model         `quantum`, or `leggett`: the model that reproduces the state up to the largest visibility at these
+                  settings, as `jl.threshold` finds it; where `visibility` is above that, it stands at its boundary
+    seed          of the search for the model
+    """
+    V = float(_checks.visibilities(visibility)[0])
+    if V < 0:
+        raise InputError(f"visibility must lie in [0, 1], but is {quoted(visibility)}")
+    if model == "quantum":
+        return state.with_visibility(V), V
+    if model != "leggett":
+        raise InputError(f"model must be quantum or leggett, but is {quoted(model)}")
+    found = threshold(state, pairs, tolerance=BOUNDARY, seed=seed)
+    reached = min(V, found.lower)
+    if V < found.lower:
+        found = threshold(state.with_visibility(V), pairs, tolerance=BOUNDARY, seed=seed)
+        reached = V * found.lower
+    if found.model is None:
+        raise ArithmeticError("no Leggett model was found at these settings")
+    return found.model, reached

@@ -1,0 +1,197 @@
+"""How often Leggett models are called excluded, and how often quantum sources are: 10^4 simulated data sets each.
+
+    python scripts/false_alarms.py [--sets 10000]
+
+False alarms. Every model reaches the bound of the inequality that is tested, on average, so nothing is easier to
+mistake for a violation:
+
+- counts: the model that `threshold` finds at its boundary; one pair of hidden vectors at which the bound is reached;
+  and, chosen by a linear programme among mixtures of hidden vectors that reach it, the one whose largest correlator is
+  smallest, so that its counts scatter most. With 20, 200 and 2000 events at each pair.
+- trials: the same, and models with a memory: each trial's is chosen from those that reach the bound, by the capital of
+  the bets so far (which the model may know), so that the scatter is large when little is needed to win. The p-value is
+  that of the best moment of 2000 trials to stop.
+
+Power. Quantum sources at the visibility that a test was designed for, with the number of events that `design` calls
+five standard errors: how often z is 5 or more, and with the number for a p-value of 2.87e-7, how often it is reached.
+
+Writes results/false_alarms: report.json, false_alarms.png, meta.json. Exits with 1 where more than 1 % of the p-values
+of a Leggett model are below 0.01, or fewer than 45 % of the quantum sources reach their goal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linprog
+
+import jaxleggett as jl
+from jaxleggett._numerics import random_key
+from jaxleggett.experiments import betting, design
+from jaxleggett.experiments.concentration import Tail
+from jaxleggett.experiments.planning import P_VALUE
+from jaxleggett.experiments.scores import estimate, event_scores
+from jaxleggett.experiments.simulation import quantum_probabilities, source_of
+from jaxleggett.inequalities.worst_vectors import THOROUGH, prices_of, search
+from jaxleggett.output import provenance, style
+
+FOLDER = Path(__file__).parent.parent / "results" / "false_alarms"
+
+EVENTS = (20, 200, 2000)
+TRIALS = 2000
+LEVELS = (0.1, 0.05, 0.01, 1e-3)
+
+
+def extreme(cut: jl.LeggettInequality, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """P(outcomes) (K, N, 4) of hidden vectors (K, 3) whose correlators are those that the inequality likes best."""
+    x, y = u @ cut.a.T, v @ cut.b.T
+    sign = np.sign(cut.coefficients)
+    C = sign * (1 - np.abs(x - sign * y))
+    alpha, beta = np.array([1, 1, -1, -1]), np.array([1, -1, 1, -1])
+    P = (1 + alpha * x[..., None] + beta * y[..., None] + alpha * beta * C[..., None]) / 4
+    return np.maximum(P, 0)
+
+
+def models(cut: jl.LeggettInequality) -> dict[str, np.ndarray]:
+    """P(outcomes) (N, 4) of the models that reach the bound, and those of single hidden vectors that do."""
+    pairs = jl.SettingPairs(cut.a, cut.b)
+    _, V = source_of(jl.werner(), 1.0, pairs, "leggett")
+    u, v, least = search(random_key(0), prices_of(cut), effort=THOROUGH)
+    best = least < least.min() + 1e-9
+    # (u, v) and (-u, -v) reach the same, with the opposite marginals.
+    u, v = (np.concatenate([x[best][:200], -x[best][:200]]) for x in (u, v))
+    P = extreme(cut, u, v)
+    alone = P[0]
+    # min over weights of the largest |C|: the correlators of a mixture scatter most where they are small.
+    C = (P * np.array([1, -1, -1, 1])).sum(axis=2).T
+    rows = np.concatenate([C, -C])
+    found = linprog(
+        np.concatenate([np.zeros(len(u)), [1.0]]),
+        A_ub=np.concatenate([rows, -np.ones((len(rows), 1))], axis=1),
+        b_ub=np.zeros(len(rows)),
+        A_eq=np.concatenate([np.ones(len(u)), [0.0]])[None],
+        b_eq=[1.0],
+    )
+    mixed = np.tensordot(found.x[:-1], P, axes=1)
+    return {
+        "boundary": quantum_probabilities(jl.werner(V), pairs),
+        "one pair of hidden vectors": alone / alone.sum(axis=1, keepdims=True),
+        "chosen by a linear programme": mixed / mixed.sum(axis=1, keepdims=True),
+    }
+
+
+def of_counts(cut: jl.LeggettInequality, P: np.ndarray, events: int, sets: int, rng: Any) -> np.ndarray:
+    """p-values of `sets` simulated data sets with so many events at each pair."""
+    scores = event_scores(cut)[:, :4]
+    tail = Tail(scores.min(axis=1), scores.max(axis=1), np.full(len(P), events), cut.bound)
+    numbers = rng.multinomial(events, P, size=(sets, len(P)))
+    return tail.p_value((numbers * scores).sum(axis=(1, 2)) / events)
+
+
+def of_trials(cut: jl.LeggettInequality, choices: list[np.ndarray], sets: int, rng: Any) -> np.ndarray:
+    """p-values of `sets` runs of trials; of several models the one for the next trial is chosen by the past."""
+    weights = np.abs(cut.coefficients)
+    q = weights / weights.sum()
+    scores = event_scores(cut)[:, :4] / q[:, None]
+    least = float(scores.min())
+    rates = betting.shares(cut.bound, least)
+    cumulative = np.stack(choices).cumsum(axis=2)
+    parts, best = np.zeros((sets, len(rates))), np.zeros(sets)
+    wealth = np.zeros(sets)
+    for _ in range(TRIALS):
+        pair = rng.choice(len(q), size=sets, p=q)
+        # The model knows the capital: near a new maximum it scatters, elsewhere it does not.
+        which = (wealth > best - 1.0).astype(int) % len(choices)
+        column = np.minimum((rng.random(sets)[:, None] >= cumulative[which, pair]).sum(axis=1), 3)
+        parts += np.log1p(rates * (scores[pair, column] - cut.bound)[:, None])
+        wealth = np.log(np.exp(parts).mean(axis=1))
+        best = np.maximum(best, wealth)
+    return np.exp(-best)
+
+
+def p_values(cut: jl.LeggettInequality, sets: int, rng: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Each kind of model with the p-values of its data sets."""
+    found = models(cut)
+    for name, P in found.items():
+        for events in EVENTS:
+            yield f"{name}, {events} events a pair", of_counts(cut, P, events, sets, rng)
+        yield f"{name}, trials", of_trials(cut, [P], sets, rng)
+    both = [found["boundary"], found["chosen by a linear programme"]]
+    yield "with a memory, trials", of_trials(cut, both, sets, rng)
+    yield "with a memory, the other way, trials", of_trials(cut, both[::-1], sets, rng)
+
+
+def power(sets: int, rng: Any) -> list[dict[str, object]]:
+    """How often quantum sources reach what was planned."""
+    rows = []
+    for V, pairs in ((0.93, 6), (0.93, 8), (0.90, 12), (0.95, 20)):
+        plan = design(V, pairs)
+        scores = event_scores(plan.inequality)[:, :4]
+        P = quantum_probabilities(jl.werner(V), plan.pairs)
+        row: dict[str, object] = {"visibility": V, "pairs": pairs, "threshold": plan.threshold_visibility}
+        events = plan.counts_per_pair_for_5_sigma
+        found = [estimate(scores, rng.multinomial(events, P)) for _ in range(sets)]
+        z = np.array([(x.value - plan.bound) / x.standard_error for x in found])
+        row |= {"events_for_5_sigma": events, "share_z_5": float(np.mean(z >= 5)), "median_z": float(np.median(z))}
+        events = plan.counts_per_pair_for_p_value
+        p = of_counts(plan.inequality, P, events, sets, rng)
+        row |= {"events_for_p_value": events, "share_p_value": float(np.mean(p <= P_VALUE))}
+        rows.append(row)
+        print(row, flush=True)
+    return rows
+
+
+def main() -> int:
+    """Simulate, count, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=int, default=10**4)
+    sets = parser.parse_args().sets
+    started, rng = time.monotonic(), np.random.default_rng(0)
+    rows: list[dict[str, object]] = []
+    drawn: dict[str, np.ndarray] = {}
+    for pairs in (6, 12):
+        cut = design(0.99, pairs).inequality
+        for name, p in p_values(cut, sets, rng):
+            rows.append({"pairs": pairs, "model": name, **{f"share_p_{x:g}": float(np.mean(p < x)) for x in LEVELS}})
+            drawn[f"{pairs} pairs, {name}"] = p
+            print(rows[-1], flush=True)
+    reached = power(sets, rng)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    facts = {"sets": sets, "trials": TRIALS, "seed": 0, "seconds": time.monotonic() - started}
+    provenance.write_json(FOLDER / "report.json", {**facts, "false_alarms": rows, "power": reached})
+    draw(drawn, FOLDER / "false_alarms.png")
+    meta = provenance.provenance(["python", "scripts/false_alarms.py", *sys.argv[1:]], **facts)
+    provenance.write_json(FOLDER / provenance.META, meta)
+    alarms = max(float(str(row["share_p_0.01"])) for row in rows)
+    shown = min(float(str(row[name])) for row in reached for name in ("share_z_5", "share_p_value"))
+    print(f"most false alarms at p < 0.01: {alarms:.4f}; least power: {shown:.3f}")
+    return int(alarms > 0.01 or shown < 0.45)
+
+
+def draw(found: dict[str, np.ndarray], path: Path) -> None:
+    """The share of p-values up to x, against x: no curve may lie above the diagonal."""
+    with style.picture(path, 6.4, 4.6) as figure:
+        axes = figure.subplots()
+        x = np.geomspace(1e-4, 1, 200)
+        for kind, colour, line in (("events", style.BLUE, "-"), ("trials", style.ORANGE, "--")):
+            label = {"events": "counts (Chernoff's bound)", "trials": "trials (betting)"}[kind]
+            for name, p in found.items():
+                if name.endswith("trials") == (kind == "trials"):
+                    share = np.searchsorted(np.sort(p), x, side="right") / len(p)
+                    axes.loglog(x, np.where(share > 0, share, np.nan), line, color=colour, lw=1, label=label)
+                    label = None
+        axes.loglog(x, x, color=style.BLACK, lw=1.2, ls=":", label="most that is allowed")
+        axes.set_xlabel("x")
+        axes.set_ylabel("share of p-values up to x")
+        axes.set_title("Leggett models at the bound are never excluded too often")
+        axes.legend()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

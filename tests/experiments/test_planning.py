@@ -1,0 +1,138 @@
+"""Planned tests: their figures, held against simple formulas, and what cannot be detected."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxleggett as jl
+from jaxleggett.experiments import AnalysisOptions, Counts, analyze, design, simulate
+from jaxleggett.experiments.planning import P_VALUE, records
+from jaxleggett.inequalities.files import read_inequality
+
+RESULTS = Path(__file__).parent.parent.parent / "results"
+
+
+def test_records_of_the_package_are_those_of_the_results():
+    found = {json.dumps(r.inequality.to_json()): r for r in records()}
+    files = sorted(RESULTS.glob("records*/*/inequality.json"))
+    assert len(files) >= 16
+    for file in files:
+        kept = read_inequality(str(file))
+        record = found.pop(json.dumps(kept.to_json()))
+        assert record.threshold == kept.threshold(jl.werner())
+        assert record.pairs == np.count_nonzero(kept.coefficients)
+    assert not found
+
+
+def test_figures_are_those_of_simple_formulas():
+    """Without marginals: the variance of a correlator is 1 - C^2."""
+    plan = design(0.92, 9, counts_per_pair=700)
+    i = plan.inequality
+    C = -0.92 * (i.a * i.b).sum(axis=1)
+    assert len(i.a) == 9
+    assert plan.expected_value == pytest.approx(i.coefficients @ C)
+    error = np.sqrt(i.coefficients**2 @ (1 - C**2))
+    assert plan.expected_z == pytest.approx((i.coefficients @ C - plan.bound) / error * np.sqrt(700))
+    enough = (5 * error / (i.coefficients @ C - plan.bound)) ** 2
+    assert plan.counts_per_pair_for_5_sigma == np.ceil(enough)
+    assert plan.counts_per_pair_for_p_value > plan.counts_per_pair_for_5_sigma
+    assert plan.probabilities == pytest.approx(np.abs(i.coefficients) / np.abs(i.coefficients).sum())
+    assert plan.threshold_visibility == pytest.approx(plan.bound / i.value(jl.werner()))
+
+
+def test_p_value_is_reached_with_the_expected_counts():
+    plan = design(0.93, 8)
+    n = plan.counts_per_pair_for_p_value
+    C = -0.93 * (plan.pairs.a * plan.pairs.b).sum(axis=1)
+    for events, reached in ((n * 100, True), (n * 99, False)):
+        # A hundred times the numbers, so that expected ones are nearly whole; the value is that of n.
+        plus = np.round(events * (1 + C) / 4)
+        counts = Counts(plan.pairs, np.stack([plus, events / 2 - plus, events / 2 - plus, plus], axis=1).round())
+        from jaxleggett.experiments.concentration import Tail
+
+        g = np.abs(plan.inequality.coefficients)
+        tail = Tail(-g, g, np.full(8, events // 100), plan.bound)
+        value = plan.inequality.coefficients @ counts.C
+        assert (tail.p_value(value) <= P_VALUE * (1 + 1e-2)) == reached
+
+
+@pytest.mark.parametrize(
+    ("V", "pairs", "detectable"),
+    [(0.93, 6, True), (0.90, 12, True), (0.93, 5, False), (0.90, 6, False), (0.95, 4, False), (0.85, 120, False)],
+)
+def test_what_can_be_detected(V, pairs, detectable):
+    plan = design(V, pairs)
+    assert plan.detectable == detectable == (V > plan.threshold_visibility)
+    assert (plan.counts_per_pair_for_5_sigma is not None) == detectable
+    assert ("Not detectable" in str(plan)) == (not detectable)
+    json.dumps(plan.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("size", [{"pairs": 1}, {"pairs": 3}, {"sides": (1, 1)}, {"sides": (2, 50)}])
+def test_too_few_pairs_show_nothing(size):
+    plan = design(1.0, **size)
+    assert not plan.detectable
+    assert plan.threshold_visibility == pytest.approx(1.0)
+    assert "Not detectable" in str(plan)
+
+
+def test_three_axes_cannot_show_what_six_free_pairs_do():
+    """[physics, section 4] needs 0.9428; its settings, with the best coefficients, too."""
+    from jaxleggett.inequalities import published
+
+    three = published(np.eye(3), np.roll(np.eye(3), 1, axis=0))
+    plan = design(0.93, settings=jl.SettingPairs(three.a, three.b))
+    assert not plan.detectable
+    assert plan.threshold_visibility == pytest.approx(np.sqrt(8) / 3, abs=1e-5)
+
+
+def test_a_number_in_between_takes_the_next_smaller_record():
+    assert len(design(0.9, 14).pairs) == 12
+    assert design(0.9, 14).threshold_visibility == pytest.approx(design(0.9, 12).threshold_visibility)
+
+
+def test_without_a_number_few_pairs_with_few_events():
+    plan = design(0.93)
+    best = min(
+        x.counts_per_pair_for_5_sigma * len(x.pairs) for x in (design(0.93, n) for n in (10, 11, 12, 15, 20, 24))
+    )
+    assert plan.counts_per_pair_for_5_sigma * len(plan.pairs) <= 2.1 * best
+    assert len(plan.pairs) < 24
+    assert not design(0.86).detectable
+
+
+def test_other_states_get_turned_settings():
+    """|00> + |11>, a local turn of the singlet, is as good; a partly entangled state needs more."""
+    same = design(0.93, 8, state=jl.bell_diagonal(1, -1, 1))
+    assert same.threshold_visibility == pytest.approx(0.897852, abs=2e-5)
+    source = jl.bell_diagonal(1, -1, 1).with_visibility(0.93)
+    counts = simulate(source, same.pairs, 3000, 1)
+    assert analyze(counts, same.inequality, options=AnalysisOptions(resamples=0)).violated
+    assert 0.897852 < design(0.99, 8, state=jl.pure(0.7)).threshold_visibility < 0.95
+
+
+def test_misalignment_takes_more_events():
+    exact, off = (design(0.93, 12, misalignment=x) for x in (0.0, 0.2))
+    assert off.threshold_visibility > exact.threshold_visibility
+    assert off.counts_per_pair_for_5_sigma > exact.counts_per_pair_for_5_sigma
+    assert not design(0.93, 12, misalignment=5.0).detectable
+
+
+def test_bad_input():
+    z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
+    for arguments in (
+        {"visibility": 1.2},
+        {"visibility": 0.0},
+        {"visibility": 0.9, "pairs": 0},
+        {"visibility": 0.9, "sides": (0, 1)},
+        {"visibility": 0.9, "sides": (4, 4), "pairs": 4},
+        {"visibility": 0.9, "settings": z},
+        {"visibility": 0.9, "settings": z, "pairs": 6},
+        {"visibility": 0.9, "counts_per_pair": 0},
+        {"visibility": 0.9, "misalignment": -1.0},
+        {"visibility": 0.9, "time_limit": -1.0},
+    ):
+        with pytest.raises(jl.InputError):
+            design(**arguments)
