@@ -97,11 +97,14 @@ def _four(place: str, given: object, alice: int) -> list[int]:
 
 
 def _items(given: Mapping[Any, Any]) -> list[tuple[object, object]]:
-    """Keys and values. Qiskit's own objects that know no number of bits leave leading zeros out: "1" is 01."""
+    """Keys and values; Qiskit's own objects leave leading zeros out where they know no number of bits: "1" is 01."""
     own = cast("Any", given)
     raw = getattr(own, "int_raw", None)
-    sized = getattr(own, "memory_slots", None) or getattr(own, "creg_sizes", None)
-    return list((given if raw is None or sized else raw).items())
+    if raw is None:
+        return list(given.items())
+    registers = own.creg_sizes or [("", 2)]
+    bits = own.memory_slots or sum(size for _, size in registers)
+    return [(f"{key:0{bits}b}", value) for key, value in raw.items()]
 
 
 def _bits(key: object) -> int | None:
@@ -347,13 +350,22 @@ def to_xarray(counts: Counts) -> Dataset:
             "counts": (("pair", "outcome"), counts.counts, events),
         },
         coords={
-            "outcome": ("outcome", LABELS[: counts.counts.shape[1]], {"long_name": "outcomes of Alice and Bob"}),
-            "component": ("component", COMPONENTS, {"long_name": "component"}),
+            "outcome": (
+                "outcome",
+                _texts(LABELS[: counts.counts.shape[1]]),
+                {"long_name": "outcomes of Alice and Bob"},
+            ),
+            "component": ("component", _texts(COMPONENTS), {"long_name": "component"}),
         },
     )
 
 
 _PARTIES = ("Alice", "Bob")
+
+
+def _texts(labels: list[str]) -> np.ndarray:
+    """Labels as objects: for texts of a fixed length, Zarr's third format has no specification yet."""
+    return np.array(labels, object)
 
 
 def from_xarray(dataset: Dataset) -> Counts:
