@@ -158,8 +158,8 @@ def test_states_by_other_names_and_of_four_digits_are_one(written):
     counts = read_kwiatlab(written(kwiatlab(rows, measurement_states=states)))
     assert counts.events.tolist() == [[1, 2, 3, 4]]
     np.testing.assert_allclose(counts.pairs.a, [[np.sqrt(0.5), 0, np.sqrt(0.5)]], atol=5e-5)
-    # Three digits are too few: 0.92 and 0.39 are 0.009 from 0.9239 and 0.3827.
-    states["p'"] = [0.92, 0.39]
+    # Three digits are too few: this is 0.0013 from the first, on the Bloch sphere.
+    states["p'"] = [0.923, 0.383]
     with pytest.raises(jl.InputError, match=r"pair \('p', 'H'\) must have all four outcomes, but lacks \+-$"):
         read_kwiatlab(written(kwiatlab(rows, measurement_states=states)))
 
