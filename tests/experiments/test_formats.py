@@ -158,10 +158,16 @@ def test_states_by_other_names_and_of_four_digits_are_one(written):
     counts = read_kwiatlab(written(kwiatlab(rows, measurement_states=states)))
     assert counts.events.tolist() == [[1, 2, 3, 4]]
     np.testing.assert_allclose(counts.pairs.a, [[np.sqrt(0.5), 0, np.sqrt(0.5)]], atol=5e-5)
-    # Three digits are too few: this is 0.0013 from the first, on the Bloch sphere.
-    states["p'"] = [0.923, 0.383]
-    with pytest.raises(jl.InputError, match=r"pair \('p', 'H'\) must have all four outcomes, but lacks \+-$"):
-        read_kwiatlab(written(kwiatlab(rows, measurement_states=states)))
+    # At 1e-4 on the Bloch sphere that ends; the second state is turned about y by so much.
+    for angle in (0.9e-4, 1.1e-4):
+        half = np.arctan2(0.3827, 0.9239) + angle / 2
+        states["p'"] = [np.cos(half), np.sin(half)]
+        path = written(kwiatlab(rows, measurement_states=states))
+        if angle < 1e-4:
+            assert len(read_kwiatlab(path)) == 1
+        else:
+            with pytest.raises(jl.InputError, match=r"pair \('p', 'H'\) must have all four outcomes, but lacks \+-$"):
+                read_kwiatlab(path)
 
 
 def test_what_files_of_kwiatlab_may_leave_out(written):
