@@ -50,11 +50,25 @@ def read_bytes(what: str, path: str | Path) -> bytes:
 
 
 def read_json(what: str, path: str | Path) -> object:
-    """The JSON that the file `path` holds, in any Unicode encoding, with a byte order mark or without."""
+    """The JSON that the file `path` holds, in any Unicode encoding, with a byte order mark or without.
+
+    An object in which a name stands twice is refused: Python would keep the last, and say nothing.
+    """
     content = read_bytes(what, path)
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_names_once)
+    except InputError as error:
+        raise InputError(f"{what} {path} {error}") from None
     except RecursionError:
         raise InputError(f"{what} {path} must be JSON, but is nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{what} {path} must be JSON, but is not: {error}") from None
+
+
+def _names_once(members: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise InputError(f"must have each name once in an object of JSON, but has {quoted(twice)} twice")
+    return found

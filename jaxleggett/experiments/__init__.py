@@ -1,9 +1,10 @@
 """Experiments: from a source to a test, and from counts to a verdict."""
 
 from .analysis import Analysis, AnalysisOptions, analyze
+from .apparatus import apparatus_csv, bloch_angles, gate_angles, waveplate_angles
 from .counts import Counts
-
-# from .files import read_data, read_settings
+from .files import read_data, read_settings
+from .formats import from_qiskit, from_xarray, read_counts, read_json_counts, read_kwiatlab, to_xarray
 from .planning import Design, design
 from .simulation import simulate, simulate_trials, source_of
 from .trials import Trials
@@ -15,10 +16,20 @@ __all__ = [
     "Design",
     "Trials",
     "analyze",
+    "apparatus_csv",
+    "bloch_angles",
     "design",
+    "from_qiskit",
+    "from_xarray",
+    "gate_angles",
+    "read_counts",
     "read_data",
+    "read_json_counts",
+    "read_kwiatlab",
     "read_settings",
     "simulate",
     "simulate_trials",
     "source_of",
+    "to_xarray",
+    "waveplate_angles",
 ]

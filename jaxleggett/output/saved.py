@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from ..experiments.apparatus import write_apparatus
+from ..experiments.apparatus import apparatus_csv
 from ..experiments.counts import Counts
 from ..experiments.trials import write_drawn
 from ..notions.result import NotionThreshold
@@ -152,7 +152,7 @@ def save_design(
     from .plots import plot_design
 
     write_drawn(folder / "drawn.csv", result.pairs, result.probabilities)
-    write_apparatus(folder / "apparatus.csv", result.pairs)
+    (folder / "apparatus.csv").write_text(apparatus_csv(result.pairs), encoding="ascii")
     plot_design(result, folder / "design.png")
     _save_shared(report, folder, command, result.inequality, result.pairs)
 
