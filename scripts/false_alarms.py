@@ -140,6 +140,7 @@ def power(sets: int, rng: Any) -> list[dict[str, object]]:
         z = np.array([(x.value - plan.bound) / x.standard_error for x in found])
         row |= {"events_for_5_sigma": events, "share_z_5": float(np.mean(z >= 5)), "median_z": float(np.median(z))}
         events = plan.counts_per_pair_for_p_value
+        assert events is not None
         p = of_counts(plan.inequality, P, events, sets, rng)
         row |= {"events_for_p_value": events, "share_p_value": float(np.mean(p <= P_VALUE))}
         rows.append(row)

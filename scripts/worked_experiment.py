@@ -19,6 +19,7 @@ import numpy as np
 import jaxleggett as jl
 from jaxleggett.experiments import (
     AnalysisOptions,
+    Counts,
     Trials,
     analyze,
     apparatus_csv,
@@ -68,7 +69,8 @@ def off(settings: np.ndarray, degrees: float) -> np.ndarray:
 
 real = jl.SettingPairs(off(plan.pairs.a, MISALIGNMENT), off(plan.pairs.b, MISALIGNMENT))
 made = simulate(jl.werner(0.928), real, plan.counts_per_pair, seed=1)
-counts = type(made)(plan.pairs, made.counts)  # as they are written down: with the settings that were meant
+counts = Counts(plan.pairs, made.counts)  # as they are written down: with the settings that were meant
+counts.to_csv(folder / "counts.csv")
 
 # %% 5. The verdict: the inequality was fixed by the plan, its bound is proved, the p-value holds for any number.
 verdict = analyze(counts, plan.inequality, options=AnalysisOptions(misalignment=MISALIGNMENT))

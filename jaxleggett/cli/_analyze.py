@@ -8,7 +8,7 @@ from ._shared import PROJECT, STATE, TIME_LIMIT, Common, Count, command, exit_co
 
 
 @command(
-    example="jaxleggett analyze counts.csv --misalignment 0.1",
+    example="jaxleggett analyze results/worked_experiment/counts.csv --resamples 20",
     notes="COUNTS is a CSV file with the header ax,ay,az,bx,by,bz,npp,npm,nmp,nmm (np0,nm0,n0p,n0m,n00 may follow: "
     "missing outcomes), a JSON file of Qiskit's or KwiatLab's, or a file of trials with the header "
     "index,pair,alpha,beta, whose pairs are rows of --settings (ax,ay,az,bx,by,bz,probability).",

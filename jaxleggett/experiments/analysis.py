@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from .. import _checks
-from .._checks import MAX_SEED, InputError, counted, integer, quoted
+from .._checks import MAX_RESTARTS, MAX_SEED, InputError, counted, integer, quoted
 from .._clock import OutOfTime
 from ..inequalities.inequality import LeggettInequality
 from ..runs import Ending, Progress
@@ -20,7 +20,7 @@ from .choice import best_at, excluding, proved
 from .concentration import Tail
 from .counts import BOTH, Counts
 from .leggett_set import Compatibility, compatibility
-from .misalignment import allowance
+from .misalignment import allowance, check_angle
 from .scores import Estimate, at_measured, estimate, event_scores
 from .signalling import NoSignalling, no_signalling
 from .trials import Trials
@@ -63,7 +63,8 @@ class AnalysisOptions:
             raise InputError(f"split must be a share between 0 and 1, but is {quoted(self.split)}")
         if self.split is not None and self.choose != "counts":
             raise InputError("split must be left out unless the inequality is chosen on counts (--choose counts)")
-        integer("resamples", self.resamples, 0, 10**6)
+        integer("resamples", self.resamples, 0, MAX_RESTARTS)
+        check_angle(self.misalignment)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,11 +216,11 @@ def analyze(
     state, and for an inequality about pairs that were not measured.
 
     >>> import jaxleggett as jl
-    >>> from jaxleggett.experiments import AnalysisOptions, Counts, simulate
-    >>> pairs = jl.SettingPairs.random(12)
-    >>> counts = simulate(jl.werner(), pairs, 1000)  # the singlet
-    >>> found = analyze(counts, options=AnalysisOptions(resamples=0))
-    >>> found.violated, 0.97 < found.visibility_estimate < 1.03
+    >>> from jaxleggett.experiments import AnalysisOptions, design, simulate
+    >>> plan = design(0.93, 8)
+    >>> counts = simulate(jl.werner(0.93), plan.pairs, 3000)
+    >>> found = analyze(counts, plan.inequality, options=AnalysisOptions(resamples=0))
+    >>> found.violated, 0.9 < found.visibility_estimate < 0.96
     (True, True)
     """
     started = time.monotonic()
@@ -235,8 +236,10 @@ def analyze(
     certain = proved(chosen, deadline)
     wider = allowance(certain.inequality, options.misalignment)
     bound = certain.inequality.bound + wider
-    verdict = _of_counts if isinstance(tested, Counts) else _of_trials
-    found = verdict(tested, certain.inequality, bound, options)
+    if isinstance(tested, Counts):
+        found = _of_counts(tested, certain.inequality, bound, options)
+    else:
+        found = _of_trials(tested, certain.inequality, bound, options)
     status = certain.status if certain.status in (Ending.INTERRUPTED, Ending.TIME_LIMIT) else Ending.COMPLETE
     counts = tested if isinstance(tested, Counts) else tested.counts()
     beside: Compatibility | None = None

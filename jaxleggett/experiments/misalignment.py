@@ -30,6 +30,12 @@ ROUNDING = 1e-12
 """What the eigenvalue, and the result relative to the coefficients, are moved for rounding."""
 
 
+def check_angle(degrees: object) -> None:
+    """InputError unless `degrees` is an angle from 0 to 90."""
+    if not (isinstance(degrees, int | float) and 0 <= degrees <= LARGEST):
+        raise InputError(f"misalignment must be an angle from 0 to {LARGEST:g} degrees, but is {quoted(degrees)}")
+
+
 def allowance(inequality: LeggettInequality, degrees: float) -> float:
     """By how much the bound of `inequality` has to be enlarged for settings that are off by up to this angle (degrees).
 
@@ -41,8 +47,7 @@ def allowance(inequality: LeggettInequality, degrees: float) -> float:
     >>> round(allowance(published(np.eye(3), np.roll(np.eye(3), 1, axis=0)), 0.1), 5)  # 2 means of |C|: G = 2
     0.0057
     """
-    if not (isinstance(degrees, int | float) and 0 <= degrees <= LARGEST):
-        raise InputError(f"misalignment must be an angle from 0 to {LARGEST:g} degrees, but is {quoted(degrees)}")
+    check_angle(degrees)
     if degrees == 0:
         return 0.0
     delta = math.radians(degrees)

@@ -24,7 +24,7 @@ from ..states import TwoQubitState, werner
 from .choice import excluding, proved
 from .concentration import Tail
 from .counts import BOTH
-from .misalignment import allowance
+from .misalignment import allowance, check_angle
 from .scores import event_scores
 from .simulation import quantum_probabilities
 
@@ -223,6 +223,7 @@ def design(
         raise InputError(f"visibility must be above 0, but is {quoted(visibility)}")
     seed = integer("seed", seed, 0, MAX_SEED)
     counts_per_pair = integer("counts_per_pair", counts_per_pair, 1, MAX_COUNTS)
+    check_angle(misalignment)
     deadline = None if time_limit is None else started + time_limit
     target = werner() if state is None else state
     if settings is not None:
