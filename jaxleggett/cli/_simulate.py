@@ -50,7 +50,7 @@ def simulate(
     common.devices()
     from .. import states
     from .._checks import InputError
-    from ..experiments import read_settings, simulate, simulate_trials, source_of
+    from ..experiments import Counts, read_settings, simulate, simulate_trials, source_of
     from ..output import saved
 
     common.refuse_single("simulate")
@@ -71,7 +71,7 @@ def simulate(
             answer |= {"counts": made.counts.tolist(), "settings": {"a": pairs.a.tolist(), "b": pairs.b.tolist()}}
 
         def report() -> None:
-            if folder is None:
+            if folder is None and isinstance(made, Counts):
                 print(made.as_csv(), end="")
             else:
                 print(f"Events of {state} at visibility {reached:.9f} ({model}), {len(pairs):,} setting pairs.")

@@ -164,7 +164,7 @@ class Design:
             why = (
                 "no Leggett inequality can: such Werner states have a Leggett model"
                 if self.visibility <= CRITICAL_VISIBILITY and _is_singlet(self.state)
-                else "no inequality of this size that is known to us can"
+                else "no inequality known to us, of this size or at these settings, can"
             )
             rows.append(
                 f"\nNot detectable: visibility {self.visibility:g} breaks no bound here at any number of counts; {why}."

@@ -1,0 +1,139 @@
+"""The answer of `analyze`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from .._checks import counted
+from ..inequalities.inequality import LeggettInequality
+from ..runs import Ending
+from ..states import TwoQubitState
+from .leggett_set import Compatibility
+from .scores import Estimate
+from .signalling import NoSignalling
+
+VIOLATED = 1e-3
+"""The p-value below which an inequality counts as violated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What counts, or trials, say about all Leggett models.
+
+    mode              `counts` or `trials`
+    state             what the source should make, at visibility 1
+    inequality        the one that was tested, at the measured settings, with its proved bound
+    bound             that bound, and what misalignment adds to it
+    estimate          the measured left side and its standard error
+    p_value           at most p with a probability of at most p under every Leggett model, for any number of events
+    ideal             the left side at visibility 1 of the state
+    compatibility     how the measured correlators lie to the Leggett set; None where it was not computed
+    signalling        the test of no signalling
+    drawn_p_value     of trials: whether pairs were drawn with the stated probabilities; None of counts
+    assumptions       what the p-value rests on, in sentences
+    notes             what was done to the data, in sentences
+    """
+
+    mode: Literal["counts", "trials"]
+    state: TwoQubitState
+    num_pairs: int
+    total_counts: int
+    missing: int
+    inequality: LeggettInequality
+    bound: float
+    excess: float
+    allowance: float
+    estimate: Estimate
+    p_value: float
+    ideal: float
+    compatibility: Compatibility | None
+    signalling: NoSignalling | None
+    drawn_p_value: float | None
+    split: dict[str, object] | None
+    assumptions: tuple[str, ...]
+    notes: tuple[str, ...]
+    status: Ending
+    seconds: float
+
+    @property
+    def z(self) -> float:
+        """(value - bound)/standard error."""
+        return (self.estimate.value - self.bound) / self.estimate.standard_error
+
+    @property
+    def violated(self) -> bool:
+        """Whether the p-value is below 10^-3."""
+        return self.p_value < VIOLATED
+
+    @property
+    def visibility_estimate(self) -> float | None:
+        """The white-noise visibility of the expected state that the value corresponds to."""
+        return self.estimate.value / self.ideal if self.ideal > 0 else None
+
+    @property
+    def threshold_visibility(self) -> float | None:
+        """The visibility above which the expected state breaks the inequality."""
+        return self.bound / self.ideal if self.ideal > 0 else None
+
+    def to_json(self) -> dict[str, object]:
+        """The fields of the command line's JSON answer."""
+        return {
+            "mode": self.mode,
+            "num_pairs": self.num_pairs,
+            "total_counts": self.total_counts,
+            "missing_counts": self.missing,
+            "value": self.estimate.value,
+            "bound": self.bound,
+            "bound_excess": self.excess,
+            "misalignment_allowance": self.allowance,
+            "standard_error": self.estimate.standard_error,
+            "z": self.z,
+            "p_value": self.p_value,
+            "violated": self.violated,
+            "visibility_estimate": self.visibility_estimate,
+            "threshold_visibility": self.threshold_visibility,
+            "certified": True,
+            "inequality": self.inequality.to_json(),
+            "compatibility": self.compatibility and asdict(self.compatibility),
+            "no_signalling": self.signalling and asdict(self.signalling),
+            "drawn_p_value": self.drawn_p_value,
+            "split": self.split,
+            "assumptions": list(self.assumptions),
+            "notes": list(self.notes),
+            "status": self.status,
+            "seconds": self.seconds,
+        }
+
+    def __str__(self) -> str:
+        what = "counts" if self.mode == "counts" else "trials"
+        verdict = (
+            f"Leggett's models are excluded (p = {self.p_value:.3g})."
+            if self.violated
+            else f"No violation is shown (p = {self.p_value:.3g}, not below {VIOLATED:g})."
+        )
+        rows = [
+            f"{counted(self.total_counts, what[:-1])} at {counted(self.num_pairs, 'setting pair')}: {verdict}",
+            "",
+            f"  value       {self.estimate.value:.6f} +- {self.estimate.standard_error:.6f}",
+            f"  bound       {self.bound:.6f} for every Leggett model, proved",
+            f"  z           {self.z:.2f} standard errors above the bound",
+            f"  p-value     {self.p_value:.3g}, valid for any number of {what}",
+        ]
+        if self.visibility_estimate is not None and self.threshold_visibility is not None:
+            rows.append(
+                f"  visibility  {self.visibility_estimate:.4f} estimated, {self.threshold_visibility:.4f} needed"
+            )
+        if (c := self.compatibility) is not None:
+            interval = "" if c.visibility_interval is None else " ({:.4f} to {:.4f})".format(*c.visibility_interval)
+            rows.append(f"  compatible  {c.visibility:.4f}{interval} of the measured correlators has a Leggett model")
+            interval = "" if c.distance_interval is None else " ({:.4f} to {:.4f})".format(*c.distance_interval)
+            rows.append(f"  distance    {c.distance:.4f}{interval} is the least error of every correlator for one")
+        if (s := self.signalling) is not None and s.comparisons:
+            rows.append(f"  signalling  p = {s.p_value:.3g} ({counted(s.comparisons, 'comparison')})")
+        if self.drawn_p_value is not None:
+            rows.append(f"  drawing     p = {self.drawn_p_value:.3g} that pairs were drawn as stated")
+        rows += ["", "Assumed:", *(f"  - {text}" for text in self.assumptions)]
+        if self.notes:
+            rows += ["", "Noted:", *(f"  - {text}" for text in self.notes)]
+        return "\n".join(rows)
