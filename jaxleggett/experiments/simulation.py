@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from .. import _checks
 from .._checks import MAX_COUNTS, MAX_SEED, MAX_TRIALS, InputError, integer, quoted
-from .._numerics import double_precision, random_key
+from .._numerics import random_key
 from ..models.events import simulate_counts
 from ..models.interface import LeggettModel
 from ..settings import SettingPairs
@@ -19,7 +18,7 @@ from .counts import ALPHA, BETA, BOTH, Counts
 from .trials import Trials, checked_probabilities
 
 if TYPE_CHECKING:
-    from .._shapes import ArrayLike, Float
+    from .._shapes import ArrayLike, Float, Int
 
 BOUNDARY = 1e-6
 """How near the boundary of the Leggett set a model is looked for."""
@@ -56,11 +55,16 @@ def simulate(source: TwoQubitState | LeggettModel, pairs: SettingPairs, counts: 
     if isinstance(source, TwoQubitState):
         P = quantum_probabilities(source, pairs)
         return Counts(pairs, np.random.default_rng(seed).multinomial(np.full(len(pairs), counts), P))
+    return Counts(pairs, _model_counts(source, pairs, counts, seed))
+
+
+def _model_counts(model: LeggettModel, pairs: SettingPairs, counts: int, seed: int) -> Int[np.ndarray, "n 4"]:
+    """Counts of a Leggett model, each of whose events is drawn by itself; InputError where they are too many."""
     if counts * len(pairs) > MOST_EVENTS:
         raise InputError(
             f"counts of a Leggett model must be at most {MOST_EVENTS:,} events in all, but are {counts * len(pairs):,}"
         )
-    return Counts(pairs, simulate_counts(random_key(seed), source, pairs.a, pairs.b, counts))
+    return simulate_counts(random_key(seed), model, pairs.a, pairs.b, counts)
 
 
 def simulate_trials(
@@ -83,13 +87,11 @@ def simulate_trials(
         P = quantum_probabilities(source, pairs).cumsum(axis=1)
         column = np.minimum((random.random(number)[:, None] >= P[pair]).sum(axis=1), BOTH - 1)
     else:
-        with double_precision():
-            for i in np.flatnonzero(drawn):
-                key = jax.random.fold_in(random_key(seed), int(i))
-                a, b = pairs.a[i : i + 1], pairs.b[i : i + 1]
-                seen = simulate_counts(key, source, a, b, int(drawn[i]))[0]
-                # The events of one pair are alike: in which order they come is chance.
-                column[pair == i] = random.permutation(np.repeat(np.arange(BOTH), seen))
+        # As many events at every pair as the most that are needed; which of them are taken, and in which order, is
+        # chance, as the events of a pair are independent and alike.
+        seen = _model_counts(source, pairs, int(drawn.max()), seed)
+        for i in np.flatnonzero(drawn):
+            column[pair == i] = random.permutation(np.repeat(np.arange(BOTH), seen[i]))[: drawn[i]]
     return Trials(pairs, q, pair, ALPHA[column], BETA[column])
 
 

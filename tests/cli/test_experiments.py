@@ -83,11 +83,11 @@ def test_trials_of_a_leggett_model_are_no_violation(tmp_path, run, plan):
 
 
 def test_what_cannot_be_detected_is_said(run):
-    code, out, _ = run("design", "--visibility", 0.9, "--pairs", 6)
+    code, out, _ = run("design", "--visibility", 0.9, "--pairs", 7)
     assert code == 0
     assert "Not detectable: visibility 0.9" in out
     assert "known to us" in out
-    code, out, _ = run("design", "--visibility", 0.85, "--pairs", 6, "--json")
+    code, out, _ = run("design", "--visibility", 0.85, "--pairs", 8, "--json")
     assert (code, json.loads(out)["detectable"], json.loads(out)["counts_per_pair_for_5_sigma"]) == (0, False, None)
 
 

@@ -60,7 +60,7 @@ def test_p_value_is_reached_with_the_expected_counts():
 
 @pytest.mark.parametrize(
     ("V", "pairs", "detectable"),
-    [(0.93, 6, True), (0.90, 12, True), (0.93, 5, False), (0.90, 6, False), (0.95, 4, False), (0.85, 120, False)],
+    [(0.93, 6, True), (0.90, 12, True), (0.93, 5, False), (0.90, 7, False), (0.95, 4, False), (0.85, 120, False)],
 )
 def test_what_can_be_detected(V, pairs, detectable):
     plan = design(V, pairs)

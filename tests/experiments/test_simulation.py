@@ -10,6 +10,12 @@ from jaxleggett.experiments.scores import event_scores
 from jaxleggett.inequalities import published
 from jaxleggett.thresholds import prove
 
+
+@pytest.fixture(scope="module")
+def boundary():
+    return source_of(jl.werner(), 1.0, PAIRS, "leggett")
+
+
 THREE = published(np.eye(3), np.roll(np.eye(3), 1, axis=0))
 PAIRS = jl.SettingPairs(THREE.a, THREE.b)
 
@@ -24,8 +30,8 @@ def test_quantum_counts_have_the_frequencies_of_the_born_rule():
     assert np.array_equal(simulate(jl.TwoQubitState.from_density_matrix(rho), pairs, 10**6, 3).counts, counts.counts)
 
 
-def test_leggett_model_stands_at_its_boundary():
-    source, reached = source_of(jl.werner(), 1.0, PAIRS, "leggett")
+def test_leggett_model_stands_at_its_boundary(boundary):
+    source, reached = boundary
     assert reached == pytest.approx(np.sqrt(8) / 3, abs=2e-6)
     counts = simulate(source, PAIRS, 40000, seed=1)
     value = (event_scores(THREE)[:, :4] * counts.counts / 40000).sum()
@@ -37,9 +43,9 @@ def test_leggett_model_stands_at_its_boundary():
 
 
 @pytest.mark.parametrize("kind", ["quantum", "leggett"])
-def test_trials_are_drawn_with_their_probabilities(kind):
+def test_trials_are_drawn_with_their_probabilities(kind, boundary):
     q = np.array([0.3, 0.1, 0.1, 0.2, 0.2, 0.1])
-    source, V = source_of(jl.werner(), 0.9, PAIRS, kind)
+    source, V = boundary if kind == "leggett" else source_of(jl.werner(), 0.9, PAIRS, kind)
     trials = simulate_trials(source, PAIRS, 60000, q, seed=2)
     assert isinstance(trials, Trials)
     assert np.abs(np.bincount(trials.pair) / 60000 - q).max() < 4 * 0.002
