@@ -33,7 +33,7 @@ MAX_SAMPLES = 2**42
 MAX_COUNTS = 10**11
 """Most events of one kind at a setting pair: more than any experiment has, and exact in floating point."""
 
-MAX_TRIALS = 10**8
+MAX_TRIALS = 10**7
 """Most trials of one file."""
 
 MAX_WORKERS = 1024

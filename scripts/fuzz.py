@@ -103,6 +103,43 @@ def inequality_file(rng: np.random.Generator) -> tuple[str, bytes]:
     return "i.json", json.dumps(content if rng.random() < 0.7 else {"lower": 0, "inequality": content}).encode()
 
 
+RECORD = Path(__file__).parent.parent / "results" / "records" / "4" / "inequality.json"
+"""The inequality of counts: a small record."""
+
+WORKED = Path(__file__).parent.parent / "results" / "worked_experiment"
+"""Settings of trials, with their probabilities."""
+
+
+def counts_file(rng: np.random.Generator) -> tuple[str, bytes]:
+    """Counts at the pairs of the record: CSV, Qiskit's dictionaries, or KwiatLab's rows at another pair."""
+    record = json.loads(RECORD.read_text())
+    numbers = rng.integers(0, 100, (len(record["a"]), 4)) + 1
+    kind = rng.integers(3)
+    if kind == 0:
+        rows = np.concatenate([record["a"], record["b"], numbers], axis=1)
+        lines = [",".join(f"{x:.17g}" for x in row) for row in rows.tolist()]
+        return "c.csv", "\n".join(["ax,ay,az,bx,by,bz,npp,npm,nmp,nmm", *lines, ""]).encode()
+    if kind == 1:
+        keys = (("00", "01", "10", "11"), ("0x0", "0x1", "0x2", "0x3"), ("0 0", "0 1", "1 0", "1 1"))[rng.integers(3)]
+        counts = [dict(zip(keys, row, strict=True)) for row in numbers.tolist()]
+        return "c.json", json.dumps({"a": record["a"], "b": record["b"], "counts": counts}).encode()
+    states = {"H": [1, 0], "V": [0, 1], "D": [0.5, 0.5], "A": [0.5, -0.5], "R": [0.5, "0.5j"], "L": [0.5, "-0.5j"]}
+    rows = [{"basis": [x, y], "counts": [5, 6, int(rng.integers(9))]} for x in "HV" for y in "DA"]
+    content = {"n_qubits": 2, "n_detectors_per_qubit": 1, "n_measurements_per_qubit": 6, "data": rows}
+    return "c.json", json.dumps({**content, "measurement_states": states}).encode()
+
+
+def trials_file(rng: np.random.Generator) -> tuple[str, bytes]:
+    """Trials at the eight pairs of the worked experiment."""
+    rows = zip(range(20), rng.integers(0, 8, 20), rng.choice([-1, 1], 20), rng.choice([-1, 0, 1], 20), strict=True)
+    return "t.csv", "\n".join(["index,pair,alpha,beta", *(",".join(map(str, row)) for row in rows), ""]).encode()
+
+
+def drawn_file(rng: np.random.Generator) -> tuple[str, bytes]:
+    """Settings with probabilities."""
+    return "d.csv", (WORKED / "drawn.csv").read_bytes()
+
+
 def mutated(rng: np.random.Generator, content: bytes) -> bytes:
     """The content after up to three random changes."""
     for _ in range(rng.choice([0, 1, 1, 1, 2, 3])):
@@ -156,6 +193,24 @@ OPTIONS = {
         "--precision": ("single", "half"),
         "--certify": ("",),
     },
+    "design": {
+        "--visibility": ("0.93", "0.5", "1", "0", "-1", "1.1"),
+        "--pairs": ("8", "3", "0", "1e3", "1e9", "2.5"),
+        "--sides": ("4x4", "8x8", "0x1", "4", "axb", "99999x1"),
+        "--settings": ("random:3", "icosahedron", "nowhere.csv"),
+        "--counts-per-pair": ("10", "1e12", "0"),
+        "--state": ("werner", "pure:0.7", "bell-diagonal:0,0,0", "wernr"),
+        "--misalignment": ("0.1", "90", "91", "-1"),
+        "--precision": ("double", "single"),
+    },
+    "simulate": {
+        "--state": ("werner", "pure:0.3", "bell-diagonal:1,-1,1", "wernr"),
+        "--visibility": ("0.5", "1", "-0.1", "2"),
+        "--settings": ("random:4", "grid:2", "nowhere.csv", "random:0"),
+        "--counts": ("10", "0", "1e12", "1.5"),
+        "--trials": ("10", "0", "1e12"),
+        "--model": ("quantum", "bell"),
+    },
 }  # fmt: skip
 """Values of options, right ones and wrong ones. The right ones are quick."""
 
@@ -165,13 +220,15 @@ SMALL = {
     "verify": ["--samples", "64", "--settings", "random:4"],
     "threshold": ["--settings", "random:4", "--tolerance", "1e-2", "--time-limit", "5"],
     "search": ["--pairs", "2", "--restarts", "1", "--time-limit", "5"],
+    "design": ["--visibility", "0.93", "--time-limit", "5"],
+    "simulate": ["--settings", "random:3"],
 }
 """Later values of an option replace earlier ones."""
 
 
 def with_options(rng: np.random.Generator) -> Case:
     """A command line with one to three options, their values among the lists or from the tokens."""
-    command = str(rng.choice(["verify", "verify", "threshold", "threshold", "search"]))
+    command = str(rng.choice(["verify", "verify", "threshold", "threshold", "search", "design", "simulate"]))
     choices = OPTIONS[command] | ANYWHERE
     arguments = [command, *SMALL[command]]
     for name in rng.choice(list(choices), rng.integers(1, 4), replace=False):
@@ -183,6 +240,8 @@ def with_options(rng: np.random.Generator) -> Case:
     return Case(f"options of {command}", [argument.replace("\0", "") for argument in arguments])
 
 
+ANALYZE = ["analyze", "--resamples", "2", "--time-limit", "2"]
+
 FILES: tuple[tuple[str, Callable[[np.random.Generator], tuple[str, bytes]], list[str]], ...] = (
     ("settings of verify", settings_file, ["verify", "--samples", "64", "--visibility", "0.5", "--settings"]),
     ("settings of threshold", settings_file, ["threshold", "--tolerance", "1e-2", "--time-limit", "5", "--settings"]),
@@ -190,6 +249,13 @@ FILES: tuple[tuple[str, Callable[[np.random.Generator], tuple[str, bytes]], list
     ("state, projected", state_file, ["threshold", *SMALL["threshold"], "--project", "--state"]),
     ("inequality", inequality_file, ["threshold", "--tolerance", "1e-1", "--time-limit", "5", "--inequality"]),
     ("start", inequality_file, ["search", "--restarts", "1", "--time-limit", "5", "--start"]),
+    ("counts", counts_file, [*ANALYZE, "--inequality", str(RECORD)]),
+    (
+        "trials",
+        trials_file,
+        [*ANALYZE, "--inequality", str(WORKED / "inequality.json"), "--settings", str(WORKED / "drawn.csv")],
+    ),
+    ("drawn settings", drawn_file, ["simulate", "--counts", "10", "--settings"]),
 )
 
 
@@ -199,7 +265,7 @@ def case(seed: int, number: int) -> Case:
     if rng.random() < 0.35:
         return with_options(rng)
     # `search` compiles for a while where its start is right.
-    kind, make, arguments = FILES[rng.choice(len(FILES), p=[0.25, 0.15, 0.25, 0.15, 0.15, 0.05])]
+    kind, make, arguments = FILES[rng.choice(len(FILES), p=[0.17, 0.1, 0.15, 0.1, 0.1, 0.03, 0.2, 0.1, 0.05])]
     name, content = make(rng)
     extra = [["--json"], ["--out", "out"], []][rng.integers(3)]
     return Case(kind, [*arguments, name, *extra], name, mutated(rng, content))

@@ -28,6 +28,7 @@ from jaxleggett.experiments import (
     simulate_trials,
     source_of,
 )
+from jaxleggett.experiments.trials import write_drawn
 from jaxleggett.inequalities import published
 from jaxleggett.output import provenance
 from jaxleggett.output.plots import plot_analysis, plot_design
@@ -71,6 +72,8 @@ real = jl.SettingPairs(off(plan.pairs.a, MISALIGNMENT), off(plan.pairs.b, MISALI
 made = simulate(jl.werner(0.928), real, plan.counts_per_pair, seed=1)
 counts = Counts(plan.pairs, made.counts)  # as they are written down: with the settings that were meant
 counts.to_csv(folder / "counts.csv")
+write_drawn(folder / "drawn.csv", plan.pairs, plan.probabilities)
+provenance.write_json(folder / "inequality.json", plan.inequality.to_json())
 
 # %% 5. The verdict: the inequality was fixed by the plan, its bound is proved, the p-value holds for any number.
 verdict = analyze(counts, plan.inequality, options=AnalysisOptions(misalignment=MISALIGNMENT))
