@@ -12,7 +12,9 @@ import jaxleggett as jl
 
 MODULES = ["jaxleggett", *(module.name for module in pkgutil.walk_packages(jl.__path__, "jaxleggett."))]
 
-DOORS = [f"jaxleggett{door}" for door in ("", ".inequalities", ".models", ".searches", ".thresholds", ".verification")]
+DOORS = ["jaxleggett"] + [
+    f"jaxleggett.{door}" for door in ("experiments", "inequalities", "models", "searches", "thresholds", "verification")
+]
 """What users may import from. The kernels and the pictures are for the package itself and for scripts."""
 
 NOT_MADE = {"InputError", "LeggettModel", "Search", "Threshold", "Verification"}

@@ -105,7 +105,6 @@ def analyze(
                 seed=common.seed,
                 time_limit=time_limit,
                 progress=show,
-                state_name=state,
             )
         answer = {**found.to_json(), "state": state, "seed": common.seed}
 

@@ -105,7 +105,6 @@ def design(
             misalignment=misalignment,
             seed=common.seed,
             time_limit=time_limit,
-            state_name=state,
         )
         answer = {"state": state, **found.to_json(), "seed": common.seed}
         common.answer(

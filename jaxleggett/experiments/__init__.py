@@ -4,7 +4,7 @@ from .analysis import AnalysisOptions, analyze
 from .apparatus import apparatus_csv, bloch_angles, gate_angles, waveplate_angles
 from .counts import Counts
 from .files import read_data, read_settings
-from .formats import from_qiskit, from_xarray, read_counts, read_json_counts, read_kwiatlab, to_xarray
+from .formats import from_qiskit, from_xarray, to_xarray
 from .planning import Design, design
 from .result import Analysis
 from .simulation import simulate, simulate_trials, source_of
@@ -23,10 +23,7 @@ __all__ = [
     "from_qiskit",
     "from_xarray",
     "gate_angles",
-    "read_counts",
     "read_data",
-    "read_json_counts",
-    "read_kwiatlab",
     "read_settings",
     "simulate",
     "simulate_trials",

@@ -74,7 +74,6 @@ def analyze(
     seed: int = 0,
     time_limit: float | None = None,
     progress: Callable[[Progress], None] | None = None,
-    state_name: str = "werner",
 ) -> Analysis:
     """Hold measured data against every Leggett model, by an inequality whose bound is proved.
 
@@ -106,7 +105,7 @@ def analyze(
     target = werner() if state is None else state
     deadline = None if time_limit is None else started + time_limit
     notes: list[str] = []
-    tested, chosen, split = _chosen(data, inequality, target, state_name, options, seed, deadline, notes)
+    tested, chosen, split = _chosen(data, inequality, target, options, seed, deadline, notes)
     if progress:
         progress(Progress(0.3))
     certain = proved(chosen, deadline)
@@ -155,7 +154,6 @@ def _chosen(
     data: Counts | Trials,
     inequality: LeggettInequality | None,
     state: TwoQubitState,
-    name: str,
     options: AnalysisOptions,
     seed: int,
     deadline: float | None,
@@ -172,7 +170,7 @@ def _chosen(
             notes.append(f"{counted(unused, 'measured pair')} without a term in the inequality.")
         return data, written, None
     if options.split is None:
-        return data, excluding(data.pairs, state, name, seed, deadline), None
+        return data, excluding(data.pairs, state, seed, deadline), None
     if isinstance(data, Counts):
         first, rest = data.split(options.split, seed)
         correlators = first.C
@@ -194,7 +192,7 @@ def _chosen(
     }
     if chosen is None:
         notes.append("The part that the inequality was to be chosen on breaks none; the best at the settings is taken.")
-        chosen = excluding(data.pairs, state, name, seed, deadline)
+        chosen = excluding(data.pairs, state, seed, deadline)
     notes.append(f"The inequality was chosen on {_size(first):,} events, and tested on the other {_size(rest):,}.")
     return rest, chosen, split
 

@@ -59,14 +59,12 @@ def best_at(
     return LeggettInequality(columns[0], cut.a, cut.b, columns[1], columns[2], cut.bound / scale)
 
 
-def excluding(
-    pairs: SettingPairs, state: TwoQubitState, name: str, seed: int, deadline: float | None
-) -> LeggettInequality:
-    """`best_at`, or an InputError where the settings exclude no visibility of the state called `name`."""
+def excluding(pairs: SettingPairs, state: TwoQubitState, seed: int, deadline: float | None) -> LeggettInequality:
+    """`best_at`, or an InputError where the settings exclude no visibility of the `state`."""
     found = best_at(pairs, state, seed=seed, deadline=deadline)
     if found is None:
         raise InputError(
-            f"the settings ({counted(len(pairs), 'pair')}) must exclude some visibility of the state {name}, but "
+            f"the settings ({counted(len(pairs), 'pair')}) must exclude some visibility of the state, but "
             "Leggett models reproduce it there; --state names another, --inequality another test"
         )
     return found

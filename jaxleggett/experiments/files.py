@@ -23,6 +23,15 @@ def read_data(path: str, settings: str | None = None, alice: int = 1) -> Counts 
 
     `alice` is the classical bit that is Alice's in counts of Qiskit's. Raises InputError for a file that is none of
     these, and where `settings` are missing or of no use.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from jaxleggett.experiments import read_data
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "counts.csv"
+    ...     _ = path.write_text("ax,ay,az,bx,by,bz,npp,npm,nmp,nmm\\n0,0,1,0,0,1,2,48,49,1\\n")
+    ...     read_data(str(path)).C.tolist()
+    [-0.94]
     """
     if is_trial_file(path):
         if settings is None:
@@ -34,7 +43,15 @@ def read_data(path: str, settings: str | None = None, alice: int = 1) -> Counts 
 
 
 def read_settings(text: str, seed: int = 0) -> tuple[SettingPairs, Float[np.ndarray, "n"] | None]:
-    """Setting pairs as `SettingPairs.parse` reads them, and the probabilities that a file has beside them, or None."""
+    """Setting pairs as `SettingPairs.parse` reads `text`, and the probabilities that a file has beside them, or None.
+
+    `seed` is what `random:N` draws from. Raises InputError for settings that are none.
+
+    >>> from jaxleggett.experiments import read_settings
+    >>> pairs, probabilities = read_settings("random:5")
+    >>> len(pairs), probabilities
+    (5, None)
+    """
     if os.path.isfile(text):
         with opened("settings", text) as file:
             drawn = b"probability" in file.readline(1000)

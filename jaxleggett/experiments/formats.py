@@ -372,6 +372,13 @@ def from_xarray(dataset: Dataset) -> Counts:
     """The counts of a `dataset` such as `to_xarray` makes, whatever the order of its dimensions and outcomes.
 
     Raises InputError for anything else, and where xarray is not installed.
+
+    >>> import jaxleggett as jl
+    >>> from jaxleggett.experiments import Counts, from_xarray, to_xarray
+    >>> z = [0.0, 0.0, 1.0]
+    >>> counts = Counts(jl.SettingPairs([z], [z]), [[1, 40, 39, 0]])
+    >>> from_xarray(to_xarray(counts)).events.tolist()
+    [[1, 40, 39, 0]]
     """
     if not isinstance(dataset, _xarray().Dataset):
         raise InputError(f"dataset must be an xarray.Dataset, but is {quoted(dataset)}")

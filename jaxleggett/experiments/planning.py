@@ -192,7 +192,6 @@ def design(
     misalignment: float = 0.0,
     seed: int = 0,
     time_limit: float | None = None,
-    state_name: str = "werner",
 ) -> Design:
     """Plan a test for a source of this white-noise `visibility`: settings, inequality, and how many events it takes.
 
@@ -229,12 +228,12 @@ def design(
     if settings is not None:
         if pairs is not None or sides is not None:
             raise InputError("settings must be left out where a number of pairs or of settings is asked for")
-        cut = proved(excluding(settings, target, state_name, seed, deadline), deadline).inequality
+        cut = proved(excluding(settings, target, seed, deadline), deadline).inequality
         return planned(cut, V, target, counts_per_pair, misalignment)
     known = _known(pairs, sides)
     if not _is_singlet(target):
         turned = _turned(_lowest(known), target)
-        cut = proved(excluding(turned, target, state_name, seed, deadline), deadline).inequality
+        cut = proved(excluding(turned, target, seed, deadline), deadline).inequality
         return planned(_without_zeros(cut), V, target, counts_per_pair, misalignment)
     chosen = _lowest(known).inequality
     if pairs is None and sides is None:

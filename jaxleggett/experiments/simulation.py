@@ -74,7 +74,14 @@ def simulate_trials(
     probabilities: ArrayLike | None = None,
     seed: int = 0,
 ) -> Trials:
-    """`number` trials at pairs that are drawn with `probabilities` (N,) [all alike]; else as for `simulate`."""
+    """`number` trials at `pairs` that are drawn with `probabilities` (N,) [all alike]; `source`, `seed` as `simulate`.
+
+    >>> import jaxleggett as jl
+    >>> from jaxleggett.experiments import simulate_trials
+    >>> trials = simulate_trials(jl.werner(), jl.SettingPairs.random(3), 100, [0.5, 0.25, 0.25])
+    >>> len(trials), bool((trials.pair < 3).all())
+    (100, True)
+    """
     seed = integer("seed", seed, 0, MAX_SEED)
     number = integer("trials", number, 1, MAX_TRIALS)
     even = np.full(len(pairs), 1 / len(pairs))
@@ -98,12 +105,20 @@ def simulate_trials(
 def source_of(
     state: TwoQubitState, visibility: float, pairs: SettingPairs, model: str, seed: int = 0
 ) -> tuple[TwoQubitState | LeggettModel, float]:
-    """What `simulate` draws from, and its visibility: the state itself, or a Leggett model of it at `pairs`.
+    """What `simulate` draws from, and its visibility: the `state` itself, or a Leggett model of it at `pairs`.
 
     visibility    of the state, from 0 to 1
     model         `quantum`, or `leggett`: the model that reproduces the state up to the largest visibility at these
                   settings, as `jl.threshold` finds it; where `visibility` is above that, it stands at its boundary
     seed          of the search for the model
+
+    Returned are the source and its visibility. Raises InputError for a visibility outside [0, 1].
+
+    >>> import jaxleggett as jl
+    >>> from jaxleggett.experiments import source_of
+    >>> source, V = source_of(jl.werner(), 0.9, jl.SettingPairs.random(3), "quantum")
+    >>> source == jl.werner(0.9), V
+    (True, 0.9)
     """
     V = float(_checks.visibilities(visibility)[0])
     if V < 0:

@@ -99,7 +99,7 @@ def test_what_cannot_be_detected_is_said(run):
         ([ROW + "1,1.5,0,0"], [], "counts.csv:2 must hold whole numbers of events"),
         ([ROW + "1,1000000000000,0,0"], [], "counts.csv:2 must hold whole numbers of events"),
         ([ROW + "1,five,0,0"], [], "counts.csv:2 must hold numbers"),
-        ([ROW + "1,40,40,1"], [], "must exclude some visibility of the state werner"),
+        ([ROW + "1,40,40,1"], [], "must exclude some visibility of the state, but"),
         ([], [], "at least one row"),
         (["0,0,2,0,0,1,1,2,3,4"], [], "counts.csv:2 must hold unit vectors"),
         ([ROW + "1,40,40,1"], ["--settings", "icosahedron"], "--settings must be left out"),

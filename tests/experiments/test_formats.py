@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.experiments import (
-    Counts,
-    from_qiskit,
-    from_xarray,
-    read_counts,
-    read_json_counts,
-    read_kwiatlab,
-    to_xarray,
-)
+from jaxleggett.experiments import Counts, from_qiskit, from_xarray, to_xarray
+from jaxleggett.experiments.formats import read_counts, read_json_counts, read_kwiatlab
 
 X, Y, Z = np.eye(3)
 

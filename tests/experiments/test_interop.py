@@ -10,7 +10,8 @@ import pytest
 
 import jaxleggett as jl
 from jaxleggett.correlation import OUTCOMES
-from jaxleggett.experiments import Counts, from_qiskit, gate_angles, read_counts, read_kwiatlab
+from jaxleggett.experiments import Counts, from_qiskit, gate_angles
+from jaxleggett.experiments.formats import read_counts, read_kwiatlab
 
 SAME_STATE = 1e-12  # (r_A, r_B, T) of one state by two ways; worst seen 2.2e-16
 
