@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import click
 
-from ._shared import PROJECT, STATE, TIME_LIMIT, Common, Count, command, exit_code, progress_bar, say_ending
+from ._shared import (
+    MISALIGNMENT,
+    PROJECT,
+    STATE,
+    TIME_LIMIT,
+    Common,
+    Count,
+    command,
+    exit_code,
+    progress_bar,
+    say_ending,
+)
 
 
 @command(
@@ -33,14 +44,7 @@ from ._shared import PROJECT, STATE, TIME_LIMIT, Common, Count, command, exit_co
         click.Option(
             ["--split"], type=float, metavar="SHARE", help="Choose on this share of the data, and test on the rest."
         ),
-        click.Option(
-            ["--misalignment"],
-            type=float,
-            metavar="DEGREES",
-            default=0.0,
-            show_default=True,
-            help="Angle by which settings may be off; the bound is enlarged by what that can do.",
-        ),
+        MISALIGNMENT,
         click.Option(
             ["--missing"],
             type=click.Choice(["fair", "worst"]),

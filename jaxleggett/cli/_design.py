@@ -6,7 +6,7 @@ import re
 
 import click
 
-from ._shared import PROJECT, STATE, TIME_LIMIT, Common, Count, Positive, command
+from ._shared import MISALIGNMENT, PROJECT, STATE, TIME_LIMIT, Common, Count, Positive, command
 
 
 class Sides(click.ParamType):
@@ -58,14 +58,7 @@ class Sides(click.ParamType):
         ),
         STATE,
         PROJECT,
-        click.Option(
-            ["--misalignment"],
-            type=float,
-            metavar="DEGREES",
-            default=0.0,
-            show_default=True,
-            help="Angle by which settings may be off; the bound is enlarged by what that can do.",
-        ),
+        MISALIGNMENT,
         TIME_LIMIT,
     ],
 )

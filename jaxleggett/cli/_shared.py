@@ -199,6 +199,15 @@ PROJECT = click.Option(
     ["--project"], is_flag=True, help="Take the state nearest to a measured density matrix, and say how far."
 )
 
+MISALIGNMENT = click.Option(
+    ["--misalignment"],
+    type=float,
+    metavar="DEGREES",
+    default=0.0,
+    show_default=True,
+    help="Angle by which settings may be off; the bound is enlarged by what that can do.",
+)
+
 TIME_LIMIT = click.Option(
     ["--time-limit"], type=Positive(), metavar="SECONDS", help="Return what there is after this long."
 )

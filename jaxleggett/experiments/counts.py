@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from .._checks import MAX_COUNTS, InputError, counted, quoted
+from .._checks import MAX_COUNTS, InputError, counted, integer, quoted
 from ..settings import CSV_HEADER, SettingPairs, read_numbers
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ BETA = np.array([1, -1, 1, -1, 0, 0, 1, -1, 0])
 
 BOTH = 4
 """The first columns have both outcomes."""
+
+LABELS = ["".join("-0+"[outcome + 1] for outcome in both) for both in zip(ALPHA, BETA, strict=True)]
+"""++, +-, -+, --, and +0, -0, 0+, 0-, 00 where outcomes are missing: the columns of counts."""
+
+
+def whole_number(name: str, value: object) -> int:
+    """A number of events; InputError for texts and truth values as well, which nobody counted."""
+    if isinstance(value, str | bool | np.bool_):
+        raise InputError(f"{name} must be a whole number of events, but is {quoted(value)}")
+    return integer(name, value, 0, MAX_COUNTS)
 
 
 class _CountColumns:

@@ -5,21 +5,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from .._checks import InputError, quoted
-from .._files import read_bytes, read_json
-from ..settings import SettingPairs
+from .._files import read_json
+from ..settings import CSV_HEADER, SettingPairs, read_numbers
 
 if TYPE_CHECKING:
     from .._shapes import ArrayLike, Float
 
-HEADER = ("ax", "ay", "az", "bx", "by", "bz", "MA", "MB", "C")
+HEADER = f"{CSV_HEADER},MA,MB,C"
 
 NEGATIVE = 1e-9
 """How far below 0 a probability may be by rounding."""
@@ -122,25 +120,5 @@ class CorrelationTable:
             if missing := [name for name in ("a", "b", "M_A", "M_B", "C") if name not in fields]:
                 raise InputError(f"correlation {path} must have the field {missing[0]}")
             return cls(SettingPairs(fields["a"], fields["b"]), fields["M_A"], fields["M_B"], fields["C"])
-        text = read_bytes("correlation", path).decode("utf-8-sig", "replace")
-        try:
-            rows = list(csv.reader(io.StringIO(text, newline=None)))
-        except csv.Error as error:
-            raise InputError(f"{path} must be a CSV file, but is not: {error}") from None
-        if not rows or tuple(x.strip() for x in rows[0]) != HEADER:
-            raise InputError(f"{path}:1: the header must be {','.join(HEADER)}")
-        numbers: list[list[float]] = []
-        for line, row in enumerate(rows[1:], 2):
-            if not row:
-                continue
-            try:
-                values = [float(x) for x in row]
-            except ValueError:
-                values = []
-            if len(values) != len(HEADER):
-                raise InputError(f"{path}:{line}: a row must be {len(HEADER)} numbers, but is {quoted(','.join(row))}")
-            numbers.append(values)
-        if not numbers:
-            raise InputError(f"{path}: there must be at least one row")
-        x = np.array(numbers)
+        x = read_numbers(path, HEADER, what="correlation")
         return cls(SettingPairs(x[:, :3], x[:, 3:6]), x[:, 6], x[:, 7], x[:, 8])

@@ -8,7 +8,7 @@ import pytest
 
 import jaxleggett as jl
 from jaxleggett.experiments import Counts, from_qiskit, from_xarray, to_xarray
-from jaxleggett.experiments.formats import read_counts, read_json_counts, read_kwiatlab
+from jaxleggett.experiments.formats import read_counts, read_json_counts
 
 X, Y, Z = np.eye(3)
 
@@ -119,21 +119,21 @@ def test_a_file_of_dictionaries(written):
 
 def test_rows_of_kwiatlab_are_grouped_by_pair(written):
     path = written(kwiatlab(rows_of()))
-    for counts in (read_kwiatlab(path), read_counts(path)):
-        np.testing.assert_array_equal(counts.pairs.a, [Z, Y])
-        np.testing.assert_array_equal(counts.pairs.b, [X, Z])
-        assert counts.events.tolist() == ASYMMETRIC
+    counts = read_counts(path)
+    np.testing.assert_array_equal(counts.pairs.a, [Z, Y])
+    np.testing.assert_array_equal(counts.pairs.b, [X, Z])
+    assert counts.events.tolist() == ASYMMETRIC
 
 
 def test_the_first_state_of_a_side_is_its_outcome_plus(written):
-    counts = read_kwiatlab(written(kwiatlab(rows_of()[::-1])))
+    counts = read_counts(written(kwiatlab(rows_of()[::-1])))
     np.testing.assert_array_equal(counts.pairs.a, [-Y, -Z])
     np.testing.assert_array_equal(counts.pairs.b, [-Z, -X])
     assert counts.events.tolist() == [row[::-1] for row in ASYMMETRIC[::-1]]
     # On each side of its own: here Bob's V comes first, in both pairs.
     rows = [{"basis": [p, q], "counts": [n]} for n, (p, q) in enumerate(["HV", "HH", "VV", "VH"], 1)]
     rows += [{"basis": [p, q], "counts": [n]} for n, (p, q) in enumerate(["DH", "DV", "AH", "AV"], 11)]
-    counts = read_kwiatlab(written(kwiatlab(rows)))
+    counts = read_counts(written(kwiatlab(rows)))
     np.testing.assert_array_equal(counts.pairs.b, [-Z, -Z])
     assert counts.events.tolist() == [[1, 2, 3, 4], [12, 11, 14, 13]]
 
@@ -148,7 +148,7 @@ def test_states_by_other_names_and_of_four_digits_are_one(written):
     }
     rows = [["p", "H"], ["p'", "V"], ["m", "H"], ["m", "V"]]
     rows = [{"basis": basis, "counts": [n]} for n, basis in enumerate(rows, 1)]
-    counts = read_kwiatlab(written(kwiatlab(rows, measurement_states=states)))
+    counts = read_counts(written(kwiatlab(rows, measurement_states=states)))
     assert counts.events.tolist() == [[1, 2, 3, 4]]
     np.testing.assert_allclose(counts.pairs.a, [[np.sqrt(0.5), 0, np.sqrt(0.5)]], atol=5e-5)
     # At 1e-4 on the Bloch sphere that ends; the second state is turned about y by so much.
@@ -157,10 +157,10 @@ def test_states_by_other_names_and_of_four_digits_are_one(written):
         states["p'"] = [np.cos(half), np.sin(half)]
         path = written(kwiatlab(rows, measurement_states=states))
         if angle < 1e-4:
-            assert len(read_kwiatlab(path)) == 1
+            assert len(read_counts(path)) == 1
         else:
             with pytest.raises(jl.InputError, match=r"pair \('p', 'H'\) must have all four outcomes, but lacks \+-$"):
-                read_kwiatlab(path)
+                read_counts(path)
 
 
 def test_what_files_of_kwiatlab_may_leave_out(written):
@@ -173,10 +173,10 @@ def test_what_files_of_kwiatlab_may_leave_out(written):
 
 def test_rows_that_repeat_are_added_up_where_all_outcomes_do(written):
     rows = rows_of(integration_time=2.5, relative_intensity=0.9)
-    counts = read_kwiatlab(written(kwiatlab([*rows, *rows], n_detectors_per_qubit=2)))
+    counts = read_counts(written(kwiatlab([*rows, *rows], n_detectors_per_qubit=2)))
     assert counts.events.tolist() == [[2 * n for n in row] for row in ASYMMETRIC]
     with pytest.raises(jl.InputError, match=r"must have as many rows for each outcome, but has 2, 1, 1, 1$"):
-        read_kwiatlab(written(kwiatlab([*rows, rows[0]])))
+        read_counts(written(kwiatlab([*rows, rows[0]])))
 
 
 @pytest.mark.parametrize("name", ["integration_time", "relative_intensity"])
@@ -184,10 +184,10 @@ def test_rates_are_no_counts(written, name):
     rows = rows_of()
     rows[4][name] = 2  # of the pair H, D; the others have 1, which is what is left out
     with pytest.raises(jl.InputError, match=rf"counts.json: the pair \('H', 'D'\) must have the same {name} in all"):
-        read_kwiatlab(written(kwiatlab(rows)))
+        read_counts(written(kwiatlab(rows)))
     for i in range(0, 8, 2):
         rows[i][name] = 2  # another pair may have another one
-    assert read_kwiatlab(written(kwiatlab(rows))).events.tolist() == ASYMMETRIC
+    assert read_counts(written(kwiatlab(rows))).events.tolist() == ASYMMETRIC
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_rates_are_no_counts(written, name):
 )
 def test_faults_of_a_file_of_kwiatlab_are_named(written, fields, message):
     with pytest.raises(jl.InputError, match=rf"counts\.json: {message}"):
-        read_kwiatlab(written(kwiatlab(rows_of()) | fields))
+        read_counts(written(kwiatlab(rows_of()) | fields))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_faults_of_a_row_are_named(written, change, message):
     rows = rows_of()
     rows[3] |= change
     with pytest.raises(jl.InputError, match=rf"counts\.json: row 3 of data {message}"):
-        read_kwiatlab(written(kwiatlab(rows)))
+        read_counts(written(kwiatlab(rows)))
 
 
 @pytest.mark.parametrize("value", [-1, 0.5, 10**12, float("nan"), float("inf"), "5", True, None, [1]])
@@ -236,7 +236,7 @@ def test_coincidences_are_whole_numbers(written, value):
     rows = rows_of()
     rows[3]["counts"][2] = value
     with pytest.raises(jl.InputError, match=r"the coincidences in row 3 of data must "):
-        read_kwiatlab(written(kwiatlab(rows)))
+        read_counts(written(kwiatlab(rows)))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_coincidences_are_whole_numbers(written, value):
 )
 def test_states_are_two_finite_numbers(written, vector):
     with pytest.raises(jl.InputError, match=r"counts\.json: state 'H' must be two finite numbers, complex ones"):
-        read_kwiatlab(written(kwiatlab(rows_of(), measurement_states=STATES | {"H": vector})))
+        read_counts(written(kwiatlab(rows_of(), measurement_states=STATES | {"H": vector})))
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_complex_numbers_are_read_as_python_writes_them(written, text, bloch):
     x, y = complex(text.strip().replace(" ", "")).real, complex(text.strip().replace(" ", "")).imag
     states["-"] = [f"{-x} + {y}j".replace("+ -", "- "), 1]
     rows = [{"basis": [p, q], "counts": [1]} for p in "+-" for q in "+-"]
-    counts = read_kwiatlab(written(kwiatlab(rows, measurement_states=states)))
+    counts = read_counts(written(kwiatlab(rows, measurement_states=states)))
     np.testing.assert_allclose(counts.pairs.a, [bloch], atol=1e-15)
 
 

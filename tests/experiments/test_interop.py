@@ -11,7 +11,7 @@ import pytest
 import jaxleggett as jl
 from jaxleggett.correlation import OUTCOMES
 from jaxleggett.experiments import Counts, from_qiskit, gate_angles
-from jaxleggett.experiments.formats import read_counts, read_kwiatlab
+from jaxleggett.experiments.formats import read_counts
 
 SAME_STATE = 1e-12  # (r_A, r_B, T) of one state by two ways; worst seen 2.2e-16
 
@@ -187,7 +187,7 @@ def test_the_program_of_kwiatlab_reads_the_same_file_as_the_same_state(tmp_path,
     rho, _, _ = tomography.tomography_MLE(np.eye(4) / 4, coincidences, projectors, accidentals.ravel(), norms)
     capsys.readouterr()  # it prints its progress
     reconstructed = jl.TwoQubitState.from_density_matrix(rho, nearest=True)
-    counts = read_kwiatlab(path)
+    counts = read_counts(path)
     assert len(counts) == 9
     np.testing.assert_array_equal(read_counts(path).counts, counts.counts)
     for found, theirs, exact in zip(
