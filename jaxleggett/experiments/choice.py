@@ -47,12 +47,20 @@ def best_at(
     """The inequality at `pairs` that excludes the `state` from the lowest visibility on; None where none excludes it.
 
     With `correlators` (N,), visibilities are those of these numbers without marginals. It is scaled so that the moduli
-    of its coefficients sum to 1, and its bound is numerical.
+    of its coefficients sum to 1, and its bound is numerical. Raises InputError where the deadline is over before there
+    is one.
     """
     table: Correlated | None = None if correlators is None else Correlators(correlators)
     target = state if correlators is None else werner()
-    cut = solve(target, pairs, TOLERANCE, deadline, seed, table=table).inequality
+    found = solve(target, pairs, TOLERANCE, deadline, seed, table=table)
+    if found.status == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
+    cut = found.inequality
     if cut is None:
+        if found.status == Ending.TIME_LIMIT:
+            raise InputError(
+                "time_limit must leave time to find an inequality at the settings, but is over before that"
+            )
         return None
     scale = float(np.abs([cut.coefficients, cut.alice, cut.bob]).sum())
     columns = [np.where(np.abs(x) > 1e-9 * scale, x, 0.0) / scale for x in (cut.coefficients, cut.alice, cut.bob)]

@@ -18,10 +18,11 @@ from .. import _checks
 from .._checks import MAX_COUNTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, counted, integer, quoted
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
+from ..runs import Ending
 from ..searches.result import count_settings
 from ..settings import SettingPairs
-from ..states import TwoQubitState, werner
-from .choice import excluding, proved
+from ..states import TwoQubitState, correlation_in_numpy, werner
+from .choice import best_at, proved
 from .concentration import Tail
 from .counts import BOTH
 from .misalignment import allowance, check_angle
@@ -89,7 +90,8 @@ class Design:
 
     visibility                    white-noise visibility that is expected of the source
     inequality                    what to measure, its bound proved (rounding included)
-    threshold_visibility          the visibility above which the state breaks the bound, misalignment allowed for
+    threshold_visibility          the visibility above which the state breaks the bound, misalignment allowed for;
+                                  above 1, or None, where no visibility does
     allowance                     what misalignment adds to the bound
     expected_value                left side at the expected visibility
     standard_error                of it, for one event at each pair
@@ -104,7 +106,7 @@ class Design:
     state: TwoQubitState
     inequality: LeggettInequality
     settings: tuple[int, int]
-    threshold_visibility: float
+    threshold_visibility: float | None
     bound: float
     allowance: float
     expected_value: float
@@ -128,6 +130,10 @@ class Design:
     def expected_z(self) -> float:
         """(expected value - bound)/(standard error with the planned number of events)."""
         return (self.expected_value - self.bound) / self.standard_error * math.sqrt(self.counts_per_pair)
+
+    @property
+    def _threshold(self) -> str:
+        return "none" if self.threshold_visibility is None else f"{self.threshold_visibility:.6f}"
 
     def to_json(self) -> dict[str, object]:
         """The fields of the command line's JSON answer."""
@@ -156,7 +162,7 @@ class Design:
         head = f"A test with {counted(len(self.pairs), 'setting pair')} ({alice} settings of Alice, {bob} of Bob)"
         rows = [
             f"{head} for visibility {self.visibility:g}",
-            f"  threshold   {self.threshold_visibility:.6f}: the visibility that it needs",
+            f"  threshold   {self._threshold}: the visibility that it needs",
             f"  bound       {self.bound:.6f} for every Leggett model, proved",
             f"  expected    {self.expected_value:.6f}",
         ]
@@ -206,7 +212,7 @@ def design(
     misalignment      angle in degrees by which settings may be off: the bound is enlarged by what that can do
     seed, time_limit  of searches and proofs, where they are made
 
-    Raises InputError for bad arguments, and for settings at which no inequality excludes the state.
+    Raises InputError for bad arguments. Where no inequality excludes the state, the answer is one that nothing breaks.
 
     >>> from jaxleggett.experiments import design
     >>> plan = design(0.93, 6)
@@ -228,12 +234,12 @@ def design(
     if settings is not None:
         if pairs is not None or sides is not None:
             raise InputError("settings must be left out where a number of pairs or of settings is asked for")
-        cut = proved(excluding(settings, target, seed, deadline), deadline).inequality
+        cut = _certain(_best_or_trivial(settings, target, seed, deadline), deadline)
         return planned(cut, V, target, counts_per_pair, misalignment)
     known = _known(pairs, sides)
     if not _is_singlet(target):
         turned = _turned(_lowest(known), target)
-        cut = proved(excluding(turned, target, seed, deadline), deadline).inequality
+        cut = _certain(_best_or_trivial(turned, target, seed, deadline), deadline)
         return planned(_without_zeros(cut), V, target, counts_per_pair, misalignment)
     chosen = _lowest(known).inequality
     if pairs is None and sides is None:
@@ -242,7 +248,25 @@ def design(
         if (fewest := min(events)) < math.inf:
             affordable = [plan for plan, needed in zip(plans, events, strict=True) if needed <= WORTH * fewest]
             chosen = min(affordable, key=lambda plan: len(plan.pairs)).inequality
-    return planned(proved(chosen, deadline).inequality, V, target, counts_per_pair, misalignment)
+    return planned(_certain(chosen, deadline), V, target, counts_per_pair, misalignment)
+
+
+def _best_or_trivial(pairs: SettingPairs, state: TwoQubitState, seed: int, deadline: float | None) -> LeggettInequality:
+    """The inequality that excludes the state at `pairs` from the lowest V on; where none does, |C| <= 1 at one pair."""
+    found = best_at(pairs, state, seed=seed, deadline=deadline)
+    if found is not None:
+        return found
+    C = correlation_in_numpy(state, pairs.a, pairs.b)[2]
+    g = np.where(np.arange(len(C)) == np.abs(C).argmax(), np.where(C < 0, -1.0, 1.0), 0.0)
+    return LeggettInequality(g, pairs.a, pairs.b, np.zeros(len(C)), np.zeros(len(C)), 1.0)
+
+
+def _certain(inequality: LeggettInequality, deadline: float | None) -> LeggettInequality:
+    """The inequality with the bound that is proved now. After Ctrl-C a plan is of no use any more."""
+    found = proved(inequality, deadline)
+    if found.status == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
+    return found.inequality
 
 
 def _is_singlet(state: TwoQubitState) -> bool:
@@ -318,7 +342,7 @@ def planned(
         state=state,
         inequality=inequality,
         settings=count_settings(inequality),
-        threshold_visibility=bound / ideal,
+        threshold_visibility=bound / ideal if ideal > 0 else None,
         bound=bound,
         allowance=wider,
         expected_value=value,

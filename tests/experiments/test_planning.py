@@ -70,6 +70,15 @@ def test_what_can_be_detected(V, pairs, detectable):
     json.dumps(plan.to_json(), allow_nan=False)
 
 
+def test_settings_and_states_that_exclude_nothing():
+    z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
+    assert not design(1.0, settings=z).detectable
+    nothing = design(1.0, 8, state=jl.bell_diagonal(0, 0, 0))
+    assert (nothing.detectable, nothing.threshold_visibility) == (False, None)
+    assert "Not detectable" in str(nothing)
+    json.dumps(nothing.to_json(), allow_nan=False)
+
+
 @pytest.mark.parametrize("size", [{"pairs": 1}, {"pairs": 3}, {"sides": (1, 1)}, {"sides": (2, 50)}])
 def test_too_few_pairs_show_nothing(size):
     plan = design(1.0, **size)
@@ -128,7 +137,6 @@ def test_bad_input():
         {"visibility": 0.9, "pairs": 0},
         {"visibility": 0.9, "sides": (0, 1)},
         {"visibility": 0.9, "sides": (4, 4), "pairs": 4},
-        {"visibility": 0.9, "settings": z},
         {"visibility": 0.9, "settings": z, "pairs": 6},
         {"visibility": 0.9, "counts_per_pair": 0},
         {"visibility": 0.9, "misalignment": -1.0},
