@@ -137,7 +137,7 @@ def analyze(
         excess=certain.excess,
         allowance=wider,
         estimate=found.estimate,
-        p_value=found.p_value,
+        log_p_value=found.log_p_value,
         ideal=certain.inequality.value(target),
         compatibility=beside,
         signalling=None if counts is None else no_signalling(counts),
@@ -212,7 +212,7 @@ class _Verdict:
     events: int
     missing: int
     estimate: Estimate
-    p_value: float
+    log_p_value: float
     drawn_p_value: float | None
     assumptions: tuple[str, ...]
 
@@ -228,7 +228,7 @@ def _of_counts(counts: Counts, inequality: LeggettInequality, bound: float, opti
         "The trials at each pair are independent of each other, and the source is the same at all pairs (memory and "
         "drifts between pairs would need trials with settings drawn at random).",
     )
-    return _Verdict(int(events.sum()), counts.missing, found, float(tail.p_value(found.value)), None, assumptions)
+    return _Verdict(int(events.sum()), counts.missing, found, float(tail.log_p_value(found.value)), None, assumptions)
 
 
 def _of_trials(trials: Trials, inequality: LeggettInequality, bound: float, options: AnalysisOptions) -> _Verdict:
@@ -245,7 +245,7 @@ def _of_trials(trials: Trials, inequality: LeggettInequality, bound: float, opti
     spread = float(weighted.max()) - least
     # As of counts, where all trials have one score.
     error = max(float(X.std()), spread * np.sqrt(len(X)) / (len(X) + 1) if np.ptp(X) == 0 else 0.0) / np.sqrt(len(X))
-    p = betting.p_value(X, bound, least) if least < bound else 1.0
+    p = betting.log_p_value(X, bound, least) if least < bound else 0.0
     assumptions = (
         "In every trial the pair is drawn with the stated probabilities, independently of all that came before and of "
         "the hidden variables. The trials may depend on all earlier ones, and may have been ended at any time.",

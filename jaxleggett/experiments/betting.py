@@ -64,6 +64,6 @@ def log_wealth(scores: Float[np.ndarray, "t"], bound: float, least: float) -> Fl
     return found
 
 
-def p_value(scores: Float[np.ndarray, "t"], bound: float, least: float) -> float:
-    """1/max W_t, at most 1: valid whatever the trials depend on, and whenever they were ended."""
-    return float(np.exp(-max(0.0, float(log_wealth(scores, bound, least).max(initial=0.0)))))
+def log_p_value(scores: Float[np.ndarray, "t"], bound: float, least: float) -> float:
+    """log (1/max W_t), at most 0: valid whatever the trials depend on, and whenever they were ended."""
+    return -float(log_wealth(scores, bound, least).max(initial=0.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -26,7 +28,8 @@ class Analysis:
     inequality        the one that was tested, at the measured settings, with its proved bound
     bound             that bound, and what misalignment adds to it
     estimate          the measured left side and its standard error
-    p_value           at most p with a probability of at most p under every Leggett model, for any number of events
+    log_p_value       natural logarithm of the p-value, which is at most p with a probability of at most p under every
+                      Leggett model, for any number of events
     ideal             the left side at visibility 1 of the state
     compatibility     how the measured correlators lie to the Leggett set; None where it was not computed
     signalling        the test of no signalling
@@ -45,7 +48,7 @@ class Analysis:
     excess: float
     allowance: float
     estimate: Estimate
-    p_value: float
+    log_p_value: float
     ideal: float
     compatibility: Compatibility | None
     signalling: NoSignalling | None
@@ -60,6 +63,11 @@ class Analysis:
     def z(self) -> float:
         """(value - bound)/standard error."""
         return (self.estimate.value - self.bound) / self.estimate.standard_error
+
+    @property
+    def p_value(self) -> float:
+        """The p-value; where it is too small for a double, the smallest normal one."""
+        return max(math.exp(self.log_p_value), sys.float_info.min)
 
     @property
     def violated(self) -> bool:
@@ -90,6 +98,7 @@ class Analysis:
             "standard_error": self.estimate.standard_error,
             "z": self.z,
             "p_value": self.p_value,
+            "log10_p_value": self.log_p_value / math.log(10),
             "violated": self.violated,
             "visibility_estimate": self.visibility_estimate,
             "threshold_visibility": self.threshold_visibility,

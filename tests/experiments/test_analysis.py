@@ -134,6 +134,13 @@ def test_trials(plan):
     assert analyze(wrong, plan.inequality, options=QUICK).drawn_p_value < 1e-6
 
 
+def test_p_values_too_small_for_a_double(plan):
+    found = analyze(simulate(jl.werner(), plan.pairs, 10**6), plan.inequality, options=QUICK)
+    assert found.log_p_value < -1000
+    assert 0 < found.p_value < 1e-300
+    assert found.to_json()["log10_p_value"] == pytest.approx(found.log_p_value / np.log(10))
+
+
 def test_trials_with_missing_outcomes_and_few_pairs(plan):
     trials = simulate_trials(jl.werner(0.93), plan.pairs, 2000, seed=2)
     alpha = trials.alpha.copy()
