@@ -7,7 +7,7 @@ mistake for a violation:
 
 - counts: the model that `threshold` finds at its boundary; one pair of hidden vectors at which the bound is reached;
   and, chosen by a linear programme among mixtures of hidden vectors that reach it, the one whose largest correlator is
-  smallest, so that its counts scatter most. With 20, 200 and 2000 events at each pair.
+  smallest, so that its counts scatter most. With 20, 200 and 2000 events at each pair, and with 10 to 10000.
 - trials: the same, and models with a memory: each trial's is chosen from those that reach the bound, by the capital of
   the bets so far (which the model may know), so that the scatter is large when little is needed to win. The p-value is
   that of the best moment of 2000 trials to stop.
@@ -86,12 +86,13 @@ def models(cut: jl.LeggettInequality) -> dict[str, np.ndarray]:
     }
 
 
-def of_counts(cut: jl.LeggettInequality, P: np.ndarray, events: int, sets: int, rng: Any) -> np.ndarray:
+def of_counts(cut: jl.LeggettInequality, P: np.ndarray, events: int | np.ndarray, sets: int, rng: Any) -> np.ndarray:
     """p-values of `sets` simulated data sets with so many events at each pair."""
+    events = np.broadcast_to(events, len(P))
     scores = event_scores(cut)[:, :4]
-    tail = Tail(scores.min(axis=1), scores.max(axis=1), np.full(len(P), events), cut.bound)
+    tail = Tail(scores.min(axis=1), scores.max(axis=1), events, cut.bound)
     numbers = rng.multinomial(events, P, size=(sets, len(P)))
-    return tail.p_value((numbers * scores).sum(axis=(1, 2)) / events)
+    return tail.p_value(((numbers * scores).sum(axis=2) / events).sum(axis=1))
 
 
 def of_trials(cut: jl.LeggettInequality, choices: list[np.ndarray], sets: int, rng: Any) -> np.ndarray:
@@ -118,7 +119,9 @@ def of_trials(cut: jl.LeggettInequality, choices: list[np.ndarray], sets: int, r
 def p_values(cut: jl.LeggettInequality, sets: int, rng: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Each kind of model with the p-values of its data sets."""
     found = models(cut)
+    uneven = rng.permutation(np.geomspace(10, 10**4, len(cut.a)).astype(int))
     for name, P in found.items():
+        yield f"{name}, 10 to 10000 events a pair", of_counts(cut, P, uneven, sets, rng)
         for events in EVENTS:
             yield f"{name}, {events} events a pair", of_counts(cut, P, events, sets, rng)
         yield f"{name}, trials", of_trials(cut, [P], sets, rng)

@@ -227,6 +227,7 @@ def _of_counts(counts: Counts, inequality: LeggettInequality, bound: float, opti
     assumptions = (
         "The trials at each pair are independent of each other, and the source is the same at all pairs (memory and "
         "drifts between pairs would need trials with settings drawn at random).",
+        "How many events there are at each pair was not decided by looking at their outcomes (trials allow that).",
     )
     return _Verdict(int(events.sum()), counts.missing, found, float(tail.log_p_value(found.value)), None, assumptions)
 
@@ -251,15 +252,23 @@ def _of_trials(trials: Trials, inequality: LeggettInequality, bound: float, opti
         "the hidden variables. The trials may depend on all earlier ones, and may have been ended at any time.",
     )
     missing = int(np.count_nonzero(~both))
-    return _Verdict(len(X), missing, Estimate(float(X.mean()), float(error)), p, _drawn_p_value(trials), assumptions)
+    if options.missing == "fair":
+        assumptions += ("Outcomes are missing equally often at all pairs, whatever the past and the hidden variables.",)
+    return _Verdict(
+        len(X),
+        missing,
+        Estimate(float(X.mean()), float(error)),
+        p,
+        _drawn_p_value(trials.pair[kept], trials.probabilities),
+        assumptions,
+    )
 
 
-def _drawn_p_value(trials: Trials) -> float:
+def _drawn_p_value(pair: np.ndarray, q: np.ndarray) -> float:
     """Whether pairs were drawn with the stated probabilities: binomial tails, times their number (Bonferroni)."""
     from scipy.stats import binom
 
-    drawn = np.bincount(trials.pair, minlength=len(trials.pairs))
-    q, T = trials.probabilities, len(trials)
+    drawn, T = np.bincount(pair, minlength=len(q)), len(pair)
     tails = np.minimum(binom.cdf(drawn, T, q), binom.sf(drawn - 1, T, q))
     return float(min(1.0, 2 * len(q) * tails.min()))
 

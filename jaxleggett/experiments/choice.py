@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import InputError, counted
+from .._checks import MAX_SEARCHED_PAIRS, InputError, counted
 from ..inequalities.inequality import Correlated, LeggettInequality
 from ..proofs.branch_and_bound import enclose
 from ..runs import Ending
@@ -47,9 +47,14 @@ def best_at(
     """The inequality at `pairs` that excludes the `state` from the lowest visibility on; None where none excludes it.
 
     With `correlators` (N,), visibilities are those of these numbers without marginals. It is scaled so that the moduli
-    of its coefficients sum to 1, and its bound is numerical. Raises InputError where the deadline is over before there
-    is one.
+    of its coefficients sum to 1, and its bound is numerical. Raises InputError for more than 1000 pairs, and where the
+    deadline is over before there is one.
     """
+    if len(pairs) > MAX_SEARCHED_PAIRS:
+        raise InputError(
+            f"settings must be at most {MAX_SEARCHED_PAIRS:,} pairs for an inequality to be found, "
+            f"but are {len(pairs):,}"
+        )
     table: Correlated | None = None if correlators is None else Correlators(correlators)
     target = state if correlators is None else werner()
     found = solve(target, pairs, TOLERANCE, deadline, seed, table=table)
@@ -94,4 +99,7 @@ def proved(inequality: LeggettInequality, deadline: float | None = None) -> Prov
     """
     left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
     found = enclose(inequality, TOLERANCE, time_limit=left)
-    return Proved(replace(inequality, bound=found.bound), found.bound - found.reached, found.status)
+    # No correlator and no marginal has a modulus above 1: so much is certain before the first box is bounded.
+    trivial = float(np.abs([inequality.coefficients, inequality.alice, inequality.bob]).sum()) * (1 + 1e-9)
+    bound, reached = min(found.bound, trivial), max(found.reached, -trivial)
+    return Proved(replace(inequality, bound=bound), bound - reached, found.status)

@@ -30,7 +30,10 @@ BISECTIONS = 80
 """Halvings of the interval of log mu."""
 
 STEEPEST = 60.0
-"""Largest lambda (hi - lo)/n that is tried."""
+"""Largest lambda (hi - lo)/n that is tried, at the pair where it is smallest."""
+
+LARGEST_LOG = 600.0
+"""Largest log mu that is used: e^log mu is a double, and so are its products."""
 
 
 class Tail:
@@ -60,8 +63,8 @@ class Tail:
         last = STEEPEST * float((n / w).max())
         steps = max(1, int(np.ceil(STEPS * np.log2(last / first))))
         self.rates = first * (last / first) ** (np.arange(steps + 1) / steps)
-        E = np.expm1(np.minimum(self.rates[:, None] * w / n, 700.0))  # (lambdas, pairs)
-        self.exponents = _largest_product(E, w, n, max(room, 0.0)) + self.rates * (bound - room)
+        x = self.rates[:, None] * w / n  # (lambdas, pairs)
+        self.exponents = _largest_product(x, w, n, max(room, 0.0)) + self.rates * (bound - room)
 
     def log_p_value(self, s: ArrayLike) -> Float[np.ndarray, "..."]:
         """The logarithm of the p-value of S = `s`, of shape (...)."""
@@ -79,19 +82,28 @@ class Tail:
 
 
 def _largest_product(
-    E: Float[np.ndarray, "l n"], w: Float[np.ndarray, "n"], n: Float[np.ndarray, "n"], room: float
+    x: Float[np.ndarray, "l n"], w: Float[np.ndarray, "n"], n: Float[np.ndarray, "n"], room: float
 ) -> Float[np.ndarray, "l"]:
-    """max over 0 <= pi <= 1, sum_i pi_i w_i <= room, of sum_i n_i log(1 + pi_i E_i): from above, by its Lagrangian."""
+    """max over 0 <= pi <= 1, sum_i pi_i w_i <= room, of sum_i n_i log(1 + pi_i (e^x_i - 1)): from above.
+
+    It is the Lagrangian at a price mu, which is found by bisection; every mu gives a bound. All in logarithms: where
+    numbers of events differ much from pair to pair, e^x is beyond all doubles.
+    """
+    below = np.log(-np.expm1(-x))  # log (1 - e^-x)
+    inverse = np.exp(-x - below)  # 1/(e^x - 1)
 
     def best(log_mu: Float[np.ndarray, "l"]) -> Float[np.ndarray, "l n"]:
-        return np.clip(n / (np.exp(log_mu)[:, None] * w) - 1 / E, 0.0, 1.0)
+        with np.errstate(over="ignore"):
+            return np.clip(np.exp(np.log(n / w) - log_mu[:, None]) - inverse, 0.0, 1.0)
 
-    steepest = np.log(n * E / w)  # of the sum, per unit of room, at pi = 0
-    low = np.log(n * E / (w * (1 + E))).min(axis=1) - 1.0
-    high = steepest.max(axis=1) + 1.0
+    # Between the prices at which every pi is 1 and those at which every pi is 0.
+    low, high = (np.log(n / w) + below).min(axis=1) - 1.0, (np.log(n / w) + x + below).max(axis=1) + 1.0
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         too_much = (best(middle) * w).sum(axis=1) > room
         low, high = np.where(too_much, middle, low), np.where(too_much, high, middle)
-    mu, pi = np.exp(high), best(high)
-    return (n * np.log1p(pi * E) - mu[:, None] * w * pi).sum(axis=1) + mu * room
+    log_mu = np.minimum(high, LARGEST_LOG)
+    pi, mu = best(log_mu), np.exp(log_mu)
+    with np.errstate(divide="ignore"):
+        logs = np.logaddexp(np.log1p(-pi), np.log(pi) + x)  # log (1 - pi + pi e^x)
+    return (n * logs - mu[:, None] * w * pi).sum(axis=1) + mu * room

@@ -44,6 +44,9 @@ COUNTS = 1000
 MANY = 24
 """Most pairs of a test where the caller names no number."""
 
+LEAST_ERROR = 1e-6
+"""Least standard error of one event, relative to the scores."""
+
 WORTH = 2.0
 """How many times the fewest events in all a test may take that has fewer pairs."""
 
@@ -82,6 +85,10 @@ def records() -> tuple[Record, ...]:
         )
         for entry in content["records"]
     )
+
+
+def _events(number: int | None) -> str:
+    return f"more than {MAX_COUNTS:,} events" if number is None else counted(number, "event")
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,12 +185,11 @@ class Design:
             return "\n".join(rows)
         rows += [
             f"  expected z  {self.expected_z:.2f} with {counted(self.counts_per_pair, 'event')} a pair",
-            f"  for z = 5   {self.counts_per_pair_for_5_sigma:,} events a pair",
+            f"  for z = 5   {_events(self.counts_per_pair_for_5_sigma)} a pair",
         ]
-        if self.counts_per_pair_for_p_value is not None:
-            rows.append(
-                f"  for p = {P_VALUE:.2g}  {self.counts_per_pair_for_p_value:,} events a pair (no approximation)"
-            )
+        rows.append(
+            f"  for p = {P_VALUE:.2g}  {_events(self.counts_per_pair_for_p_value)} a pair (valid for any number)"
+        )
         return "\n".join(rows)
 
 
@@ -327,6 +333,8 @@ def planned(
     P = quantum_probabilities(source, pairs)
     mean = (P * scores).sum(axis=1)
     error = math.sqrt(float((P * (scores - mean[:, None]) ** 2).sum()))
+    # Perfect correlations scatter not at all; no source has them.
+    error = max(error, LEAST_ERROR * float(np.abs(scores).sum()))
     wider = allowance(inequality, misalignment)
     bound, value = inequality.bound + wider, float(mean.sum())
     ideal = inequality.value(state)

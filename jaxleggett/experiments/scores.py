@@ -22,6 +22,9 @@ from .counts import ALPHA, BETA, BOTH
 if TYPE_CHECKING:
     from .._shapes import Float, Int
 
+SMALLEST = 1e-100
+"""Least sum of the moduli of coefficients, whose squares have to be numbers too."""
+
 SAME = 1e-6
 """How far a setting of an inequality may be from the measured one that it stands for."""
 
@@ -48,10 +51,16 @@ def at_measured(inequality: LeggettInequality, pairs: SettingPairs) -> LeggettIn
 
     A setting is found where it is measured to 1e-6, or its opposite, which is the same measurement with outcomes
     exchanged. The bound is left as it is: it has to be proved again at these settings. Raises InputError where a pair
-    that has a coefficient was not measured.
+    that has a coefficient was not measured, and for coefficients that are nearly nothing or beyond all use.
     """
     number = len(pairs)
     columns = np.zeros((3, number))
+    size = float(np.abs([inequality.coefficients, inequality.alice, inequality.bob]).sum())
+    if not SMALLEST <= size <= 1 / SMALLEST:
+        raise InputError(
+            f"coefficients of the inequality must have moduli that sum to {SMALLEST:g} to {1 / SMALLEST:g}, "
+            f"but they sum to {size:g}"
+        )
     used = (inequality.coefficients != 0) | (inequality.alice != 0) | (inequality.bob != 0)
     for i in np.flatnonzero(used):
         cosines = np.stack([pairs.a @ inequality.a[i], pairs.b @ inequality.b[i]])

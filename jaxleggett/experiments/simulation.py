@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import _checks
 from .._checks import MAX_COUNTS, MAX_SEED, MAX_TRIALS, InputError, integer, quoted
 from .._numerics import random_key
 from ..models.events import simulate_counts
 from ..models.interface import LeggettModel
+from ..runs import Ending
 from ..settings import SettingPairs
 from ..states import TwoQubitState, correlation_in_numpy
-from ..thresholds import threshold
+from ..thresholds import Threshold, threshold
 from .counts import ALPHA, BETA, BOTH, Counts
 from .trials import Trials, checked_probabilities
 
@@ -120,18 +120,29 @@ def source_of(
     >>> source == jl.werner(0.9), V
     (True, 0.9)
     """
-    V = float(_checks.visibilities(visibility)[0])
-    if V < 0:
+    if not 0 <= visibility <= 1:
         raise InputError(f"visibility must lie in [0, 1], but is {quoted(visibility)}")
+    V = float(visibility)
     if model == "quantum":
         return state.with_visibility(V), V
     if model != "leggett":
         raise InputError(f"model must be quantum or leggett, but is {quoted(model)}")
+    boundary = _bracketed(state, pairs, seed)
+    if V >= boundary.lower:
+        return _model(boundary), boundary.lower
+    inside = _bracketed(state.with_visibility(V), pairs, seed)
+    return _model(inside), V * inside.lower
+
+
+def _bracketed(state: TwoQubitState, pairs: SettingPairs, seed: int) -> Threshold:
+    """The threshold; KeyboardInterrupt where Ctrl-C ended it, since its model would stand anywhere."""
     found = threshold(state, pairs, tolerance=BOUNDARY, seed=seed)
-    reached = min(V, found.lower)
-    if V < found.lower:
-        found = threshold(state.with_visibility(V), pairs, tolerance=BOUNDARY, seed=seed)
-        reached = V * found.lower
+    if found.status == Ending.INTERRUPTED:
+        raise KeyboardInterrupt
+    return found
+
+
+def _model(found: Threshold) -> LeggettModel:
     if found.model is None:
         raise ArithmeticError("no Leggett model was found at these settings")
-    return found.model, reached
+    return found.model

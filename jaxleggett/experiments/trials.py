@@ -23,6 +23,9 @@ TRIALS_HEADER = "index,pair,alpha,beta"
 DRAWN_HEADER = f"{CSV_HEADER},probability"
 """Header of a file of settings with the probabilities that they are drawn with."""
 
+LEAST = 1e-9
+"""The least probability of a pair."""
+
 SUM = 1e-9
 """How far from 1 the sum of the probabilities may be."""
 
@@ -32,7 +35,7 @@ class Trials:
     """Trials in the order in which they were made, each at a pair that was drawn at random.
 
     pairs           the setting pairs, N of them
-    probabilities   (N,): how likely each pair is in every trial, above 0, of sum 1; known before the trials
+    probabilities   (N,): how likely each pair is in every trial, at least 1e-9, of sum 1; known before
     pair            (T,): the pair of each trial, a row of `pairs` counted from 0
     alpha, beta     (T,): Alice's and Bob's outcomes, +1 or -1; 0 where one is missing
 
@@ -129,8 +132,8 @@ def checked_probabilities(given: ArrayLike, number: int) -> Float[np.ndarray, "n
         q = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         q = np.empty(0)
-    if q.shape != (number,) or not (np.isfinite(q) & (q > 0)).all():
-        raise InputError(f"probabilities must be {counted(number, 'number')} above 0, one a setting pair")
+    if q.shape != (number,) or not (np.isfinite(q) & (q >= LEAST)).all():
+        raise InputError(f"probabilities must be {counted(number, 'number')} of at least {LEAST:g}, one a setting pair")
     if not abs(q.sum() - 1) <= SUM:
         raise InputError(f"probabilities must sum to 1 (to {SUM:g}), but sum to {q.sum():.12g}")
     return q / q.sum()
@@ -154,19 +157,22 @@ def write_drawn(path: str | Path, pairs: SettingPairs, probabilities: Float[np.n
 def is_trial_file(path: str | Path) -> bool:
     """Whether a file begins with the header of trials."""
     with opened("counts", path) as file:
-        return _names(file.readline(1000)) == TRIALS_HEADER
+        return _names(file.readline(1000))[0] == TRIALS_HEADER
 
 
-def _names(line: bytes) -> str:
-    """The column names of a header, however it is spaced."""
-    return ",".join(name.strip() for name in line.decode("utf-8-sig", "replace").split(","))
+def _names(line: bytes) -> tuple[str, str]:
+    """The column names of a header, however it is spaced, and the mark between them."""
+    text = line.decode("utf-8-sig", "replace")
+    mark = next((mark for mark in ",;\t" if mark in text), ",")
+    return ",".join(name.strip() for name in text.split(mark)), mark
 
 
 def _read(path: str | Path) -> Int[np.ndarray, "t 4"]:
     """The rows of a file of trials; InputError names the line at fault."""
     with opened("trials", path) as file:
         header = file.readline(1000)
-        if _names(header) != TRIALS_HEADER:
+        names, mark = _names(header)
+        if names != TRIALS_HEADER:
             raise InputError(
                 f"{path}:1 must be the header {TRIALS_HEADER}, but is {quoted(header.decode('utf-8', 'replace'))}"
             )
@@ -176,7 +182,7 @@ def _read(path: str | Path) -> Int[np.ndarray, "t 4"]:
     if not content.strip():
         raise InputError(f"{path} must hold at least one trial below its header, but holds none")
     try:
-        return np.loadtxt(io.BytesIO(content), dtype=np.int64, delimiter=",", comments=None, ndmin=2).reshape(-1, 4)
+        return np.loadtxt(io.BytesIO(content), dtype=np.int64, delimiter=mark, comments=None, ndmin=2).reshape(-1, 4)
     except (ValueError, OverflowError):
         lines = content.decode("utf-8", "replace").split("\n")
         for number, line in enumerate(lines, 2):

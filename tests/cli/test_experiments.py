@@ -87,6 +87,8 @@ def test_what_cannot_be_detected_is_said(run):
     assert code == 0
     assert "Not detectable: visibility 0.9" in out
     assert "known to us" in out
+    for few in (("--pairs", 1), ("--settings", "equatorial:3"), ("--state", "bell-diagonal:0,0,0")):
+        assert "Not detectable" in run("design", "--visibility", 1, *few)[1]
     code, out, _ = run("design", "--visibility", 0.85, "--pairs", 8, "--json")
     assert (code, json.loads(out)["detectable"], json.loads(out)["counts_per_pair_for_5_sigma"]) == (0, False, None)
 

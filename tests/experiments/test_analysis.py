@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.experiments import AnalysisOptions, Counts, Trials, analyze, design, simulate, simulate_trials
+from jaxleggett.experiments import AnalysisOptions, Counts, Trials, analyze, choice, design, simulate, simulate_trials
+from jaxleggett.experiments.analysis import _drawn_p_value
 from jaxleggett.experiments.concentration import Tail
 from jaxleggett.experiments.misalignment import allowance
+from jaxleggett.lp.column_generation import Bracket
+from jaxleggett.runs import Ending
 
 QUICK = AnalysisOptions(resamples=0)
 
@@ -160,6 +163,42 @@ def test_trials_with_missing_outcomes_and_few_pairs(plan):
         analyze(few, options=split)
 
 
+def test_pairs_that_are_lost_or_drawn_otherwise_are_seen(plan):
+    """`drawn_p_value` looks at the trials that are kept, and does not cry out without need."""
+    rng, trials = np.random.default_rng(0), simulate_trials(jl.werner(0.8), plan.pairs, 20000, seed=3)
+    alpha = np.where((trials.pair == 2) & (rng.random(20000) < 0.3), 0, trials.alpha)
+    lossy = Trials(trials.pairs, trials.probabilities, trials.pair, alpha, trials.beta)
+    assert analyze(lossy, plan.inequality, options=QUICK).drawn_p_value < 1e-6
+    worst = AnalysisOptions(missing="worst", resamples=0)
+    assert analyze(lossy, plan.inequality, options=worst).drawn_p_value > 1e-3
+    p = [
+        _drawn_p_value(rng.choice(4, 400, p=[0.1, 0.2, 0.3, 0.4]), np.array([0.1, 0.2, 0.3, 0.4])) for _ in range(2000)
+    ]
+    for x in (0.3, 0.1):
+        assert np.mean(np.array(p) <= x) <= x + 3 * np.sqrt(x / 2000)
+    assert np.mean(np.array(p) <= 0.3) > 0.05
+
+
+def test_ctrl_c_and_time_limits_while_an_inequality_is_looked_for(counts, monkeypatch):
+    for ending, raised in ((Ending.INTERRUPTED, KeyboardInterrupt), (Ending.TIME_LIMIT, jl.InputError)):
+        monkeypatch.setattr(choice, "solve", lambda *a, ending=ending, **k: Bracket.of_none(ending))
+        with pytest.raises(raised):
+            analyze(counts)
+        with pytest.raises(raised):
+            design(0.9, settings=counts.pairs)
+
+
+def test_bad_inequalities(counts, plan):
+    i = plan.inequality
+    for scale in (0.0, 1e-300, 1e300):
+        bad = jl.LeggettInequality(scale * i.coefficients, i.a, i.b, i.alice, i.bob, 1.0)
+        with pytest.raises(jl.InputError, match="coefficients of the inequality"):
+            analyze(counts, bad)
+    many = jl.SettingPairs.random(1001)
+    with pytest.raises(jl.InputError, match="at most 1,000 pairs"):
+        analyze(Counts(many, np.ones((1001, 4), int)))
+
+
 def test_settings_that_exclude_nothing():
     z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
     with pytest.raises(jl.InputError, match="must exclude some visibility"):
@@ -176,6 +215,9 @@ def test_merged_rows_are_noted(plan, counts):
 
 
 def test_late_proofs_still_hold(plan, counts):
+    none = analyze(counts, plan.inequality, options=QUICK, time_limit=1e-9)
+    assert none.bound <= 1.001 * np.abs(plan.inequality.coefficients).sum()
+    json.dumps(none.to_json(), allow_nan=False)
     found = analyze(counts, plan.inequality, options=QUICK, time_limit=1e-3)
     assert found.status == "time_limit"
     assert found.bound >= plan.bound - 1e-6

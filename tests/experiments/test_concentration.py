@@ -83,6 +83,35 @@ def test_p_values_are_those_of_chance():
     assert np.mean(p <= 0.1) > 0.01  # not for being useless
 
 
+@pytest.mark.parametrize("n", [(5000, 20), (10**5, 3), (10**11, 40), (20, 20, 10**6)])
+def test_numbers_of_events_may_differ_much(n):
+    """Data at the boundary, where one pair decides: no more small p-values than chance allows; finite, and no jumps."""
+    rng = np.random.default_rng(2)
+    n, bound = np.array(n), 0.9 * len(n)
+    tail = Tail(-np.ones(len(n)), np.ones(len(n)), n, bound)
+    for small in (0.9, 0.8):  # the mean of the pairs with few events; the others have the rest
+        few = n <= 100
+        C = np.where(few, small, np.minimum(1, (bound - small * few.sum()) / max(1, (~few).sum())))
+        S = (2 * rng.binomial(n, (1 + C) / 2, (20000, len(n))) / n - 1).sum(axis=1)
+        p = tail.p_value(S)
+        assert np.isfinite(p).all()
+        for x in (0.1, 0.01, 1e-3):
+            assert np.mean(p <= x) <= x + 3 * np.sqrt(x / 20000)
+    s = np.linspace(bound, len(n), 200)
+    steps = np.diff(tail.log_p_value(s))
+    assert (steps <= 0).all()
+    assert tail.log_p_value(bound + 1e-3 * np.sqrt(1 / n.min())) > -1
+
+
+def test_coefficients_may_differ_much():
+    """Against the exact tail: one large coefficient, and a small one whose pair hardly counts."""
+    lo, hi, n = np.array([-1.0, -1e-4]), np.array([1.0, 1e-4]), np.array([12, 12])
+    tail = Tail(lo, hi, n, 0.5)
+    for s in (0.6, 0.8, 0.99):
+        worst = max(exact_tail(s, lo, hi, n, np.array([0.5 - x, x])) for x in (-1e-4, 0, 1e-4))
+        assert worst <= tail.p_value(s) <= 10 * worst
+
+
 def test_large_and_odd_numbers():
     many = Tail(-np.ones(4), np.ones(4), [10**11] * 4, 3.6)
     assert many.p_value(3.6) == 1

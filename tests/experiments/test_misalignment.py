@@ -50,6 +50,19 @@ def test_allowance_is_nearly_reached():
     assert 0.8 * allowance(cut, degrees) < gained <= allowance(cut, degrees)
 
 
+@pytest.mark.parametrize("degrees", [10.0, 30.0, 45.0])
+def test_allowance_holds_where_it_is_nearly_reached_at_large_angles(degrees):
+    """One pair, u and v at 90 degrees less the angle from its settings, which move until both are orthogonal."""
+    z, delta = [[0.0, 0.0, 1.0]], np.radians(degrees)
+    cut = jl.LeggettInequality([-1.0], z, z, [0.0], [0.0], 1.0)
+    u = np.array([np.cos(delta), 0.0, np.sin(delta)])
+    a = [[-np.sin(delta), 0.0, np.cos(delta)]]
+    moved = jl.LeggettInequality([-1.0], a, a, [0.0], [0.0], 1.0)
+    gained = float(moved.at(u, u) - cut.at(u, u))
+    assert gained == pytest.approx(2 * np.sin(delta))
+    assert gained <= allowance(cut, degrees) < 1.1 * gained
+
+
 def test_figures():
     cut = random_inequality(np.random.default_rng(1), 5, marginals=True)
     assert allowance(cut, 0.0) == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles import random_rotation
 
 import jaxleggett as jl
 from jaxleggett.experiments import AnalysisOptions, Counts, analyze, design, simulate
@@ -87,6 +88,13 @@ def test_too_few_pairs_show_nothing(size):
     assert "Not detectable" in str(plan)
 
 
+def test_more_events_than_can_be_written():
+    plan = design(0.924750, 6)
+    assert plan.detectable
+    assert plan.counts_per_pair_for_5_sigma is None
+    assert "more than 100,000,000,000 events" in str(plan)
+
+
 def test_three_axes_cannot_show_what_six_free_pairs_do():
     """[physics, section 4] needs 0.9428; its settings, with the best coefficients, too."""
     from jaxleggett.inequalities import published
@@ -120,6 +128,13 @@ def test_other_states_get_turned_settings():
     counts = simulate(source, same.pairs, 3000, 1)
     assert analyze(counts, same.inequality, options=AnalysisOptions(resamples=0)).violated
     assert 0.897852 < design(0.99, 8, state=jl.pure(0.7)).threshold_visibility < 0.95
+
+
+def test_a_singlet_in_turned_frames_loses_nothing():
+    """T = -R with a rotation that is not symmetric: the wrong of R and its transpose would show nothing."""
+    R = random_rotation(np.random.default_rng(4))
+    turned = jl.TwoQubitState(np.zeros(3), np.zeros(3), -R)
+    assert design(0.93, 8, state=turned).threshold_visibility == pytest.approx(0.897852, abs=2e-5)
 
 
 def test_misalignment_takes_more_events():

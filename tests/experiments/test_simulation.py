@@ -1,13 +1,16 @@
 """Simulated events: quantum frequencies, and Leggett models that stand at their boundary."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from oracles import born, random_rho, unit
 
 import jaxleggett as jl
-from jaxleggett.experiments import Trials, simulate, simulate_trials, source_of
+from jaxleggett.experiments import Trials, simulate, simulate_trials, simulation, source_of
 from jaxleggett.experiments.scores import event_scores
 from jaxleggett.inequalities import published
+from jaxleggett.runs import Ending
 from jaxleggett.thresholds import prove
 
 
@@ -54,6 +57,13 @@ def test_trials_are_drawn_with_their_probabilities(kind, boundary):
     # Events do not come in the order of their outcomes.
     product = (trials.alpha * trials.beta)[trials.pair == 0]
     assert abs(product[: len(product) // 2].mean() - product[len(product) // 2 :].mean()) < 0.05
+
+
+def test_ctrl_c_leaves_no_model_that_stands_anywhere(monkeypatch):
+    ended = jl.threshold(jl.werner(), PAIRS, tolerance=0.1)
+    monkeypatch.setattr(simulation, "threshold", lambda *a, **k: replace(ended, status=Ending.INTERRUPTED))
+    with pytest.raises(KeyboardInterrupt):
+        source_of(jl.werner(), 1.0, PAIRS, "leggett")
 
 
 def test_bad_input():

@@ -31,6 +31,11 @@ def test_files_give_back_the_trials(files, tmp_path):
     assert np.array_equal(again.pair, trials.pair)
 
 
+@pytest.mark.parametrize("mark", [";", "\t", ", "])
+def test_other_marks_may_separate_columns(files, mark):
+    assert Trials.from_csv(*files(TRIALS.replace(",", mark))).pair.tolist() == [1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("trials", "message"),
     [
@@ -56,9 +61,12 @@ def test_bad_trials_are_named(files, trials, message):
     ("settings", "message"),
     [
         (SETTINGS.replace("0.75", "0.7"), "settings.csv: probabilities must sum to 1 (to 1e-09), but sum to 0.95"),
-        (SETTINGS.replace("0.25", "1").replace("0.75", "0"), "settings.csv: probabilities must be 2 numbers above 0"),
-        (SETTINGS.replace("0.25", "1.25").replace("0.75", "-0.25"), "above 0"),
-        (SETTINGS.replace("0.25", "nan"), "above 0"),
+        (
+            SETTINGS.replace("0.25", "1").replace("0.75", "0"),
+            "settings.csv: probabilities must be 2 numbers of at least 1e-09",
+        ),
+        (SETTINGS.replace("0.25", "1.25").replace("0.75", "-0.25"), "at least"),
+        (SETTINGS.replace("0.25", "nan"), "at least"),
         (SETTINGS.replace(",probability", ""), ":1 must be the header ax,ay,az,bx,by,bz,probability"),
     ],
 )
