@@ -1,4 +1,4 @@
-"""Search for the Leggett inequality with the lowest threshold, of N pairs or of MxN settings; keep it if it is a record.
+"""Search for the Leggett inequality of N pairs, or of MxN settings, with the lowest threshold; keep it if a record.
 
     python scripts/search_records.py --pairs 24 [--symmetry O] [--restarts 256] [--seed 1] [--from-record]
     python scripts/search_records.py --sides 4x4 [--restarts 256] [--seed 1]
