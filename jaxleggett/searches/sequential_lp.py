@@ -57,6 +57,9 @@ class PolishOptions:
     in_corner: float = 1e-7
     """Terms below this count as vanishing."""
 
+    projections: int = 50
+    """Steps towards the multipliers of corners in which more terms vanish than four."""
+
     first_region: float = 0.03
     """First radius of the trust region, in radians for settings, and for weights in their mean; in the largest of them
     where pairs share settings."""
@@ -217,8 +220,18 @@ def _derivatives(
     corner = rows * zero[..., None]
     square = np.einsum("knx,kny->kxy", corner, corner)
     square += (1e-12 * np.trace(square, axis1=1, axis2=2) + 1e-300)[:, None, None] * np.eye(4)
-    multipliers = np.linalg.solve(square, -np.einsum("kn,knx->kx", sigma, rows)[..., None])
-    sigma = sigma + np.clip((corner @ multipliers)[..., 0], -1, 1)
+
+    def held(k: np.ndarray | slice) -> np.ndarray:
+        """Sigma of minima k, moved so that it holds them, then back into [-1, 1]."""
+        multipliers = np.linalg.solve(square[k], -np.einsum("kn,knx->kx", sigma[k], rows[k])[..., None])
+        return np.clip(sigma[k] + (corner[k] @ multipliers)[..., 0], -1, 1)
+
+    sigma = held(slice(None))
+    # More terms than four vanish in a corner where pairs share settings. The solutions within [-1, 1] are then found by
+    # alternating projections (J. von Neumann).
+    crowded = zero.sum(1) > 4
+    for _ in range(options.projections if crowded.any() else 0):
+        sigma[crowded] = held(crowded)
     shape = (len(u), len(at.p), len(at.rotations))
     forces = (sigma * prices.plus).reshape(shape)
     by_pairs = (np.einsum("kjg,gdc,kd->kjc", forces, at.rotations, x, optimize=True) for x in (u, v))

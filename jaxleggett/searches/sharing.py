@@ -25,7 +25,7 @@ this standard deviation, in radians."""
 LEAST_WEIGHT = 1e-3
 """The least weight that a pair begins with; the largest is 1."""
 
-REWEIGHED_TO = 1e-8
+REWEIGHED_TO = 1e-7
 """Distance from the best threshold at given settings at which a linear programme for the weights ends."""
 
 NEGLIGIBLE = 1e-9
