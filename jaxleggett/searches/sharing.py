@@ -117,7 +117,6 @@ def shared(sides: object) -> Sharing:
 
 def _integers(sides: object) -> list[int]:
     """The numbers of a tuple or list of whole numbers; none where it is something else."""
-    if not isinstance(sides, tuple | list):
-        return []
-    given = cast("list[object]", list(sides))
-    return [int(x) for x in given if isinstance(x, int | np.integer) and not isinstance(x, bool)]
+    given = cast("list[object]", list(sides)) if isinstance(sides, tuple | list) else []
+    numbers = [int(x) for x in given if isinstance(x, int | np.integer) and not isinstance(x, bool)]
+    return numbers if len(numbers) == len(given) else []

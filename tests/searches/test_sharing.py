@@ -144,7 +144,8 @@ def test_a_time_limit_ends_the_search_with_what_there_is():
     ("arguments", "message"),
     [
         *(({"sides": x}, "sides must be the numbers of Alice's and of Bob's settings, as 3x4") for x in (
-            "4", "4y4", "0x4", "-1x4", "4x4x4", "40x40", "", "\u0664x4", (4,), (0, 4), (4, 4.5), (True, 4), 4, "4 x 4"
+            "4", "4y4", "0x4", "-1x4", "4x4x4", "40x40", "", "\u0664x4", "4 x 4",
+            (4,), (0, 4), (4, 4.5), (True, 4), (3, None, 4), 4,
         )),
         ({"sides": "4x4", "pairs": 5}, "pairs must be left out with sides 4x4"),
         ({"sides": "4x4", "start": {}}, "start must be left out with sides 4x4"),
