@@ -1,10 +1,11 @@
-"""Prove every record of results/records again from its inequality alone, by the checker, and draw the table.
+"""Prove every record again from its inequality alone, by the checker, and write the tables.
 
     python scripts/reproduce_records.py
 
 One row by hand: jaxleggett check results/records/24/inequality.json
 
-Writes results/records: records.json, records.png, meta.json; and the table of docs/RECORDS.md.
+Writes results/records: records.json, records.png, meta.json; results/records_shared, of the records whose pairs share
+settings: records.json, meta.json; and the tables of docs/RECORDS.md.
 """
 
 from __future__ import annotations
@@ -28,44 +29,63 @@ from jaxleggett.searches.result import count_settings, rounded_up
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "records"
+SHARED = ROOT / "results" / "records_shared"
 PUBLISHED = ROOT / "results" / "threshold_tables" / "tables.json"
 PAGE = ROOT / "docs" / "RECORDS.md"
 BEGIN, END = "<!-- written by scripts/reproduce_records.py -->", "<!-- end -->"
+BEGIN_SHARED = "<!-- written by scripts/reproduce_records.py, of pairs that share settings -->"
 
 
 def rows(published: list[tuple[int, float]]) -> list[dict[str, Any]]:
     """One row per record, proved here, beside the best that is published with at most as many pairs."""
     found = []
     for folder in sorted((f for f in FOLDER.iterdir() if f.name.isdigit()), key=lambda f: int(f.name)):
-        file = folder / "inequality.json"
-        cut = files.read_inequality(str(file))
-        meta = json.loads((folder / provenance.META).read_text())
-        started = time.monotonic()
-        proof = checked(file, with_symmetries)
-        if proof.visibility is None:
-            sys.exit(f"{file}: {proof.statement}")
-        alice, bob = count_settings(cut)
-        earlier = [threshold for pairs, threshold in published if pairs <= int(folder.name)]
-        found.append(
-            {
-                "pairs": int(folder.name),
-                "pairs_used": int(np.count_nonzero(cut.coefficients)),
-                "threshold": proof.visibility,
-                "certified": proof.proved,
-                "excess": proof.visibility - float(jl.CRITICAL_VISIBILITY),
-                "settings": [alice, bob],
-                "published": min(earlier, default=None),
-                "rotations": count_symmetries(cut),
-                "found_by": meta["command"],
-                "seconds": time.monotonic() - started,
-            }
-        )
-        row = found[-1]
-        print(
-            f"{row['pairs']:4d}  {row['threshold']:.9f}  {row['rotations']}  proved in {row['seconds']:.1f} s",
-            flush=True,
-        )
+        pairs = int(folder.name)
+        earlier = [threshold for number, threshold in published if number <= pairs]
+        found.append({"pairs": pairs, **proved(folder), "published": min(earlier, default=None)})
     return found
+
+
+def shared_rows(published: list[tuple[int, float]]) -> list[dict[str, Any]]:
+    """One row per record of m x n settings, beside the best that is published with at most as many of each party.
+
+    The published inequality with N pairs takes N/2 settings of one party and N of the other.
+    """
+    found = []
+    for file in sorted(SHARED.glob("*x*/inequality.json"), key=lambda file: _sides(file.parent)):
+        few, many = sorted(_sides(file.parent))
+        earlier = [threshold for pairs, threshold in published if pairs <= 2 * few and pairs <= many]
+        row = {"sides": _sides(file.parent), **proved(file.parent), "published": min(earlier, default=None)}
+        found.append({"pairs": row.pop("pairs_used"), **row})
+    return found
+
+
+def _sides(folder: Path) -> list[int]:
+    """m and n of the record in a folder mxn."""
+    return [int(number) for number in folder.name.split("x")]
+
+
+def proved(folder: Path) -> dict[str, Any]:
+    """What is proved here of the record in a folder, and how it was found."""
+    file = folder / "inequality.json"
+    cut = files.read_inequality(str(file))
+    meta = json.loads((folder / provenance.META).read_text())
+    started = time.monotonic()
+    proof = checked(file, with_symmetries)
+    if proof.visibility is None:
+        sys.exit(f"{file}: {proof.statement}")
+    row = {
+        "pairs_used": int(np.count_nonzero(cut.coefficients)),
+        "threshold": proof.visibility,
+        "certified": proof.proved,
+        "excess": proof.visibility - float(jl.CRITICAL_VISIBILITY),
+        "settings": list(count_settings(cut)),
+        "rotations": count_symmetries(cut),
+        "found_by": meta["command"],
+        "seconds": time.monotonic() - started,
+    }
+    print(f"{folder.name:>5}  {row['threshold']:.9f}  {row['rotations']}  proved in {row['seconds']:.1f} s", flush=True)
+    return row
 
 
 def fit(found: list[dict[str, Any]]) -> PowerLaw:
@@ -92,6 +112,26 @@ def table(found: list[dict[str, Any]], law: PowerLaw) -> str:
     return "\n".join(lines)
 
 
+def shared_table(found: list[dict[str, Any]]) -> str:
+    """The table of the records whose pairs share settings, in Markdown."""
+    lines = [
+        "| settings of Alice, Bob | pairs used | threshold, proved | above V_c | published, at most as many settings |",
+        "|---|---|---|---|---|",
+    ]
+    for row in found:
+        published = "none" if row["published"] is None else f"{row['published']:.6f}"
+        threshold, excess = (rounded_up(row[name], 6) for name in ("threshold", "excess"))
+        settings = ", ".join(map(str, row["settings"]))
+        lines.append(f"| {settings} | {row['pairs']} | {threshold} | {excess} | {published} |")
+    return "\n".join(lines)
+
+
+def write_into_page(begin: str, text: str) -> None:
+    """Put a table in its place in the page of the records."""
+    head, _, rest = PAGE.read_text().partition(begin)
+    PAGE.write_text(f"{head}{begin}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+
+
 def main() -> None:
     """Prove, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -105,10 +145,14 @@ def main() -> None:
     provenance.write_json(FOLDER / "records.json", content)
     drawn: list[Record] = [{"pairs": row["pairs"], "threshold": row["threshold"]} for row in found]
     plot_records(drawn, law, published, FOLDER / "records.png")
-    head, _, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(f"{head}{BEGIN}\n\n{table(found, law)}\n\n{END}{rest.partition(END)[2]}")
+    write_into_page(BEGIN, table(found, law))
     command = ["python", "scripts/reproduce_records.py", *sys.argv[1:]]
     provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
+    started = time.time()
+    shared = shared_rows(published)
+    provenance.write_json(SHARED / "records.json", {"records": shared})
+    write_into_page(BEGIN_SHARED, shared_table(shared))
+    provenance.write_json(SHARED / provenance.META, provenance.provenance(command, seconds=time.time() - started))
 
 
 if __name__ == "__main__":

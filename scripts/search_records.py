@@ -1,10 +1,11 @@
-"""Search for the Leggett inequality of N pairs with the lowest threshold, and keep it if it is a record.
+"""Search for the Leggett inequality of N pairs, or of MxN settings, with the lowest threshold; keep it if a record.
 
     python scripts/search_records.py --pairs 24 [--symmetry O] [--restarts 256] [--seed 1] [--from-record]
+    python scripts/search_records.py --sides 4x4 [--restarts 256] [--seed 1]
 
-`--from-record` begins with the record itself and perturbs it. A record is kept in results/records/N: the
-inequality with its proved bound, scaled to the value 1 at the singlet, and meta.json with the command that found it.
-`reproduce_records.py` proves all of them again and draws the table.
+`--from-record` begins with the record itself and perturbs it. A record is kept in results/records/N, or in
+results/records_shared/MxN: the inequality with its proved bound, scaled to the value 1 at the singlet, and meta.json
+with the command that found it. `reproduce_records.py` proves all of them again and writes the tables.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import jaxleggett as jl
 from jaxleggett.inequalities import files
 from jaxleggett.output import provenance
 
-FOLDER = Path(__file__).parent.parent / "results" / "records"
+RESULTS = Path(__file__).parent.parent / "results"
 
 ENOUGH = 1e-7
 """What a new record has to gain."""
@@ -27,19 +28,25 @@ ENOUGH = 1e-7
 def main() -> None:
     """Search, compare, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, required=True)
+    size = parser.add_mutually_exclusive_group(required=True)
+    size.add_argument("--pairs", type=int)
+    size.add_argument("--sides", metavar="MxN")
     parser.add_argument("--symmetry", default="none")
     parser.add_argument("--restarts", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--from-record", action="store_true")
     arguments = parser.parse_args()
-    folder = FOLDER / str(arguments.pairs)
+    if arguments.sides is None:
+        name, folder = f"{arguments.pairs} pairs", RESULTS / "records" / str(arguments.pairs)
+    else:
+        name, folder = f"{arguments.sides} settings", RESULTS / "records_shared" / arguments.sides
     file = folder / "inequality.json"
     record = files.read_inequality(str(file)) if file.exists() else None
     if arguments.from_record and record is None:
-        parser.error(f"--from-record: there is no record of {arguments.pairs} pairs yet")
+        parser.error(f"--from-record: there is no record of {name} yet")
     found = jl.search(
         arguments.pairs,
+        sides=arguments.sides,
         restarts=arguments.restarts,
         seed=arguments.seed,
         symmetry=arguments.symmetry,
@@ -48,7 +55,7 @@ def main() -> None:
     )
     best = 1.0 if record is None else record.threshold(jl.werner())
     print(
-        f"{arguments.pairs} pairs, symmetry {arguments.symmetry}, seed {arguments.seed}: "
+        f"{name}, symmetry {arguments.symmetry}, seed {arguments.seed}: "
         f"{found.visibility_threshold:.9f} (record {best:.9f}), {found.seconds:.0f} s",
         flush=True,
     )

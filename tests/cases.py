@@ -15,6 +15,7 @@ from jaxleggett.kernels import chunks
 from jaxleggett.kernels.points import one_point
 from jaxleggett.searches.generators import Generators
 from jaxleggett.searches.orbits import rotation_group
+from jaxleggett.searches.sharing import Sharing
 from jaxleggett.sphere import cylinder_to_sphere, rotated_fibonacci
 
 THREE_AXES = published(np.eye(3), np.eye(3)[[1, 2, 0]])
@@ -55,6 +56,16 @@ def generators(number, group="none", seed=0):
     b = a + 0.6 * oracles.unit(rng, number)
     b /= np.linalg.norm(b, axis=1, keepdims=True)
     return Generators(rotation_group(group), rng.uniform(0.5, 1, number), a, b, np.zeros((number, 3))).scaled()
+
+
+def shared_generators(alice, bob, seed=0):
+    """Pairs that share settings, all with weights, those with -b smaller ones."""
+    way = Sharing(alice, bob)
+    _, a, b, axes = way.start(jax.random.key(seed), 0.6, 0.3)
+    p = np.random.default_rng(seed).uniform(0.5, 1, 2 * alice * bob)
+    p[: alice * bob] += 2 * np.maximum((a @ b.T).ravel(), 0)
+    p[alice * bob :] += 2 * np.maximum(-(a @ b.T).ravel(), 0)
+    return Generators(way.rotations, p, a, b, axes, way.pairing).scaled()
 
 
 def inequality(g, a, b, f=0.0, h=0.0):

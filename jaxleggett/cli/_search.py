@@ -16,6 +16,11 @@ from ._shared import TIME_LIMIT, Common, Count, command, exit_code, progress_bar
             help="Setting pairs of the inequality [default: 6, one orbit, or --start's].",
         ),
         click.Option(
+            ["--sides"],
+            metavar="MxN",
+            help="Let the pairs share M settings of Alice and N of Bob, as 4x4 [default: every pair has its own].",
+        ),
+        click.Option(
             ["--restarts"],
             type=Count(1, "MAX_RESTARTS"),
             help="Random beginnings [default: 64 for an inequality, 4096 for the model].",
@@ -43,6 +48,7 @@ from ._shared import TIME_LIMIT, Common, Count, command, exit_code, progress_bar
 def search(
     common: Common,
     pairs: int | None,
+    sides: str | None,
     restarts: int | None,
     symmetry: str | None,
     start: str | None,
@@ -64,7 +70,8 @@ def search(
 
     common.refuse_single("search")
     if target == "model":
-        other = {"--pairs": pairs, "--symmetry": symmetry, "--start": start, "--time-limit": time_limit}
+        other = {"--pairs": pairs, "--sides": sides, "--symmetry": symmetry, "--start": start}
+        other["--time-limit"] = time_limit
         if given := [name for name, value in other.items() if value is not None] + ["--certify"] * certify:
             raise InputError(f"{given[0]} must be left out with --target model")
         return _search_model(common, restarts)
@@ -73,6 +80,7 @@ def search(
         with progress_bar("searching") as show:
             found = search_for(
                 pairs,
+                sides=sides,
                 restarts=restarts or RESTARTS,
                 seed=common.seed,
                 symmetry="none" if symmetry is None else symmetry,

@@ -34,6 +34,7 @@ from jax.tree_util import register_dataclass
 
 from .._numerics import dot, normalised, tangents
 from ..sphere import sample_sphere
+from .generators import Pairing
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ ADAM = optax.scale_by_adam()
 
 
 class Parameters(NamedTuple):
-    """What Adam moves: generating pairs a, b (J, 3), kept at length 1, and `raw` (J,), whose softplus are weights.
+    """What Adam moves: settings a (m, 3), b (n, 3), kept at length 1, and `raw` (J,), whose softplus are weights.
 
     softplus(x) = log(1 + exp(x)) keeps the weights above 0 without a constraint.
     """
@@ -91,7 +92,7 @@ class Restart:
 
     Fields:
         parameters: the inequality.
-        axes: (J, 3), to which the settings stay orthogonal where they are not 0.
+        axes: (J, 3) or (1, 3), to which the settings stay orthogonal where they are not 0.
         memory: Adam's averages of the gradient and of its square.
         u, v: the crowd of hidden vectors (K, 3).
         threshold: the largest V over the crowd in the last step, to tell good restarts from bad ones.
@@ -105,6 +106,9 @@ class Restart:
     threshold: jax.Array
 
 
+Way = tuple[jax.Array | np.ndarray, Pairing | None]
+"""How pairs are made of settings: a rotation group, and which settings they share."""
+
 Terms = tuple[jax.Array, jax.Array, jax.Array]
 """Weights p (N,) and settings a, b (N, 3) of all pairs of the orbits."""
 
@@ -112,7 +116,7 @@ Terms = tuple[jax.Array, jax.Array, jax.Array]
 def begin(
     key: jax.Array, raw: jax.Array, a: jax.Array, b: jax.Array, axes: jax.Array, options: DescentOptions = DEFAULT
 ) -> Restart:
-    """A restart before its first step: weights softplus(raw) (J,), generating pairs a, b and axes (J, 3)."""
+    """A restart before its first step: weights softplus(raw) (J,), settings a (m, 3), b (n, 3), and their axes."""
     parameters = Parameters(raw, a, b)
     u, v = sample_sphere(key, (2, options.crowd))
     return Restart(parameters, axes, ADAM.init(parameters), u, v, jnp.array(jnp.inf))
@@ -125,38 +129,38 @@ def advance(
     restarts: Restart,
     done: int | jax.Array,
     options: DescentOptions = DEFAULT,
+    pairing: Pairing | None = None,
 ) -> Restart:
     """The batch of restarts after `options.segment` more steps; `done` steps are behind them."""
+    way = jnp.asarray(rotations), pairing
 
     def one(key: jax.Array, restart: Restart) -> Restart:
         def step(i: jax.Array, restart: Restart) -> Restart:
-            return _step(key, jnp.asarray(rotations), restart, done + i, options)
+            return _step(key, way, restart, done + i, options)
 
         return jax.lax.fori_loop(0, options.segment, step, restart)
 
     return jax.vmap(one)(keys, restarts)
 
 
-def weights_of(parameters: Parameters, options: DescentOptions = DEFAULT) -> jax.Array:
+def weights_of(parameters: Parameters, options: DescentOptions = DEFAULT, pairing: Pairing | None = None) -> jax.Array:
     """p (J,) >= 0, scaled to the value sum p a.b = 1 at the singlet."""
     p = jax.nn.softplus(parameters.raw)
-    value = p @ dot(parameters.a, parameters.b)
+    value = p @ dot(*_paired(parameters.a, parameters.b, pairing))
     return p / jnp.maximum(value, options.value_floor * p.sum())
 
 
-def _step(
-    key: jax.Array, rotations: jax.Array, restart: Restart, number: jax.Array, options: DescentOptions
-) -> Restart:
+def _step(key: jax.Array, way: Way, restart: Restart, number: jax.Array, options: DescentOptions) -> Restart:
     """The crowd led back to the minima, then one step of Adam."""
     share = number / options.steps
     eps, softness = (first * (last / first) ** share for first, last in (options.rounding, options.softness))
-    terms = _terms(rotations, restart.parameters, options)
+    terms = _terms(way, restart.parameters, options)
     fresh = functools.partial(_refreshed, jax.random.fold_in(key, number), terms, eps, options)
     u, v = jax.lax.cond(number % options.refreshed == 0, fresh, lambda u, v: (u, v), restart.u, restart.v)
     u, v = jax.vmap(functools.partial(_towards_minimum, terms, eps))(u, v)
 
     def threshold(parameters: Parameters) -> tuple[jax.Array, jax.Array]:
-        p, a, b = _terms(rotations, parameters, options)
+        p, a, b = _terms(way, parameters, options)
         V = p.sum() - _price((p, a, b), eps, u, v)
         return softness * jax.nn.logsumexp(V / softness), V.max()
 
@@ -176,11 +180,17 @@ def _rate(options: DescentOptions) -> Callable[[jax.Array], jax.Array]:
     return optax.cosine_decay_schedule(first, options.steps, alpha=last / first)  # type: ignore[return-value]
 
 
-def _terms(rotations: jax.Array | np.ndarray, parameters: Parameters, options: DescentOptions = DEFAULT) -> Terms:
+def _paired(a: jax.Array, b: jax.Array, pairing: Pairing | None) -> tuple[jax.Array, jax.Array]:
+    """The settings of all generating pairs, (J, 3) each."""
+    return (a, b) if pairing is None else (jnp.asarray(pairing.alice) @ a, jnp.asarray(pairing.bob) @ b)
+
+
+def _terms(way: Way, parameters: Parameters, options: DescentOptions = DEFAULT) -> Terms:
     """All pairs of the orbits, settings normalised."""
+    rotations, pairing = way
     a, b = normalised(parameters.a), normalised(parameters.b)
-    p = weights_of(parameters._replace(a=a, b=b), options)
-    a, b = (jnp.einsum("gij,nj->ngi", rotations, x).reshape(-1, 3) for x in (a, b))
+    p = weights_of(parameters._replace(a=a, b=b), options, pairing)
+    a, b = (jnp.einsum("gij,nj->ngi", rotations, x).reshape(-1, 3) for x in _paired(a, b, pairing))
     return jnp.repeat(p, len(rotations)) / len(rotations), a, b
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from .._checks import InputError, quoted
 from .._doubles import unit
 from .._numerics import double_precision
+from .generators import Beginning
 
 SYMMETRIES = "none, T, O, I or D2, D3, ..."
 """The names of groups, as messages give them."""
@@ -63,9 +65,10 @@ class Layout:
     rotations: np.ndarray
     free: int
     bound: int
+    pairing: ClassVar[None] = None
 
-    def start(self, key: jax.Array, angle: float, spread: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Random generating pairs a, b (J, 3) and their axes (J, 3), which are 0 for free pairs.
+    def start(self, key: jax.Array, angle: float, spread: float) -> Beginning:
+        """Random generating pairs of equal weights; their axes are 0 for free pairs.
 
         The angles between a and b are normally distributed about `angle`, with `spread` times it as standard deviation.
         """
@@ -82,7 +85,7 @@ class Layout:
         a = unit(a)
         across = unit(np.cross(normal, a))
         turn = angle * (1 + spread * turn)
-        return a, np.cos(turn) * a + np.sin(turn) * across, axes
+        return Beginning(np.zeros(number), a, np.cos(turn) * a + np.sin(turn) * across, axes)
 
 
 def layouts(num_pairs: int, symmetry: str) -> list[Layout]:

@@ -7,9 +7,8 @@ them are polished one by one (`sequential_lp`). In the end the best of all batch
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,10 +22,14 @@ from ..joint_rotations import CRITICAL_ANGLE
 from ..runs import Ending, Progress
 from . import gradient_descent, sequential_lp
 from .compiling import compile_interruptibly
-from .generators import Generators
+from .generators import Beginning, Generators
 from .gradient_descent import DescentOptions, Restart
 from .orbits import Layout
 from .sequential_lp import PolishOptions, polish, threshold_of
+from .sharing import Sharing, reweighed
+
+Way = Layout | Sharing
+"""How the pairs of an inequality are made."""
 
 LAST_PART = 0.95
 """Share of the work that is done, for a progress bar, when only the best of all is polished further."""
@@ -73,20 +76,11 @@ class SearchOptions:
 DEFAULT = SearchOptions()
 
 
-class Beginning(NamedTuple):
-    """Where a restart begins: the weights are softplus(raw), `raw` (J,); generating pairs a, b and axes (J, 3)."""
-
-    raw: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    axes: np.ndarray
-
-
 class MultiStart:
     """A search from many beginnings, and what it has found so far; it can be stopped at any time.
 
     Attributes:
-        ways: the ways of making the pairs of orbits among which the restarts are divided.
+        ways: the ways of making the pairs among which the restarts are divided.
         given: an inequality near which all restarts begin, or None: then they begin at random.
         best: the inequality with the lowest threshold so far, scaled; None before the first that excludes the singlet.
         threshold: the threshold of `best`, as far as a search for hidden vectors sees; 1 where `best` is None.
@@ -97,7 +91,7 @@ class MultiStart:
 
     def __init__(
         self,
-        ways: list[Layout],
+        ways: Sequence[Way],
         given: Generators | None,
         restarts: int,
         seed: int,
@@ -153,10 +147,12 @@ class MultiStart:
             before = self.threshold
             for share in self._polish(jax.random.fold_in(self.key, 2**31 + number), self.best):
                 yield LAST_PART + last * (number + share) / self.options.finishes
+            if self.best.pairing is not None and not late(self.deadline):
+                self._consider(reweighed(self.best, self.deadline))
             if self.threshold > before - self.options.worth:
                 break
 
-    def _batches(self) -> Iterator[tuple[Layout, np.ndarray]]:
+    def _batches(self) -> Iterator[tuple[Way, np.ndarray]]:
         """The batches: a way of making pairs of orbits, and the numbers of the restarts that share it."""
         size = self.options.batch
         for i, way in enumerate(self.ways):
@@ -165,7 +161,7 @@ class MultiStart:
                 if len(part):
                     yield way, part
 
-    def _batch(self, way: Layout, numbers: np.ndarray) -> Iterator[float]:
+    def _batch(self, way: Way, numbers: np.ndarray) -> Iterator[float]:
         """Both stages of one batch, in portions; after each the share of the batch that is done is yielded."""
         options = self.options.descent
         keys = [jax.random.fold_in(self.key, int(number)) for number in numbers]
@@ -176,9 +172,9 @@ class MultiStart:
         states = jax.vmap(begin)(all_keys, raw, a, b, axes)
         # What begins near something good is not to be led far away from it: the second half has the shorter steps.
         first = 0 if self.given is None else options.steps // 2
-        compile_interruptibly(gradient_descent.advance, all_keys, way.rotations, states, first, options)
+        compile_interruptibly(gradient_descent.advance, all_keys, way.rotations, states, first, options, way.pairing)
         for done in range(first, options.steps, options.segment):
-            states = gradient_descent.advance(all_keys, way.rotations, states, done, options)
+            states = gradient_descent.advance(all_keys, way.rotations, states, done, options, way.pairing)
             (self.under_way,) = self._leading(way, states, 1)
             yield 0.5 * (done + options.segment) / options.steps
         leading = self._leading(way, states, self.options.polished)
@@ -186,19 +182,19 @@ class MultiStart:
             for share in self._polish(jax.random.fold_in(keys[0], number + 1), found):
                 yield 0.5 + 0.5 * (number + share) / len(leading)
 
-    def _leading(self, way: Layout, states: Restart, number: int) -> list[Generators]:
+    def _leading(self, way: Way, states: Restart, number: int) -> list[Generators]:
         """The restarts of a batch whose thresholds seem to be the lowest."""
-        weights_of = functools.partial(gradient_descent.weights_of, options=self.options.descent)
+        options = self.options.descent
+        weights_of = functools.partial(gradient_descent.weights_of, options=options, pairing=way.pairing)
         p = np.asarray(jax.vmap(weights_of)(states.parameters))
         a, b, axes = (np.asarray(x) for x in (states.parameters.a, states.parameters.b, states.axes))
         order = np.argsort(np.asarray(states.threshold), kind="stable")[:number]
-        return [Generators(way.rotations, p[i], a[i], b[i], axes[i]) for i in order]
+        return [Generators(way.rotations, p[i], a[i], b[i], axes[i], way.pairing) for i in order]
 
-    def _beginning(self, way: Layout, key: jax.Array) -> Beginning:
+    def _beginning(self, way: Way, key: jax.Array) -> Beginning:
         """Where one restart begins: at random, or near the given inequality."""
         if self.given is None:
-            a, b, axes = way.start(key, CRITICAL_ANGLE, self.options.spread)
-            return Beginning(np.zeros(len(a)), a, b, axes)
+            return way.start(key, CRITICAL_ANGLE, self.options.spread)
         shift = self.options.perturbation * np.asarray(jax.random.normal(key, (2, len(self.given.p), 3)))
         a, b = unit(np.stack([self.given.a, self.given.b]) + shift)
         # At weights of 0, where the inverse of softplus is not finite, Adam could not begin.

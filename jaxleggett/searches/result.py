@@ -17,7 +17,7 @@ from ..runs import Ending
 class Search:
     """The best inequality that a search has found, and how the search ended.
 
-    num_pairs             number of setting pairs that was asked for
+    num_pairs             number of setting pairs that was asked for; with `sides`, of those that are used
     visibility_threshold  the visibility above which Werner states break the inequality; 1 where there is none
     certified             whether its bound is proved (docs/CERTIFICATES.md) or numerical
     inequality            scaled to the value 1 at the singlet; None where none was found that excludes the singlet
@@ -25,6 +25,7 @@ class Search:
     status                `complete`, `time_limit` or `interrupted`
     seconds               time that the search took, with the proof
     history               thresholds, as far as a search saw, of all inequalities that were compared, in that order
+    sides                 (m, n), where pairs of m settings of Alice and n of Bob were asked for
     """
 
     num_pairs: int
@@ -35,6 +36,7 @@ class Search:
     status: Ending
     seconds: float
     history: tuple[float, ...] = ()
+    sides: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, object]:
         """The fields of the command line's JSON answer."""
@@ -44,14 +46,17 @@ class Search:
             "certified": self.certified,
             "inequality": self.inequality and self.inequality.to_json(),
             "num_settings": None if self.inequality is None else list(count_settings(self.inequality)),
+            "sides": self.sides and list(self.sides),
             "restarts": self.restarts,
             "status": self.status,
             "seconds": self.seconds,
         }
 
     def __str__(self) -> str:
-        pairs, restarts = counted(self.num_pairs, "setting pair"), counted(self.restarts, "restart")
-        head = f"Leggett inequalities with {pairs}, {restarts} ({self.status})"
+        asked = counted(self.num_pairs, "setting pair")
+        if self.sides is not None:
+            asked = f"{counted(self.sides[0], 'setting')} of Alice and {self.sides[1]} of Bob"
+        head = f"Leggett inequalities with {asked}, {counted(self.restarts, 'restart')} ({self.status})"
         if self.inequality is None:
             return f"{head}\n  none was found that excludes any Werner state: threshold 1"
         alice, bob = count_settings(self.inequality)
@@ -60,7 +65,7 @@ class Search:
             f"{head}\n"
             f"  threshold   {rounded_up(self.visibility_threshold, 9)} for Werner states, {proved}"
             f" (all settings: {CRITICAL_VISIBILITY:.9f})\n"
-            f"  settings    {alice} of Alice, {bob} of Bob\n"
+            f"  settings    {alice} of Alice, {bob} of Bob, in {counted(self.num_pairs, 'pair')}\n"
             f"  time        {self.seconds:.1f} s"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from ..states import werner
 from ..thresholds.run import prove
 from .generators import Generators
 from .orbits import layouts, rotation_group, written_out
-from .restarts import DEFAULT, MultiStart, SearchOptions
+from .restarts import DEFAULT, MultiStart, SearchOptions, Way
 from .result import Search
+from .sharing import Sharing, netted, shared
 
 RESTARTS = 64
 """Random beginnings where the caller names no number."""
@@ -27,6 +28,7 @@ RESTARTS = 64
 def search(
     pairs: int | None = None,
     *,
+    sides: tuple[int, int] | str | None = None,
     restarts: int = RESTARTS,
     seed: int = 0,
     symmetry: str = "none",
@@ -39,6 +41,8 @@ def search(
     """Look for the Leggett inequality of `pairs` setting pairs that excludes Werner states from the lowest V on.
 
     pairs       number of pairs (a_i, b_i) [6, or that of `start`, or that of one orbit]
+    sides       (m, n): Alice has m settings and Bob n, and the pairs are any of the m n that they make; `pairs`,
+                `symmetry` and `start` are then left out
     restarts    number of random beginnings; they run in batches, and the best of each batch are polished
     seed        an integer from 0 to 2^63 - 1
     symmetry    none, or T, O, I, Dn: the pairs are orbits of that rotation group
@@ -65,18 +69,15 @@ def search(
     seed = integer("seed", seed, 0, MAX_SEED)
     _checks.time_limit(time_limit)
     deadline = None if time_limit is None else started + time_limit
-    order = len(rotation_group(symmetry))
-    default = len(start.coefficients) if isinstance(start, LeggettInequality) else 6 if order == 1 else order
-    pairs = integer("pairs", default if pairs is None else pairs, 1, MAX_SEARCHED_PAIRS)
-    given = None if start is None else _given(start, pairs, symmetry)
+    ways, given, most = _question(pairs, sides, symmetry, start)
     with double_precision():
         kept = options.proof_share if certify else 0.0
         ends = None if deadline is None else deadline - kept * (deadline - started)
-        work = MultiStart(layouts(pairs, symmetry), given, restarts, seed, ends, options)
+        work = MultiStart(ways, given, restarts, seed, ends, options)
         status = work.run(progress)
         proof = None
         if work.best is not None:
-            found = _inequality(work.best, pairs)
+            found = _inequality(work.best, most)
             try:
                 # After Ctrl-C the answer is wanted, not a proof; a limit has to be above 0.
                 proved = certify and status != Ending.INTERRUPTED
@@ -91,26 +92,50 @@ def search(
     threshold = 1.0 if proof is None else proof.upper
     if threshold < CRITICAL_VISIBILITY:
         raise ArithmeticError(f"the threshold {threshold!r} is below what a Leggett model reaches at all settings")
+    inequality = None if proof is None else proof.inequality
     return Search(
-        num_pairs=pairs,
+        num_pairs=most if sides is None or inequality is None else len(inequality.a),
         visibility_threshold=threshold,
-        certified=proof is not None and proof.certified and proof.inequality is not None,
-        inequality=None if proof is None else proof.inequality,
+        certified=proof is not None and proof.certified and inequality is not None,
+        inequality=inequality,
         restarts=work.finished,
         status=status,
         seconds=time.monotonic() - started,
         history=tuple(work.history),
+        sides=None if not isinstance(way := ways[0], Sharing) else (way.alice, way.bob),
     )
 
 
-def _inequality(best: Generators, pairs: int) -> LeggettInequality:
+def _question(
+    pairs: int | None, sides: tuple[int, int] | str | None, symmetry: str, start: LeggettInequality | None
+) -> tuple[Sequence[Way], Generators | None, int]:
+    """The ways of making pairs that are to be tried, the inequality to begin with, and the most pairs of the answer."""
+    order = len(rotation_group(symmetry))
+    if sides is not None:
+        way = shared(sides)
+        if pairs is not None or start is not None:
+            raise InputError(f"{'start' if pairs is None else 'pairs'} must be left out with sides {way}")
+        if order > 1:
+            raise InputError(f"symmetry must be none with sides {way}, but is {quoted(symmetry)}")
+        return [way], None, way.alice * way.bob
+    default = len(start.coefficients) if isinstance(start, LeggettInequality) else 6 if order == 1 else order
+    pairs = integer("pairs", default if pairs is None else pairs, 1, MAX_SEARCHED_PAIRS)
+    given = None if start is None else _given(start, pairs, symmetry)
+    return layouts(pairs, symmetry), given, pairs
+
+
+def _inequality(best: Generators, most: int) -> LeggettInequality:
     """The inequality of generators, written out; its bound is still to be found."""
-    p, a, b = written_out(best.rotations, best.p, best.a, best.b)
-    if len(p) > pairs:
+    if best.pairing is None:
+        p, a, b = written_out(best.rotations, best.p, best.a, best.b)
+        g = -p
+    else:
+        g, a, b = netted(best)
+    if len(g) > most:
         raise ArithmeticError(
-            f"the best orbits have {counted(len(p), 'pair')}, more than the {pairs} that were asked for"
+            f"the best orbits have {counted(len(g), 'pair')}, more than the {most} that were asked for"
         )
-    return LeggettInequality(-p, a, b, np.zeros(len(p)), np.zeros(len(p)), bound=0.0)
+    return LeggettInequality(g, a, b, np.zeros(len(g)), np.zeros(len(g)), bound=0.0)
 
 
 def _given(start: object, pairs: int, symmetry: str) -> Generators:

@@ -57,8 +57,12 @@ class PolishOptions:
     in_corner: float = 1e-7
     """Terms below this count as vanishing."""
 
+    projections: int = 50
+    """Steps towards the multipliers of corners in which more terms vanish than four."""
+
     first_region: float = 0.03
-    """First radius of the trust region, in radians for settings and in means of the weights for weights."""
+    """First radius of the trust region, in radians for settings, and for weights in their mean; in the largest of them
+    where pairs share settings."""
 
     largest_region: float = 0.5
     """Radius to which the trust region may grow."""
@@ -167,41 +171,43 @@ def _step(
 ) -> Step | None:
     """The best move within the region as far as derivatives tell; None where the programme has no optimum in time.
 
-    Unknowns, in units of the region: the new V, changes of p in means of p, moves of a and of b along two tangents.
+    Unknowns, in units of the region: the new V, changes of p in a unit of its size, moves of a and of b along two
+    tangents.
     """
     from scipy.optimize import linprog
 
-    number, mean = len(at.p), at.p.mean()
+    number, (a, b) = len(at.p), at.pairs
+    # Of the pairs that share settings most end with weight 0, which draws the mean down, and would slow the others.
+    unit = at.p.mean() if at.pairing is None else at.p.max()
     by_p, by_a, by_b = _derivatives(at, minima, options)
-    A, B = at.frames()
-    value = [np.array([0.0]), (at.a * at.b).sum(1) * mean]
-    value += [np.einsum("j,jc,jcx->jx", at.p, other, frame).ravel() for other, frame in ((at.b, A), (at.a, B))]
-    rows = np.hstack([np.full((len(minima.m), 1), -1.0), (1 - by_p) * mean, -by_a, -by_b])
-    free = np.stack([np.ones(number), ~at.axes.any(1)], axis=1).ravel()
-    tangential = [(-x, x) for x in np.tile(free, 2)]
+    by_settings = at.along_tangents(*(at.p[None, :, None] * other for other in (b, a)))
+    value = [np.array([0.0]), (a * b).sum(1) * unit, *(x.ravel() for x in by_settings)]
+    rows = np.hstack([np.full((len(minima.m), 1), -1.0), (1 - by_p) * unit, -by_a, -by_b])
+    free = np.stack([np.ones(len(at.axes)), ~at.axes.any(1)], axis=1)
+    most = np.concatenate([np.broadcast_to(free, (len(x), 2)).ravel() for x in (at.a, at.b)])
     # The solver takes a limit of 0 for none.
     limit = {} if deadline is None else {"time_limit": max(deadline - time.monotonic(), 1e-3)}
     answer = linprog(
-        np.eye(1, 1 + 5 * number)[0],
+        np.eye(1, rows.shape[1])[0],
         A_ub=rows,
         b_ub=(V - (at.p.sum() - minima.m)) / region,
         A_eq=np.concatenate(value)[None],
         b_eq=[0.0],
-        bounds=[(None, None), *((-min(p / mean / region, 1), 1) for p in at.p), *tangential],
+        bounds=[(None, None), *((-min(p / unit / region, 1), 1) for p in at.p), *((-x, x) for x in most)],
         method="highs",
         options=limit,
     )
     if answer.status != 0:
         # Nothing is lost but further digits: what was reached so far stands.
         return None
-    lower, p, x, y = np.split(region * answer.x, np.cumsum([1, number, 2 * number]))
-    return Step(-float(lower[0]), at.moved(p * mean, x.reshape(-1, 2), y.reshape(-1, 2)))
+    lower, p, x, y = np.split(region * answer.x, np.cumsum([1, number, 2 * len(at.a)]))
+    return Step(-float(lower[0]), at.moved(p * unit, x.reshape(-1, 2), y.reshape(-1, 2)))
 
 
 def _derivatives(
     at: Generators, minima: Minima, options: PolishOptions = DEFAULT
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The derivatives of m_k by p (K, J), and along the tangents of a and of b (K, 2 J each)."""
+    """The derivatives of m_k by p (K, J), and along the tangents of a (K, 2 m) and of b (K, 2 n)."""
     prices, u, v = at.prices, minima.u, minima.v
     z = u @ prices.a.T + v @ prices.b.T
     zero = np.abs(z) < options.in_corner
@@ -214,16 +220,22 @@ def _derivatives(
     corner = rows * zero[..., None]
     square = np.einsum("knx,kny->kxy", corner, corner)
     square += (1e-12 * np.trace(square, axis1=1, axis2=2) + 1e-300)[:, None, None] * np.eye(4)
-    multipliers = np.linalg.solve(square, -np.einsum("kn,knx->kx", sigma, rows)[..., None])
-    sigma = sigma + np.clip((corner @ multipliers)[..., 0], -1, 1)
+
+    def held(k: np.ndarray | slice) -> np.ndarray:
+        """Sigma of minima k, moved so that it holds them, then back into [-1, 1]."""
+        multipliers = np.linalg.solve(square[k], -np.einsum("kn,knx->kx", sigma[k], rows[k])[..., None])
+        return np.clip(sigma[k] + (corner[k] @ multipliers)[..., 0], -1, 1)
+
+    sigma = held(slice(None))
+    # More terms than four vanish in a corner where pairs share settings. The solutions within [-1, 1] are then found by
+    # alternating projections (J. von Neumann).
+    crowded = zero.sum(1) > 4
+    for _ in range(options.projections if crowded.any() else 0):
+        sigma[crowded] = held(crowded)
     shape = (len(u), len(at.p), len(at.rotations))
     forces = (sigma * prices.plus).reshape(shape)
-    A, B = at.frames()
-    along = [
-        np.einsum("kjg,gdc,kd,jcx->kjx", forces, at.rotations, x, frame, optimize=True).reshape(len(u), -1)
-        for x, frame in ((u, A), (v, B))
-    ]
-    return np.abs(z).reshape(shape).mean(2), along[0], along[1]
+    by_pairs = (np.einsum("kjg,gdc,kd->kjc", forces, at.rotations, x, optimize=True) for x in (u, v))
+    return np.abs(z).reshape(shape).mean(2), *at.along_tangents(*by_pairs)
 
 
 def _followed(

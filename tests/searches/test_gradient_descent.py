@@ -27,7 +27,7 @@ def test_the_orbits_of_generators_are_all_their_pairs(number, group, rng):
     with double_precision():
         parameters = gradient_descent.Parameters(logits, 2 * at.a, at.b)
         for eps in (0.0, 0.2):
-            found = gradient_descent._price(gradient_descent._terms(at.rotations, parameters), eps, u, v)
+            found = gradient_descent._price(gradient_descent._terms((at.rotations, None), parameters), eps, u, v)
             assert found == pytest.approx([_price(terms, x, y, eps) for x, y in zip(u, v, strict=True)])
 
 

@@ -37,7 +37,8 @@ def test_ways_to_make_a_number_of_pairs(pairs, name, expected):
     ways = layouts(pairs, name)
     assert [(way.free, way.bound) for way in ways] == expected
     for way in ways:
-        a, b, axes = way.start(jax.random.key(3), 0.6, 0.3)
+        raw, a, b, axes = way.start(jax.random.key(3), 0.6, 0.3)
+        assert (raw == np.zeros(len(a))).all()
         assert np.linalg.norm([*a, *b], axis=1) == pytest.approx(1)
         assert np.abs((a * axes).sum(1)).max() < 1e-12
         assert np.abs((b * axes).sum(1)).max() < 1e-12

@@ -1,28 +1,27 @@
 """The polish: derivatives by differences, steps that keep their promise."""
 
 import time
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
-from cases import generators
+from cases import generators, shared_generators
 from scipy.optimize import linprog
 
 import jaxleggett as jl
 from jaxleggett.inequalities.worst_vectors import THOROUGH, bounded_inequality
 from jaxleggett.searches import sequential_lp
-from jaxleggett.searches.generators import Generators
 from jaxleggett.searches.sequential_lp import PolishOptions
 
 
-@pytest.mark.parametrize(("number", "group"), [(14, "none"), (2, "T")])
-def test_derivatives_of_the_polish_by_differences(number, group):
+@pytest.mark.parametrize("at", [generators(14, seed=3), generators(2, "T", seed=3), shared_generators(3, 4)])
+def test_derivatives_of_the_polish_by_differences(at):
     """Of minima that are held in corners: how they move when p, a, b move, followed from where they were."""
-    at = generators(number, group, seed=3)
     _, minima = sequential_lp.threshold_of(jax.random.key(0), at)
     by_p, by_a, by_b = sequential_lp._derivatives(at, minima)
     rng, h = np.random.default_rng(0), 1e-6
-    dp, x, y = rng.normal(size=number), rng.normal(size=(number, 2)), rng.normal(size=(number, 2))
+    dp, x, y = (rng.normal(size=shape) for shape in (len(at.p), (len(at.a), 2), (len(at.b), 2)))
     expected = by_p @ dp + by_a @ x.ravel() + by_b @ y.ravel()
     A, B = at.frames()
     tested = 0
@@ -35,7 +34,7 @@ def test_derivatives_of_the_polish_by_differences(number, group):
         for step in (h, -h):
             a, b = (s + step * np.einsum("jcx,jx->jc", f, z) for s, f, z in ((at.a, A, x), (at.b, B, y)))
             a, b = (s / np.linalg.norm(s, axis=1, keepdims=True) for s in (a, b))
-            moved = Generators(at.rotations, at.p + step * dp, a, b, at.axes)
+            moved = replace(at, p=at.p + step * dp, a=a, b=b)
             sides.append(_nearest_minimum(moved.prices, minima.u[k], minima.v[k]))
         # A corner that just opens moves differently to either side.
         one_sided = (np.array(sides) - minima.m[k]) / np.array([h, -h])
@@ -58,9 +57,8 @@ def _nearest_minimum(prices, u, v):
     return answer.fun
 
 
-@pytest.mark.parametrize(("number", "group"), [(8, "none"), (2, "T")])
-def test_small_steps_of_a_polish_keep_their_promise(number, group):
-    at = generators(number, group, seed=3)
+@pytest.mark.parametrize("at", [generators(8, seed=3), generators(2, "T", seed=3), shared_generators(3, 4)])
+def test_small_steps_of_a_polish_keep_their_promise(at):
     V, minima = sequential_lp.threshold_of(jax.random.key(0), at, steps=THOROUGH.steps)
     promise, there = sequential_lp._step(at, minima, V, 1e-5)
     assert promise > 1e-6
