@@ -5,7 +5,8 @@
 One row by hand: jaxleggett check results/records/24/inequality.json
 
 Writes results/records: records.json, records.png, meta.json; results/records_shared, of the records whose pairs share
-settings: records.json, meta.json; and the tables of docs/RECORDS.md.
+settings: records.json, meta.json; the tables of docs/RECORDS.md; and jaxleggett/experiments/records.json, which the
+package brings along for `design`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from jaxleggett.searches.result import count_settings, rounded_up
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "records"
 SHARED = ROOT / "results" / "records_shared"
+PACKED = ROOT / "jaxleggett" / "experiments" / "records.json"
 PUBLISHED = ROOT / "results" / "threshold_tables" / "tables.json"
 PAGE = ROOT / "docs" / "RECORDS.md"
 BEGIN, END = "<!-- written by scripts/reproduce_records.py -->", "<!-- end -->"
@@ -132,6 +134,18 @@ def write_into_page(begin: str, text: str) -> None:
     PAGE.write_text(f"{head}{begin}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
 
+def pack() -> None:
+    """Put all records into one file of the package, by their numbers of pairs; a line each."""
+    lines = []
+    for file in [*FOLDER.glob("*/inequality.json"), *SHARED.glob("*/inequality.json")]:
+        cut = files.read_inequality(str(file))
+        pairs = int(np.count_nonzero(cut.coefficients))
+        entry = {"pairs": pairs, "settings": count_settings(cut), "threshold": cut.threshold(jl.werner())}
+        lines.append((pairs, entry["threshold"], json.dumps({**entry, "inequality": cut.to_json()})))
+    text = ",\n".join(line for *_, line in sorted(lines))
+    PACKED.write_text(f'{{"records": [\n{text}\n]}}\n', encoding="utf-8")
+
+
 def main() -> None:
     """Prove, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -151,6 +165,7 @@ def main() -> None:
     started = time.time()
     shared = shared_rows(published)
     provenance.write_json(SHARED / "records.json", {"records": shared})
+    pack()
     write_into_page(BEGIN_SHARED, shared_table(shared))
     provenance.write_json(SHARED / provenance.META, provenance.provenance(command, seconds=time.time() - started))
 

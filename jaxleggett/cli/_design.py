@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 from ._shared import MISALIGNMENT, PROJECT, STATE, TIME_LIMIT, Common, Count, Positive, command
-
-
-class Sides(click.ParamType):
-    """Numbers of settings of Alice and of Bob, `MxN`."""
-
-    name = "MxN"
-
-    def convert(
-        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """The two numbers, or a message that names the option."""
-        from .._checks import InputError, quoted
-
-        if isinstance(value, tuple):
-            return value
-        found = re.fullmatch(r"([0-9]{1,4})x([0-9]{1,4})", value.strip())
-        if found is None:
-            raise InputError(f"--sides must be two numbers of settings such as 4x6, but is {quoted(value)}")
-        return int(found[1]), int(found[2])
 
 
 @command(
@@ -43,7 +22,7 @@ class Sides(click.ParamType):
             type=Count(1, "MAX_SEARCHED_PAIRS"),
             help="Most setting pairs [default: few that take few events].",
         ),
-        click.Option(["--sides"], type=Sides(), metavar="MxN", help="Most settings of Alice and of Bob instead."),
+        click.Option(["--sides"], metavar="MxN", help="Most settings of Alice and of Bob, as 4x6, instead."),
         click.Option(
             ["--settings"],
             metavar="SETTINGS",
@@ -66,7 +45,7 @@ def design(
     common: Common,
     visibility: float,
     pairs: int | None,
-    sides: tuple[int, int] | None,
+    sides: str | None,
     settings: str | None,
     counts_per_pair: int,
     state: str,

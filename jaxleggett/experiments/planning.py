@@ -20,6 +20,7 @@ from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
 from ..runs import Ending
 from ..searches.result import count_settings
+from ..searches.sharing import shared
 from ..settings import SettingPairs
 from ..states import TwoQubitState, correlation_in_numpy, werner
 from .choice import best_at, proved
@@ -197,7 +198,7 @@ def design(
     visibility: float,
     pairs: int | None = None,
     *,
-    sides: tuple[int, int] | None = None,
+    sides: tuple[int, int] | str | None = None,
     settings: SettingPairs | None = None,
     counts_per_pair: int = COUNTS,
     state: TwoQubitState | None = None,
@@ -210,7 +211,7 @@ def design(
     pairs             most setting pairs; of what is known, the inequality with the lowest threshold is taken. Without
                       `pairs` and `sides` the one with the fewest pairs that takes at most twice as many events in all
                       as the best of up to 24 pairs
-    sides             most settings of Alice and of Bob
+    sides             most settings of Alice and of Bob: (m, n), or the text "mxn"
     settings          setting pairs, where they cannot be chosen; the best coefficients at them are found
     counts_per_pair   planned number of events at each pair
     state             the state at visibility 1 [the singlet]; for others the settings of the singlet's inequality are
@@ -280,13 +281,14 @@ def _is_singlet(state: TwoQubitState) -> bool:
     return bool(np.abs(T + np.eye(3)).max() < 1e-12 and not (np.abs([r_A, r_B]) > 1e-12).any())
 
 
-def _known(pairs: int | None, sides: tuple[int, int] | None) -> Sequence[Record]:
+def _known(pairs: int | None, sides: tuple[int, int] | str | None) -> Sequence[Record]:
     """The records of at most this size; InputError where there is none."""
     if pairs is not None and sides is not None:
         raise InputError("pairs must be left out where a number of settings is asked for")
     most = MANY if pairs is None else integer("pairs", pairs, 1, MAX_SEARCHED_PAIRS)
     if sides is not None:
-        m, n = (integer("sides", side, 1, MAX_SEARCHED_PAIRS) for side in sides)
+        allowed = shared(sides)
+        m, n = allowed.alice, allowed.bob
         # Which party is called Alice is of no matter for the singlet.
         known = [x if _fits(x, m, n) else _exchanged(x) for x in records() if _fits(x, m, n) or _fits(x, n, m)]
     else:

@@ -159,7 +159,10 @@ def test_bad_trials_are_one_sentence(tmp_path, run):
         (["design", "--visibility", "0"], "--visibility must be a number above 0"),
         (["design"], "--visibility"),
         (["design", "--visibility", "0.9", "--pairs", "0"], "--pairs must lie between 1"),
-        (["design", "--visibility", "0.9", "--sides", "4"], "--sides must be two numbers of settings such as 4x6"),
+        (
+            ["design", "--visibility", "0.9", "--sides", "4"],
+            "sides must be the numbers of Alice's and of Bob's settings, as 3x4",
+        ),
         (["design", "--visibility", "0.9", "--sides", "4x4", "--pairs", "4"], "pairs must be left out"),
         (["design", "--visibility", "0.9", "--counts-per-pair", "1e12"], "--counts_per_pair must lie between"),
         (["design", "--visibility", "0.9", "--precision", "single"], "--precision must be double"),

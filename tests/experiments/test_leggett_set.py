@@ -10,7 +10,7 @@ from jaxleggett.experiments.planning import records
 
 @pytest.fixture(scope="module")
 def record():
-    return next(r for r in records() if r.pairs == 8)
+    return next(r for r in records() if r.settings == (8, 8))
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def test_settings_and_states_that_exclude_nothing():
     json.dumps(nothing.to_json(), allow_nan=False)
 
 
-@pytest.mark.parametrize("size", [{"pairs": 1}, {"pairs": 3}, {"sides": (1, 1)}, {"sides": (2, 50)}])
+@pytest.mark.parametrize("size", [{"pairs": 1}, {"pairs": 3}, {"sides": (1, 1)}, {"sides": (2, 3)}])
 def test_too_few_pairs_show_nothing(size):
     plan = design(1.0, **size)
     assert not plan.detectable
@@ -103,6 +103,22 @@ def test_three_axes_cannot_show_what_six_free_pairs_do():
     plan = design(0.93, settings=jl.SettingPairs(three.a, three.b))
     assert not plan.detectable
     assert plan.threshold_visibility == pytest.approx(np.sqrt(8) / 3, abs=1e-5)
+
+
+def test_settings_can_be_shared():
+    """Three settings of one party and six of the other, as the published test has: 0.903 beside 0.943."""
+    plan = design(0.93, sides=(3, 6))
+    assert plan.settings[0] <= 3
+    assert plan.settings[1] <= 6
+    assert plan.threshold_visibility < 0.9031
+    other = design(0.93, sides="6x3")
+    assert other.settings == plan.settings[::-1]
+    assert other.threshold_visibility == pytest.approx(plan.threshold_visibility, abs=1e-5)
+    assert np.allclose(np.sort(other.inequality.coefficients), np.sort(plan.inequality.coefficients))
+    counts = simulate(jl.werner(0.93), other.pairs, 3000, seed=1)
+    assert analyze(counts, other.inequality, options=AnalysisOptions(resamples=0)).violated
+    # Opposite settings are one: no more are asked for than there are.
+    assert design(0.93, sides=(3, 100)).settings[0] <= 3
 
 
 def test_a_number_in_between_takes_the_next_smaller_record():
