@@ -4,7 +4,7 @@
 
 For every published family of axes: the visibility from which its own bound is broken, the one from which the best
 inequality at the same settings is broken (its bound proved), and how many events at each pair are called five standard
-errors at three visibilities, for both; and the same for this project's records with as many pairs.
+errors at three visibilities, for both; and the same for the records with as many pairs, and with as many settings.
 
 Writes results/experiment_tables: tables.json, meta.json, and the table between its marks in docs/EXPERIMENTS.md.
 """

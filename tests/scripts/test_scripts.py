@@ -162,7 +162,8 @@ def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):
         taken.append(arguments)
         raise jl.InputError("enough")
 
-    for place in ("notions.threshold", "thresholds.prove", "searches.search", "verification.verify"):
+    found = ("notions.threshold", "thresholds.prove", "searches.search", "verification.verify")
+    for place in (*found, "experiments.analyze", "experiments.design", "experiments.source_of"):
         monkeypatch.setattr(f"jaxleggett.{place}", enough)
     for number in range(120):
         made = fuzz.case(1, number)
