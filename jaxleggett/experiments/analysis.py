@@ -115,6 +115,8 @@ def analyze(
         found = _of_counts(tested, certain.inequality, bound, options)
     else:
         found = _of_trials(tested, certain.inequality, bound, options)
+    if certain.status in (Ending.INTERRUPTED, Ending.TIME_LIMIT):
+        notes.append(f"The proof of the bound was cut short: the bound may be up to {certain.excess:.2g} too high.")
     status = certain.status if certain.status in (Ending.INTERRUPTED, Ending.TIME_LIMIT) else Ending.COMPLETE
     counts = tested if isinstance(tested, Counts) else tested.counts()
     beside: Compatibility | None = None

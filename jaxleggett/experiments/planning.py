@@ -45,6 +45,9 @@ COUNTS = 1000
 MANY = 24
 """Most pairs of a test where the caller names no number."""
 
+LEAST_SHARE = 1e-4
+"""Least probability of a pair, relative to the largest."""
+
 LEAST_ERROR = 1e-6
 """Least standard error of one event, relative to the scores."""
 
@@ -108,6 +111,8 @@ class Design:
     counts_per_pair_for_p_value   the same for a p-value of 2.87e-7 at the expected counts: valid for any number of them
     probabilities                 (N,): how to draw the pairs in trials with memory allowed, in proportion to what an
                                   event counts for
+    status                        `complete`, or `time_limit` where the bound may be lower than what is proved
+    given_pairs                   of how many pairs that were given these are the ones that are needed; None otherwise
     """
 
     visibility: float
@@ -123,6 +128,8 @@ class Design:
     counts_per_pair_for_5_sigma: int | None
     counts_per_pair_for_p_value: int | None
     probabilities: Float[np.ndarray, "n"]
+    status: Ending = Ending.COMPLETE
+    given_pairs: int | None = None
 
     @property
     def pairs(self) -> SettingPairs:
@@ -160,6 +167,8 @@ class Design:
             "counts_per_pair_for_5_sigma": self.counts_per_pair_for_5_sigma,
             "counts_per_pair_for_p_value": self.counts_per_pair_for_p_value,
             "certified": True,
+            "status": self.status,
+            "given_pairs": self.given_pairs,
             "settings": {"a": self.pairs.a.tolist(), "b": self.pairs.b.tolist()},
             "probabilities": self.probabilities.tolist(),
             "inequality": self.inequality.to_json(),
@@ -174,6 +183,12 @@ class Design:
             f"  bound       {self.bound:.6f} for every Leggett model, proved",
             f"  expected    {self.expected_value:.6f}",
         ]
+        if self.given_pairs is not None and self.given_pairs > len(self.pairs):
+            rows.append(f"  settings    {len(self.pairs)} of the {self.given_pairs:,} given pairs need to be measured")
+        if self.status == Ending.TIME_LIMIT:
+            rows.append("  time limit  the proof was cut short: with more time the bound is lower, and less is needed")
+        if not self.detectable and self.status == Ending.TIME_LIMIT:
+            return "\n".join([*rows, "\nWith the bound as far as it is proved nothing is detectable."])
         if not self.detectable:
             why = (
                 "no Leggett inequality can: such Werner states have a Leggett model"
@@ -241,13 +256,14 @@ def design(
     if settings is not None:
         if pairs is not None or sides is not None:
             raise InputError("settings must be left out where a number of pairs or of settings is asked for")
-        cut = _certain(_best_or_trivial(settings, target, seed, deadline), deadline)
-        return planned(cut, V, target, counts_per_pair, misalignment)
+        cut, status = _certain(_best_or_trivial(settings, target, seed, deadline), deadline)
+        plan = planned(_without_zeros(cut), V, target, counts_per_pair, misalignment)
+        return replace(plan, status=status, given_pairs=len(settings))
     known = _known(pairs, sides)
     if not _is_singlet(target):
         turned = _turned(_lowest(known), target)
-        cut = _certain(_best_or_trivial(turned, target, seed, deadline), deadline)
-        return planned(_without_zeros(cut), V, target, counts_per_pair, misalignment)
+        cut, status = _certain(_best_or_trivial(turned, target, seed, deadline), deadline)
+        return replace(planned(_without_zeros(cut), V, target, counts_per_pair, misalignment), status=status)
     chosen = _lowest(known).inequality
     if pairs is None and sides is None:
         plans = [planned(record.inequality, V, target, counts_per_pair, misalignment) for record in known]
@@ -255,7 +271,9 @@ def design(
         if (fewest := min(events)) < math.inf:
             affordable = [plan for plan, needed in zip(plans, events, strict=True) if needed <= WORTH * fewest]
             chosen = min(affordable, key=lambda plan: len(plan.pairs)).inequality
-    return planned(_certain(chosen, deadline), V, target, counts_per_pair, misalignment)
+    # Where there is no time for the proof, the record's bound stands: it was proved when it was kept.
+    cut, _ = _certain(chosen, deadline)
+    return planned(replace(cut, bound=min(cut.bound, chosen.bound)), V, target, counts_per_pair, misalignment)
 
 
 def _best_or_trivial(pairs: SettingPairs, state: TwoQubitState, seed: int, deadline: float | None) -> LeggettInequality:
@@ -268,12 +286,12 @@ def _best_or_trivial(pairs: SettingPairs, state: TwoQubitState, seed: int, deadl
     return LeggettInequality(g, pairs.a, pairs.b, np.zeros(len(C)), np.zeros(len(C)), 1.0)
 
 
-def _certain(inequality: LeggettInequality, deadline: float | None) -> LeggettInequality:
-    """The inequality with the bound that is proved now. After Ctrl-C a plan is of no use any more."""
+def _certain(inequality: LeggettInequality, deadline: float | None) -> tuple[LeggettInequality, Ending]:
+    """The inequality with the bound that is proved now, and `complete` or `time_limit`; KeyboardInterrupt on Ctrl-C."""
     found = proved(inequality, deadline)
     if found.status == Ending.INTERRUPTED:
         raise KeyboardInterrupt
-    return found.inequality
+    return found.inequality, Ending.TIME_LIMIT if found.status == Ending.TIME_LIMIT else Ending.COMPLETE
 
 
 def _is_singlet(state: TwoQubitState) -> bool:
@@ -347,6 +365,7 @@ def planned(
         if enough > MAX_COUNTS:
             enough = None
     weights = np.abs(scores).max(axis=1)
+    weights = np.maximum(weights, LEAST_SHARE * weights.max())
     return Design(
         visibility=V,
         state=state,

@@ -70,6 +70,11 @@ class Analysis:
         return max(math.exp(self.log_p_value), sys.float_info.min)
 
     @property
+    def _shown_p_value(self) -> str:
+        exponent = self.log_p_value / math.log(10)
+        return f"{self.p_value:.3g}" if exponent > -300 else f"10^{exponent:.0f}"
+
+    @property
     def violated(self) -> bool:
         """Whether the p-value is below 10^-3."""
         return self.p_value < VIOLATED
@@ -117,9 +122,9 @@ class Analysis:
     def __str__(self) -> str:
         what = "counts" if self.mode == "counts" else "trials"
         verdict = (
-            f"Leggett's models are excluded (p = {self.p_value:.3g})."
+            f"Leggett's models are excluded (p = {self._shown_p_value})."
             if self.violated
-            else f"No violation is shown (p = {self.p_value:.3g}, not below {VIOLATED:g})."
+            else f"No violation is shown (p = {self._shown_p_value}, not below {VIOLATED:g})."
         )
         rows = [
             f"{counted(self.total_counts, what[:-1])} at {counted(self.num_pairs, 'setting pair')}: {verdict}",
@@ -127,7 +132,7 @@ class Analysis:
             f"  value       {self.estimate.value:.6f} +- {self.estimate.standard_error:.6f}",
             f"  bound       {self.bound:.6f} for every Leggett model, proved",
             f"  z           {self.z:.2f} standard errors above the bound",
-            f"  p-value     {self.p_value:.3g}, valid for any number of {what}",
+            f"  p-value     {self._shown_p_value}, valid for any number of {what}",
         ]
         if self.visibility_estimate is not None and self.threshold_visibility is not None:
             rows.append(

@@ -141,6 +141,7 @@ def test_p_values_too_small_for_a_double(plan):
     found = analyze(simulate(jl.werner(), plan.pairs, 10**6), plan.inequality, options=QUICK)
     assert found.log_p_value < -1000
     assert 0 < found.p_value < 1e-300
+    assert "p = 10^-" in str(found)
     assert found.to_json()["log10_p_value"] == pytest.approx(found.log_p_value / np.log(10))
 
 
@@ -222,3 +223,4 @@ def test_late_proofs_still_hold(plan, counts):
     assert found.status == "time_limit"
     assert found.bound >= plan.bound - 1e-6
     assert found.excess > 0
+    assert any("cut short" in note for note in found.notes)

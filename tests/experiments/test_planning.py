@@ -8,7 +8,15 @@ import pytest
 from oracles import random_rotation
 
 import jaxleggett as jl
-from jaxleggett.experiments import AnalysisOptions, Counts, analyze, design, simulate
+from jaxleggett.experiments import (
+    AnalysisOptions,
+    Counts,
+    analyze,
+    design,
+    read_data,
+    simulate,
+    simulate_trials,
+)
 from jaxleggett.experiments.planning import P_VALUE, records
 from jaxleggett.inequalities.files import read_inequality
 
@@ -103,6 +111,24 @@ def test_three_axes_cannot_show_what_six_free_pairs_do():
     plan = design(0.93, settings=jl.SettingPairs(three.a, three.b))
     assert not plan.detectable
     assert plan.threshold_visibility == pytest.approx(np.sqrt(8) / 3, abs=1e-5)
+
+
+def test_given_settings_that_are_not_needed_are_left_out(tmp_path):
+    """And what is planned can be drawn, simulated and analysed."""
+    plan = design(1.0, settings=jl.SettingPairs.random(50, 2))
+    assert len(plan.pairs) < plan.given_pairs == 50
+    assert (plan.inequality.coefficients != 0).all()
+    assert f"{len(plan.pairs)} of the 50 given pairs" in str(plan)
+    trials = simulate_trials(jl.werner(), plan.pairs, 500, plan.probabilities)
+    trials.to_csv(tmp_path / "trials.csv", tmp_path / "drawn.csv")
+    read = read_data(str(tmp_path / "trials.csv"), str(tmp_path / "drawn.csv"))
+    assert analyze(read, plan.inequality, options=AnalysisOptions(resamples=0)).total_counts == 500
+
+
+def test_a_time_limit_makes_nothing_undetectable():
+    plan, short = design(0.93, 8), design(0.93, 8, time_limit=1e-3)
+    assert short.detectable
+    assert short.threshold_visibility == pytest.approx(plan.threshold_visibility, abs=2e-6)
 
 
 def test_settings_can_be_shared():

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._checks import counted
 from ..style import BLUE, GREY, ORANGE, RED, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ...experiments import Analysis, Counts, Design
+
+WITH_LINES = 40
+"""Most settings that are drawn with lines from the centre."""
 
 LABELLED = 12
 """Most settings that are numbered in a picture; more would cover each other."""
@@ -22,10 +26,11 @@ def plot_design(result: Design, path: Path) -> None:
     """The settings of both parties on their spheres, and z against the number of events, as a PNG at `path`."""
     with picture(path, 12, 4.2) as figure:
         pairs = result.pairs
-        for place, name, settings, colour in ((131, "Alice", pairs.a, BLUE), (132, "Bob", pairs.b, RED)):
+        sides = zip((131, 132), ("Alice", "Bob"), (pairs.a, pairs.b), (BLUE, RED), result.settings, strict=True)
+        for place, name, settings, colour, number in sides:
             sphere = figure.add_subplot(place, projection="3d")
             _settings_on_sphere(sphere, settings, colour)
-            sphere.set_title(f"{name}: {result.settings[name == 'Bob']} settings")
+            sphere.set_title(f"{name}: {counted(number, 'setting')}")
         _significance(figure.add_subplot(133), result)
 
 
@@ -41,10 +46,11 @@ def _settings_on_sphere(sphere: Any, settings: np.ndarray, colour: str) -> None:
     # Settings that are used more than once are drawn once.
     different = settings[np.sort(np.unique(np.round(settings, 6), axis=0, return_index=True)[1])]
     for number, s in enumerate(different, 1):
-        sphere.plot(*zip(np.zeros(3), s, strict=True), color=colour, lw=1.2, alpha=0.7)
+        if len(different) <= WITH_LINES:
+            sphere.plot(*zip(np.zeros(3), s, strict=True), color=colour, lw=1.2, alpha=0.7)
         if len(different) <= LABELLED:
             sphere.text(*(1.15 * s), str(number), fontsize=8, ha="center", va="center")
-    sphere.scatter(*different.T, color=colour, s=22, depthshade=False)
+    sphere.scatter(*different.T, color=colour, s=22, depthshade=len(different) > WITH_LINES)
     sphere.set_box_aspect((1, 1, 1), zoom=1.5)
     sphere.set_axis_off()
     sphere.view_init(elev=22, azim=-58)
