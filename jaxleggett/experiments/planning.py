@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import _checks
-from .._checks import MAX_COUNTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, counted, integer, quoted
+from .._checks import MAX_COUNTS, MAX_SEED, InputError, counted, integer, quoted
 from ..inequalities.inequality import LeggettInequality
 from ..models.werner import CRITICAL_VISIBILITY
 from ..runs import Ending
 from ..searches.result import count_settings
-from ..searches.sharing import shared
 from ..settings import SettingPairs
 from ..states import TwoQubitState, correlation_in_numpy, werner
 from .choice import best_at, proved
 from .concentration import Tail
 from .counts import BOTH
+from .known import Record, known_records, lowest
 from .misalignment import allowance, check_angle
 from .scores import event_scores
 from .simulation import quantum_probabilities
@@ -42,9 +38,6 @@ P_VALUE = NormalDist().cdf(-SIGMAS)
 COUNTS = 1000
 """Events per pair where the caller names no number."""
 
-MANY = 24
-"""Most pairs of a test where the caller names no number."""
-
 LEAST_SHARE = 1e-4
 """Least probability of a pair, relative to the largest."""
 
@@ -53,42 +46,6 @@ LEAST_ERROR = 1e-6
 
 WORTH = 2.0
 """How many times the fewest events in all a test may take that has fewer pairs."""
-
-
-@dataclass(frozen=True, eq=False)
-class Record:
-    """One of the best inequalities known to this project, for the singlet: docs/RECORDS.md.
-
-    pairs        setting pairs with a coefficient
-    settings     how many different settings Alice and Bob have
-    threshold    the visibility above which Werner states break it, with a proved bound
-    """
-
-    pairs: int
-    settings: tuple[int, int]
-    threshold: float
-    inequality: LeggettInequality
-
-
-_Z = np.array([[0.0, 0.0, 1.0]])
-
-TRIVIAL = Record(1, (1, 1), 1.0, LeggettInequality(-np.ones(1), _Z, _Z, np.zeros(1), np.zeros(1), 1.0))
-"""-C(z, z) <= 1, which nothing breaks: what there is for fewer pairs or settings than any record has."""
-
-
-@functools.cache
-def records() -> tuple[Record, ...]:
-    """The records that the package brings along, written by scripts/reproduce_records.py when it proves them again."""
-    content = json.loads(resources.files("jaxleggett.experiments").joinpath("records.json").read_text("utf-8"))
-    return tuple(
-        Record(
-            entry["pairs"],
-            (entry["settings"][0], entry["settings"][1]),
-            entry["threshold"],
-            LeggettInequality.from_json(entry["inequality"]),
-        )
-        for entry in content["records"]
-    )
 
 
 def _events(number: int | None) -> str:
@@ -259,12 +216,12 @@ def design(
         cut, status = _certain(_best_or_trivial(settings, target, seed, deadline), deadline)
         plan = planned(_without_zeros(cut), V, target, counts_per_pair, misalignment)
         return replace(plan, status=status, given_pairs=len(settings))
-    known = _known(pairs, sides)
+    known = known_records(pairs, sides)
     if not _is_singlet(target):
-        turned = _turned(_lowest(known), target)
+        turned = _turned(lowest(known), target)
         cut, status = _certain(_best_or_trivial(turned, target, seed, deadline), deadline)
         return replace(planned(_without_zeros(cut), V, target, counts_per_pair, misalignment), status=status)
-    chosen = _lowest(known).inequality
+    chosen = lowest(known).inequality
     if pairs is None and sides is None:
         plans = [planned(record.inequality, V, target, counts_per_pair, misalignment) for record in known]
         events = [(plan.counts_per_pair_for_5_sigma or math.inf) * len(plan.pairs) for plan in plans]
@@ -297,36 +254,6 @@ def _certain(inequality: LeggettInequality, deadline: float | None) -> tuple[Leg
 def _is_singlet(state: TwoQubitState) -> bool:
     r_A, r_B, T = (np.asarray(x) for x in (state.r_A, state.r_B, state.T))
     return bool(np.abs(T + np.eye(3)).max() < 1e-12 and not (np.abs([r_A, r_B]) > 1e-12).any())
-
-
-def _known(pairs: int | None, sides: tuple[int, int] | str | None) -> Sequence[Record]:
-    """The records of at most this size; InputError where there is none."""
-    if pairs is not None and sides is not None:
-        raise InputError("pairs must be left out where a number of settings is asked for")
-    most = MANY if pairs is None else integer("pairs", pairs, 1, MAX_SEARCHED_PAIRS)
-    if sides is not None:
-        allowed = shared(sides)
-        m, n = allowed.alice, allowed.bob
-        # Which party is called Alice is of no matter for the singlet.
-        known = [x if _fits(x, m, n) else _exchanged(x) for x in records() if _fits(x, m, n) or _fits(x, n, m)]
-    else:
-        known = [x for x in records() if x.pairs <= most]
-    return known or [TRIVIAL]
-
-
-def _fits(record: Record, m: int, n: int) -> bool:
-    return record.settings[0] <= m and record.settings[1] <= n
-
-
-def _exchanged(record: Record) -> Record:
-    """The same inequality with the parties exchanged."""
-    i = record.inequality
-    swapped = LeggettInequality(i.coefficients, i.b, i.a, i.bob, i.alice, i.bound)
-    return replace(record, settings=record.settings[::-1], inequality=swapped)
-
-
-def _lowest(known: Sequence[Record]) -> Record:
-    return min(known, key=lambda record: record.threshold)
 
 
 def _turned(record: Record, state: TwoQubitState) -> SettingPairs:

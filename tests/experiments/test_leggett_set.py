@@ -5,7 +5,7 @@ import pytest
 
 import jaxleggett as jl
 from jaxleggett.experiments import Counts, leggett_set, simulate
-from jaxleggett.experiments.planning import records
+from jaxleggett.experiments.known import records
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from jaxleggett.experiments import (
     simulate,
     simulate_trials,
 )
-from jaxleggett.experiments.planning import P_VALUE, records
+from jaxleggett.experiments.known import records
+from jaxleggett.experiments.planning import P_VALUE
 from jaxleggett.inequalities.files import read_inequality
 
 RESULTS = Path(__file__).parent.parent.parent / "results"
