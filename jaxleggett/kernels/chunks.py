@@ -28,20 +28,18 @@ from typing import TYPE_CHECKING, cast
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.tree_util import register_dataclass
 
 from ..correlation import margin, probabilities
 from ..models.arguments import Packed, off_unit, opened
 from ..models.interface import CompleteModel, LeggettModel, correlator_at, interpolated, marginals, offers
-from .plan import UNROLL, Plan
+from .interpolated import interpolated_sums
+from .lanes import a_few, in_steps, interleaved, smaller
+from .plan import Plan
 
 if TYPE_CHECKING:
     from .._shapes import Array, ArrayLike, Float, Int, Shaped
-
-CENTRE = 32
-"""Most hidden vectors whose mean C is taken off the sums of a chunk: a rough mean is enough to keep the terms small."""
 
 
 @register_dataclass
@@ -143,7 +141,9 @@ def chunk_sums(
     they are known already.
     """
     shares = interpolations(models, a, b) if shares is None else shares
-    few = slice(None, None, -(-len(u) // CENTRE))
+    if all(share is not None for share in shares):
+        return interpolated_sums(cast("Sequence[tuple[Array, Array]]", shares), u, v, weights, a, b)
+    few = a_few(len(u))
     C, _ = _all_pairs(models, u[few], v[few], a, b, shares)
     centre = [jnp.mean(values, axis=1) for values in C]
     operands = u, v, weights, a, b, centre, shares
@@ -170,11 +170,7 @@ def stream(
     in each. So there is one output: sum and smallest probability are the parts of a complex number,
     and the ends stand side by side in its last axis, which the compiler unrolls.
     """
-    steps = -(-len(u) // UNROLL)
-    unroll = -(-len(u) // steps)
-    # What the last step lacks are copies without weight, so that every number of hidden vectors goes in even steps.
-    rows = np.minimum(np.arange(steps * unroll), len(u) - 1)
-    u, v, weights = u[rows], v[rows], jnp.where(np.arange(len(rows)) < len(u), weights[rows], 0.0)
+    steps, unroll, u, v, weights = in_steps(u, v, weights)
     # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
     settings, middle = (tuple(a), tuple(b)), interleaved(centre)
     # In a jit of its own the model is traced once, not once for every hidden vector of a step.
@@ -193,8 +189,8 @@ def stream(
         C, margins = zip(*(at_pairs(u[k], v[k], *settings, copies[k]) for k in range(unroll)), strict=True)
         terms = ([w[k] * C[k][end] for k in range(unroll)] for end in range(len(models)))
         sums = interleaved([functools.reduce(operator.add, values) for values in terms])
-        smallest = interleaved([functools.reduce(_smaller, values, inf) for values in zip(*margins, strict=True)])
-        return lax.complex(found.real + (sums - w.sum() * middle), _smaller(found.imag, smallest))
+        smallest = interleaved([functools.reduce(smaller, values, inf) for values in zip(*margins, strict=True)])
+        return lax.complex(found.real + (sums - w.sum() * middle), smaller(found.imag, smallest))
 
     start = lax.complex(jnp.zeros_like(middle), jnp.full_like(middle, jnp.inf))
     found = lax.fori_loop(0, steps, step, start)
@@ -224,7 +220,7 @@ def at_once(
     ends = len(models)
 
     def join(x: Sequence[Array], y: Sequence[Array]) -> tuple[Array, ...]:
-        return *(x[i] + y[i] for i in range(ends)), *(_smaller(x[ends + i], y[ends + i]) for i in range(ends))
+        return *(x[i] + y[i] for i in range(ends)), *(smaller(x[ends + i], y[ends + i]) for i in range(ends))
 
     found = lax.reduce((*terms, *margins), (*[zero] * ends, *[inf] * ends), join, (1,))
     return jnp.stack(found[:ends]).astype(float), jnp.stack(found[ends:]).astype(float) / 4
@@ -255,19 +251,6 @@ def _all_pairs(
     hidden = tuple(u.T.astype(a.dtype)), tuple(v.T.astype(a.dtype))
     along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None, None))
     return jax.vmap(along_hidden, in_axes=(None, None, 0, 0, 0))(*hidden, tuple(a), tuple(b), shares)
-
-
-def interleaved(rows: Sequence[Array]) -> Array:
-    """(P, E) from E arrays (P,), by selection: XLA compiles a concatenation to one pass for each of its parts."""
-    joined = rows[0][:, None]
-    for i, row in enumerate(rows[1:], 1):
-        joined = jnp.where(jnp.arange(len(rows)) == i, row[:, None], joined)
-    return joined
-
-
-def _smaller(x: Array, y: Array) -> Array:
-    """The smaller of two; `x` where `y` is NaN, so what is compared first must not be."""
-    return jnp.where(y < x, y, x)
 
 
 def add_chunk(

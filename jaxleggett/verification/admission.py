@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -16,7 +17,7 @@ from ..correlation import moments, probabilities
 from ..kernels.points import one_point
 from ..models.arguments import as_pytree
 from ..models.finite import FiniteModel
-from ..models.interface import CompleteModel, LeggettModel, marginals, model_name, offers
+from ..models.interface import CompleteModel, LeggettModel, interpolated, marginals, model_name, offers
 from ..sphere import sample_sphere
 
 TOGETHER = 1024
@@ -96,7 +97,17 @@ def _inspect_correlator(
         raise InputError(f"correlator of the model {name} must be a scalar function in JAX: {first}") from None
     if P.shape != (len(u), 4) or not np.isfinite(P).all():
         raise InputError(f"correlator of the model {name} must return one finite number")
-    there, back = np.split(np.asarray(moments(P)[2]), 2)
+    C = np.asarray(moments(P)[2])
+    if offers(model, "interpolation"):
+        p_minus, p_plus = (np.asarray(p) for p in jax.vmap(model.interpolation)(jnp.asarray(a), jnp.asarray(b)))
+        M_A, M_B = marginals(u, v, a, b)
+        # In this order, so that a NaN is off too.
+        one = (np.abs(p_minus + p_plus - 1) <= ROUNDING).all()
+        if not (one and (np.abs(interpolated(p_minus, p_plus, M_A, M_B) - C) <= ROUNDING).all()):
+            raise InputError(
+                f"interpolation of the model {name} must be weights of sum 1 that give what its correlator says"
+            )
+    there, back = np.split(C, 2)
     if offers(model, "half_lattice") and not np.allclose(there, back, rtol=0, atol=ROUNDING):
         raise InputError(f"correlator of the model {name} must be even in (u, v), since it has a half_lattice")
     return P

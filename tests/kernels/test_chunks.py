@@ -1,6 +1,7 @@
 """Sums of a chunk, in both forms, against NumPy on the same hidden vectors."""
 
 import functools
+import itertools
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ from cases import all_hidden
 from tolerances import SAME_ARITHMETIC, SINGLE
 
 import jaxleggett as jl
-from jaxleggett.kernels import chunks
+from jaxleggett.kernels import chunks, interpolated
 from jaxleggett.kernels.plan import Plan
 from jaxleggett.models import arguments
 from jaxleggett.verification.montecarlo import average
@@ -101,10 +102,11 @@ def test_a_correlator_that_is_no_number_hides_no_other(monkeypatch, form):
 
 def test_each_platform_has_its_form():
     """A loop on CPUs; none on GPUs, as far as can be seen without one: in what XLA is given to compile."""
-    for platform, loops in (("cpu", True), ("cuda", False), ("rocm", False)):
+    platforms = (("cpu", True), ("cuda", False), ("rocm", False))
+    for (platform, loops), kind in itertools.product(platforms, (jl.WernerModel, _Unshared)):
         u = jax.numpy.zeros((61, 3))
         lowered = (
-            jax.jit(functools.partial(chunks.chunk_sums, [jl.WernerModel(0.5)]))
+            jax.jit(functools.partial(chunks.chunk_sums, [kind(0.5)]))
             .trace(u, u, u[:, 0], u[:13].T, u[:13].T)
             .lower(lowering_platforms=(platform,))
         )
@@ -124,12 +126,49 @@ def test_the_form_for_every_platform_against_numpy(monkeypatch, num, num_pairs, 
     sums = np.einsum("enpo,o,n->ep", P, [1, -1, -1, 1], weights)
     with jax.enable_x64(True):
         a, b = (jax.numpy.asarray(x.T, dtype) for x in (pairs.a, pairs.b))
-        models = arguments.opened([jl.WernerModel(V) for V in ends], dtype)
+        models = arguments.opened([_Unshared(V) for V in ends], dtype)
         for form in (chunks.stream, chunks.at_once):
             monkeypatch.setattr(chunks, "stream", form)
             found = jax.jit(functools.partial(chunks.chunk_sums, models))(u, -u, weights, a, b)
             np.testing.assert_allclose(found[0] / num, sums / num, rtol=0, atol=tolerance)
             np.testing.assert_allclose(found[1], P.min((1, 3)), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("num", "num_pairs", "ends"),
+    # The least visibility makes a weight negative: there the margin is least at the smallest t.
+    [(1, 1, (0.3, 0.95)), (60, 13, (-0.3,)), (61, 13, (-0.2, 0.95)), (9, 2, (0.1, 0.5, 0.95)), (700, 13, (0.9,))],
+)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, SAME_ARITHMETIC)])
+@pytest.mark.parametrize("form", ["stream_moduli", "moduli_at_once"])
+def test_four_numbers_a_pair_against_numpy(monkeypatch, num, num_pairs, ends, dtype, tolerance, form):
+    """Groups of hidden vectors side by side, steps that do not fill up, and all at once; with weights."""
+    monkeypatch.setattr(interpolated, "stream_moduli", getattr(interpolated, form))
+    pairs, rng = jl.SettingPairs.random(num_pairs, seed=2), np.random.default_rng(1)
+    u, weights = oracles.unit(rng, num), rng.uniform(0.5, 1.5, num)
+    P = np.stack([oracles.werner_model_on(V, u, pairs.a, pairs.b) for V in ends])
+    sums = np.einsum("enpo,o,n->ep", P, [1, -1, -1, 1], weights)
+    with jax.enable_x64(True):
+        a, b = (jax.numpy.asarray(x.T, dtype) for x in (pairs.a, pairs.b))
+        models = arguments.opened([jl.WernerModel(V) for V in ends], dtype)
+        found = jax.jit(functools.partial(chunks.chunk_sums, models))(u, -u, weights, a, b)
+        np.testing.assert_allclose(found[0] / num, sums / num, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(found[1], P.min((1, 3)), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("form", ["stream_moduli", "moduli_at_once"])
+def test_hidden_vectors_that_are_no_numbers_hide_no_others(monkeypatch, form):
+    monkeypatch.setattr(interpolated, "stream_moduli", getattr(interpolated, form))
+    pairs, rng = jl.SettingPairs.random(7, seed=2), np.random.default_rng(1)
+    u = oracles.unit(rng, 50)
+    with jax.enable_x64(True):
+        a, b = (jax.numpy.asarray(x.T) for x in (pairs.a, pairs.b))
+        models = arguments.opened([jl.WernerModel(0.95)], float)
+        some = u.copy()
+        some[::3] = np.nan
+        _, least = jax.jit(functools.partial(chunks.chunk_sums, models))(some, -some, np.ones(50), a, b)
+    P = oracles.werner_model_on(0.95, np.delete(u, np.s_[::3], axis=0), pairs.a, pairs.b)
+    np.testing.assert_allclose(least[0], P.min((0, 2)), rtol=0, atol=SAME_ARITHMETIC)
 
 
 class _Counted(jl.WernerModel):
@@ -170,19 +209,19 @@ class _Unshared(jl.WernerModel):
 def test_interpolated_correlators_are_what_the_correlator_says(plan, dtype, tolerance):
     pairs = jl.SettingPairs.random(13, seed=2)
     # One run may have models of either kind, if they share their hidden vectors.
-    interpolated, mixed, called = (
+    shared, mixed, called = (
         average(KEY, [kind(V) for kind, V in zip(kinds, (0.3, 0.95), strict=True)], pairs.a, pairs.b, plan, dtype=dtype)
         for kinds in ([jl.WernerModel] * 2, [_Unshared, jl.WernerModel], [_Unshared] * 2)
     )
-    for found in (interpolated, mixed):
+    for found in (shared, mixed):
         np.testing.assert_allclose(found.mean, called.mean, rtol=0, atol=tolerance)
         np.testing.assert_allclose(found.smallest, called.smallest, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("form", ["stream", "at_once"])
+@pytest.mark.parametrize("form", ["stream_moduli", "moduli_at_once"])
 @pytest.mark.parametrize("plan", [Plan.of(3000, "mc"), None])
 def test_weights_are_evaluated_once_a_pair(monkeypatch, form, plan):
-    monkeypatch.setattr(chunks, "stream", getattr(chunks, form))
+    monkeypatch.setattr(interpolated, "stream_moduli", getattr(interpolated, form))
     pairs, model = jl.SettingPairs.random(13, seed=2), _Counted(0.9)
     average(KEY, [model], pairs.a, pairs.b, plan)
     # Once for the averages, once for the search for witnesses; and the correlator itself is never asked.

@@ -14,7 +14,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.kernels import chunks
+from jaxleggett.kernels import interpolated
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -126,14 +126,14 @@ def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypat
 
 
 def test_the_suite_for_gpus_sees_what_is_written_to_memory(suite, monkeypatch):
-    def writes_all(*arguments):
-        values = jax.numpy.stack(chunks._all_pairs(*arguments[:3], *arguments[4:6], arguments[7])[0])
+    def writes_all(u, v, weights, a, b, *centre):
+        values = jax.numpy.stack([a.T @ u.T.astype(a.dtype), b.T @ v.T.astype(b.dtype)])
         return jax.numpy.sort(values, axis=-1).sum(-1), values.min(-1)
 
     for fits in (True, False):
         ((_, worst, allowed),) = suite.memory(jax.devices("cpu")[0], "double", suite.MODELS[:1])
         assert (worst <= allowed) == fits
-        monkeypatch.setattr(chunks, "stream", writes_all)
+        monkeypatch.setattr(interpolated, "stream_moduli", writes_all)
         jax.clear_caches()  # of what was compiled before the change, then with it
 
 
