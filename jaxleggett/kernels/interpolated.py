@@ -75,9 +75,15 @@ def _columns(settings: Array) -> Components:
     return x, y, z
 
 
-def _moduli(u: Components, v: Components, a: Components, b: Components) -> tuple[Array, Array]:
-    """s = |u.a - v.b| and d = |u.a + v.b|, of components that broadcast against each other."""
+def _projections(u: Components, v: Components, a: Components, b: Components) -> tuple[Array, Array]:
+    """x = u.a and y = v.b, of components that broadcast against each other."""
     x, y = (h[0] * z[0] + h[1] * z[1] + h[2] * z[2] for h, z in ((u, a), (v, b)))
+    return x, y
+
+
+def _moduli(u: Components, v: Components, a: Components, b: Components) -> tuple[Array, Array]:
+    """s = |x - y| and d = |x + y|."""
+    x, y = _projections(u, v, a, b)
     return jnp.abs(x - y), jnp.abs(x + y)
 
 
@@ -134,16 +140,19 @@ def moduli_at_once(
     centre_s: Float[Array, "P"],
     centre_d: Float[Array, "P"],
 ) -> tuple[Float[Array, "2 P"], Float[Array, "2 P"]]:
-    """The same elsewhere: one reduction of all hidden vectors at all pairs, as `chunks.at_once`."""
-    s, d = _moduli(_rows(u.T, a), _rows(v.T, a), _columns(a), _columns(b))
+    """The same elsewhere: one reduction of all hidden vectors at all pairs, as `chunks.at_once`.
+
+    Compiled for an NVIDIA GPU, nothing of the size of pairs x hidden vectors is left in memory, in either precision,
+    except for a few pairs; with s + d in the place of 2 max(|x|, |y|), which is the same, an array was, in double
+    precision, and one of truth values where NaN was kept out of the minima. Hidden vectors with a NaN are refused.
+    """
+    x, y = _projections(_rows(u.T, a), _rows(v.T, a), _columns(a), _columns(b))
     w, zero, inf = weights.astype(a.dtype), jnp.zeros((), a.dtype), jnp.full((), jnp.inf, a.dtype)
-    terms = [w * (x - centre[:, None]) for x, centre in ((s, centre_s), (d, centre_d))]
-    # A reduction promises no order, so what is not a number must not enter it.
-    ends = [jnp.where(x < inf, x, inf) for x in (s + d, -(s + d))]
+    terms = [w * (z - centre[:, None]) for z, centre in ((jnp.abs(x - y), centre_s), (jnp.abs(x + y), centre_d))]
+    half_t = jnp.maximum(jnp.abs(x), jnp.abs(y))
 
     def join(x: Sequence[Array], y: Sequence[Array]) -> tuple[Array, ...]:
-        return x[0] + y[0], x[1] + y[1], smaller(x[2], y[2]), smaller(x[3], y[3])
+        return x[0] + y[0], x[1] + y[1], jnp.minimum(x[2], y[2]), jnp.maximum(x[3], y[3])
 
-    found = lax.reduce((*terms, *ends), (zero, zero, inf, inf), join, (1,))
-    smallest, largest = found[2].astype(float), found[3].astype(float)
-    return jnp.stack(found[:2]).astype(float), jnp.stack([smallest, -largest])
+    found = lax.reduce((*terms, half_t, half_t), (zero, zero, inf, -inf), join, (1,))
+    return jnp.stack(found[:2]).astype(float), 2 * jnp.stack(found[2:]).astype(float)

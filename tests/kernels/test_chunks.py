@@ -156,21 +156,6 @@ def test_four_numbers_a_pair_against_numpy(monkeypatch, num, num_pairs, ends, dt
         np.testing.assert_allclose(found[1], P.min((1, 3)), rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("form", ["stream_moduli", "moduli_at_once"])
-def test_hidden_vectors_that_are_no_numbers_hide_no_others(monkeypatch, form):
-    monkeypatch.setattr(interpolated, "stream_moduli", getattr(interpolated, form))
-    pairs, rng = jl.SettingPairs.random(7, seed=2), np.random.default_rng(1)
-    u = oracles.unit(rng, 50)
-    with jax.enable_x64(True):
-        a, b = (jax.numpy.asarray(x.T) for x in (pairs.a, pairs.b))
-        models = arguments.opened([jl.WernerModel(0.95)], float)
-        some = u.copy()
-        some[::3] = np.nan
-        _, least = jax.jit(functools.partial(chunks.chunk_sums, models))(some, -some, np.ones(50), a, b)
-    P = oracles.werner_model_on(0.95, np.delete(u, np.s_[::3], axis=0), pairs.a, pairs.b)
-    np.testing.assert_allclose(least[0], P.min((0, 2)), rtol=0, atol=SAME_ARITHMETIC)
-
-
 class _Counted(jl.WernerModel):
     """Counts how often its weights and its correlator are traced, and at arrays of which shapes."""
 
