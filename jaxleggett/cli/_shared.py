@@ -16,6 +16,7 @@ from typing import Concatenate, Literal, ParamSpec, Protocol
 import click
 
 from ..runs import Ending, Progress
+from ._cache import use_cache
 
 INTERRUPTED = 130
 """Exit code of a run that Ctrl-C ended."""
@@ -89,6 +90,7 @@ class Common:
         if self.platform == "cpu":
             # JAX reads the variable when it is imported, and then never starts a GPU, which would take its memory.
             os.environ["JAX_PLATFORMS"] = "cpu"
+        use_cache()
         import jax
 
         from .._checks import InputError

@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from .._checks import UNIT_TOLERANCE, InputError
 from .._numerics import double_precision, random_key
 from ..correlation import moments, probabilities
+from ..kernels.chunks import interpolations
 from ..kernels.points import one_point
-from ..models.arguments import as_pytree
+from ..models.arguments import Packed, as_pytree, opened
 from ..models.finite import FiniteModel
-from ..models.interface import CompleteModel, LeggettModel, interpolated, marginals, model_name, offers
+from ..models.interface import CompleteModel, LeggettModel, marginals, model_name, offers
 from ..sphere import sample_sphere
 
 TOGETHER = 1024
@@ -99,11 +99,11 @@ def _inspect_correlator(
         raise InputError(f"correlator of the model {name} must return one finite number")
     C = np.asarray(moments(P)[2])
     if offers(model, "interpolation"):
-        p_minus, p_plus = (np.asarray(p) for p in jax.vmap(model.interpolation)(jnp.asarray(a), jnp.asarray(b)))
+        p_minus, p_plus = (np.asarray(p) for p in _shares(as_pytree(model), a.T, b.T))
         M_A, M_B = marginals(u, v, a, b)
+        between_bounds = p_minus * (np.abs(M_A + M_B) - 1) + p_plus * (1 - np.abs(M_A - M_B))
         # In this order, so that a NaN is off too.
-        one = (np.abs(p_minus + p_plus - 1) <= ROUNDING).all()
-        if not (one and (np.abs(interpolated(p_minus, p_plus, M_A, M_B) - C) <= ROUNDING).all()):
+        if not (np.abs([p_minus + p_plus - 1, between_bounds - C]) <= ROUNDING).all():
             raise InputError(
                 f"interpolation of the model {name} must be weights of sum 1 that give what its correlator says"
             )
@@ -111,6 +111,14 @@ def _inspect_correlator(
     if offers(model, "half_lattice") and not np.allclose(there, back, rtol=0, atol=ROUNDING):
         raise InputError(f"correlator of the model {name} must be even in (u, v), since it has a half_lattice")
     return P
+
+
+@jax.jit
+def _shares(model: Packed, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """p^- and p^+ (n,) of a model that interpolates, at settings (3, n)."""
+    (found,) = interpolations(opened((model,), float), a, b)
+    assert found is not None
+    return found
 
 
 def _hidden_vectors(model: LeggettModel, key: jax.Array) -> jax.Array:

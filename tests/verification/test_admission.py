@@ -41,6 +41,21 @@ def test_what_is_no_leggett_model_is_refused(model, message):
         jl.verify(model, "random:4", method="mc")
 
 
+@pytest.mark.parametrize("weights", [lambda p, q: (p + 0.1, q), lambda p, q: (q, p), lambda p, q: (p + jnp.nan, q)])
+def test_an_interpolation_has_to_say_what_the_correlator_says(weights):
+    right = jl.WernerModel(0.5)
+
+    class Other(jl.WernerModel):
+        def interpolation(self, a, b):
+            return weights(*right.interpolation(a, b))
+
+        def correlator(self, u, v, a, b):
+            return right.correlator(u, v, a, b)
+
+    with pytest.raises(jl.InputError, match="interpolation of the model werner must be weights of sum 1"):
+        jl.verify(Other(0.5), "random:4")
+
+
 def test_hidden_vectors_may_not_depend_on_the_visibility():
     def family(V):
         return jl.SeparableModel(np.array([1 - V, V]), np.eye(3)[:2], np.eye(3)[:2])

@@ -1,0 +1,107 @@
+"""Programs that are kept between runs: used, made again where they are damaged, and left alone where they must be."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from jaxleggett.cli import _cache
+
+COMMAND = ["verify", "--settings", "random:8", "--samples", "2000", "--json"]
+
+
+def run(home, **variables):
+    """A command line in a process of its own, with this cache folder."""
+    kept = {x: y for x, y in os.environ.items() if not x.startswith(("JAX", "XDG", "TF_CPP"))}
+    environment = {**kept, "XDG_CACHE_HOME": str(home), **variables}
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxleggett", *COMMAND], capture_output=True, text=True, env=environment
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
+    return {name: x for name, x in answer.items() if name not in ("seconds", "evaluations_per_second")}
+
+
+def entries(home):
+    return sorted(home.glob("jaxleggett/*/*-cache"))
+
+
+def test_programs_are_kept_and_damaged_ones_made_again(tmp_path):
+    first = run(tmp_path)
+    made = entries(tmp_path)
+    assert len(made) > 10
+    assert all(stat.S_IMODE(p.stat().st_mode) & 0o077 == 0 for p in (tmp_path / "jaxleggett", made[0].parent))
+    times = {path: path.stat().st_mtime_ns for path in made}
+    content = made[0].read_bytes()
+    made[0].write_bytes(content[: len(content) // 2])  # cut short
+    damaged = bytearray(made[1].read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    made[1].write_bytes(damaged)
+    assert run(tmp_path) == first
+    assert entries(tmp_path) == made
+    changed = [path for path in made if path.stat().st_mtime_ns != times[path]]
+    assert changed == made[:2]
+    assert made[0].read_bytes() != content[: len(content) // 2]
+
+
+def test_it_can_be_switched_off_and_is_no_condition(tmp_path):
+    first = run(tmp_path / "off", JAXLEGGETT_CACHE="off")
+    assert not (tmp_path / "off").exists()
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert run(blocked) == first
+
+
+def prepared(monkeypatch, home):
+    """What JAX would be told."""
+    for name in (_cache.FOLDER, _cache.SWITCH):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    monkeypatch.setattr(_cache.atexit, "register", lambda *a: None)
+    for name in ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "TF_CPP_MIN_LOG_LEVEL"):
+        monkeypatch.setenv(name, "0")  # put back after the test
+    _cache.use_cache()
+    folder = os.environ.get(_cache.FOLDER)
+    monkeypatch.delenv(_cache.FOLDER, raising=False)
+    return folder
+
+
+def test_a_folder_that_others_may_write_to_is_not_used(tmp_path, monkeypatch):
+    (tmp_path / "jaxleggett").mkdir(mode=0o700)
+    assert prepared(monkeypatch, tmp_path) is not None
+    (tmp_path / "jaxleggett").chmod(0o777)
+    assert prepared(monkeypatch, tmp_path) is None
+    assert prepared(monkeypatch, "relative") is None
+
+
+def test_another_processor_or_release_has_its_own(tmp_path, monkeypatch):
+    here = prepared(monkeypatch, tmp_path)
+    assert prepared(monkeypatch, tmp_path) == here
+    monkeypatch.setattr(_cache, "_machine", lambda: "another")
+    assert prepared(monkeypatch, tmp_path) != here
+
+
+def test_the_oldest_go_first(tmp_path, monkeypatch):
+    for number in range(4):
+        entry = tmp_path / f"{number}-cache"
+        entry.write_bytes(b"x" * 10)
+        os.utime(entry, (number, number))
+    (tmp_path / "4-cache").write_bytes(b"not sealed")
+    _cache._seal(tmp_path)
+    (tmp_path / "4-cache.sha256").unlink()
+    monkeypatch.setattr(_cache, "MOST_BYTES", 35)
+    _cache._remove_what_is_not_sealed(tmp_path)
+    assert [path.name for path in sorted(tmp_path.glob("*-cache"))] == ["2-cache", "3-cache"]
+
+
+@pytest.mark.parametrize("name", ["JAX_COMPILATION_CACHE_DIR", "JAXLEGGETT_CACHE"])
+def test_who_chose_otherwise_is_left_alone(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(_cache.FOLDER, raising=False)
+    monkeypatch.setenv(name, "off")
+    _cache.use_cache()
+    assert os.environ.get(_cache.FOLDER) == (None if name == _cache.SWITCH else "off")
+    assert not (tmp_path / "jaxleggett").exists()
