@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def use_cache() -> None:
             os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
             # XLA says for every program of a CPU that it was compiled for preferences that no machine lists.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            # Of entries that another run is writing, or removes, at this moment: they are compiled then.
+            warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
             atexit.register(_seal, folder)
 
 

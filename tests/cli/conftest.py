@@ -23,5 +23,6 @@ def run(monkeypatch, capsys):
         raise SystemExit(code)
 
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setenv("JAXLEGGETT_CACHE", "off")  # JAX is imported already
     monkeypatch.setattr(os, "_exit", leave)  # how an interrupted command ends
     return call
