@@ -38,7 +38,10 @@ MOST_BYTES = 3 * 10**8
 
 def use_cache() -> None:
     """Let JAX, which is imported after this, keep its programs; nothing where that is switched off or not possible."""
-    if os.environ.get(SWITCH, "on") == "off" or FOLDER in os.environ:
+    if FOLDER in os.environ:
+        _keep_quiet()
+        return
+    if os.environ.get(SWITCH, "on") == "off":
         return
     with contextlib.suppress(OSError):
         folder = _own_folder()
@@ -46,11 +49,16 @@ def use_cache() -> None:
             _remove_what_is_not_sealed(folder)
             os.environ[FOLDER] = str(folder)
             os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-            # XLA says for every program of a CPU that it was compiled for preferences that no machine lists.
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            # Of entries that another run is writing, or removes, at this moment: they are compiled then.
-            warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
+            _keep_quiet()
             atexit.register(_seal, folder)
+
+
+def _keep_quiet() -> None:
+    """Keep what a cache gives rise to away from stderr."""
+    # XLA says for every program of a CPU that it was compiled for preferences that no machine lists.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Of entries that another run is writing, or removes, at this moment: they are compiled then.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
 
 
 def _own_folder() -> Path | None:

@@ -47,6 +47,12 @@ def test_programs_are_kept_and_damaged_ones_made_again(tmp_path):
     assert made[0].read_bytes() != content[: len(content) // 2]
 
 
+def test_a_folder_of_ones_own_is_used_as_quietly(tmp_path):
+    first = run(tmp_path / "none", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
+    assert run(tmp_path / "none", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own")) == first
+    assert not (tmp_path / "none").exists()
+
+
 def test_it_can_be_switched_off_and_is_no_condition(tmp_path):
     first = run(tmp_path / "off", JAXLEGGETT_CACHE="off")
     assert not (tmp_path / "off").exists()
@@ -58,15 +64,14 @@ def test_it_can_be_switched_off_and_is_no_condition(tmp_path):
 def prepared(monkeypatch, home):
     """What JAX would be told."""
     for name in (_cache.FOLDER, _cache.SWITCH):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # put back after the test
+        del os.environ[name]
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
     monkeypatch.setattr(_cache.atexit, "register", lambda *a: None)
     for name in ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "TF_CPP_MIN_LOG_LEVEL"):
-        monkeypatch.setenv(name, "0")  # put back after the test
+        monkeypatch.setenv(name, "0")
     _cache.use_cache()
-    folder = os.environ.get(_cache.FOLDER)
-    monkeypatch.delenv(_cache.FOLDER, raising=False)
-    return folder
+    return os.environ.pop(_cache.FOLDER, None)
 
 
 def test_a_folder_that_others_may_write_to_is_not_used(tmp_path, monkeypatch):
@@ -100,7 +105,9 @@ def test_the_oldest_go_first(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["JAX_COMPILATION_CACHE_DIR", "JAXLEGGETT_CACHE"])
 def test_who_chose_otherwise_is_left_alone(tmp_path, monkeypatch, name):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv(_cache.FOLDER, raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    monkeypatch.setenv(_cache.FOLDER, "")
+    del os.environ[_cache.FOLDER]
     monkeypatch.setenv(name, "off")
     _cache.use_cache()
     assert os.environ.get(_cache.FOLDER) == (None if name == _cache.SWITCH else "off")
