@@ -1,0 +1,203 @@
+"""Compile the sampling kernels for an NVIDIA H100 on a machine without one, and say what became of them.
+
+    python scripts/compile_for_gpu.py [--pairs 8 1024 32768 65536] [--chunks 4096 3125]
+
+In an environment of its own (5 GB; neither a driver nor a GPU is needed):
+
+    pip install 'jax[cuda13]' nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm -e .
+
+For models that interpolate and for others, for every method, precision, number of pairs and size of a chunk: working
+memory; arrays of pairs x hidden vectors that the compiler leaves in memory (they cost more time than the arithmetic);
+kernels and copies of a chunk; and of the kernel that does the work its registers and the instructions of its loop.
+Nothing here is measured on a GPU.
+
+Writes results/compile_for_gpu: report.json, meta.json. Exits with 1 where an array of more than 4 MiB is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# Before JAX is imported: the CUDA plugin is loaded, and looks for no GPU.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"
+DUMP = Path(tempfile.mkdtemp(prefix="compile_for_gpu_"))
+os.environ["XLA_FLAGS"] = f"--xla_dump_to={DUMP}"
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+from jax.experimental import topologies  # noqa: E402
+
+import jaxleggett as jl  # noqa: E402
+from jaxleggett.kernels import Plan, Sums, advance  # noqa: E402
+from jaxleggett.models.arguments import as_pytree  # noqa: E402
+from jaxleggett.output import provenance  # noqa: E402
+
+FOLDER = Path(__file__).parent.parent / "results" / "compile_for_gpu"
+
+# What XLA knows of an H100 SXM: openxla/xla, xla/backends/gpu/target_config/specs/h100_sxm.txtpb.
+TARGET = """
+gpu_device_info {
+  threads_per_block_limit: 1024 threads_per_warp: 32 shared_memory_per_block: 49152 shared_memory_per_core: 233472
+  threads_per_core_limit: 2048 core_count: 132 fpus_per_core: 128
+  block_dim_limit_x: 2147483647 block_dim_limit_y: 65535 block_dim_limit_z: 65535
+  memory_bandwidth: 3352320000000 l2_cache_size: 52428800 clock_rate_ghz: 1.98 device_memory_size: 84942979072
+  shared_memory_per_block_optin: 232448
+  cuda_compute_capability { major: 9 feature_extension: ACCELERATED_FEATURES }
+  registers_per_core_limit: 65536 registers_per_block_limit: 65536
+  thread_dim_limit_x: 1024 thread_dim_limit_y: 1024 thread_dim_limit_z: 64
+  device_vendor: "NVIDIA Corporation" platform_version: "Compute Capability 9.0a" device_address_bits: 64
+  name: "NVIDIA H100 80GB HBM3"
+  driver_version: "13.0.0" runtime_version: "13.0.0" compile_time_toolkit_version: "13.0.0" dnn_version: "9.10.0"
+}
+platform_name: "CUDA"
+dnn_version_info { major: 9 minor: 10 patch: 0 }
+device_description_str: "NVIDIA H100 80GB HBM3"
+"""
+
+ALLOWED = 2**22
+"""Bytes of an array of pairs x hidden vectors that are no matter."""
+
+TOOLS = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "bin"
+
+
+class General(jl.WernerModel):
+    """The same correlations, without weights that kernels could use: the form for any correlator."""
+
+    name = "general"
+
+    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
+        """That of the model."""
+        return super().correlator(u, v, a, b)
+
+
+def compiled(models: list[Any], plan: Plan, pairs: int, dtype: type) -> Any:
+    """The program that adds chunks, for the GPU."""
+    topology = topologies.get_topology_desc(
+        platform="cuda", topology_name="h100", target_config=TARGET, topology="1x1x1"
+    )
+    there = jax.sharding.SingleDeviceSharding(topology.devices[0])
+
+    def shape_of(x: Any) -> jax.ShapeDtypeStruct:
+        x = x if hasattr(x, "dtype") else np.asarray(x)
+        return jax.ShapeDtypeStruct(np.shape(x), x.dtype, sharding=there)
+
+    with jax.enable_x64(True):
+        number = jax.ShapeDtypeStruct((), np.uint32, sharding=there)
+        trees = jax.tree.map(lambda x: shape_of(np.asarray(x)), tuple(as_pytree(model) for model in models))
+        settings = jax.ShapeDtypeStruct((3, pairs), dtype, sharding=there)
+        sums = jax.tree.map(shape_of, jax.eval_shape(lambda: Sums.zeros(len(models), pairs)))
+        arguments = shape_of(jax.random.key(0)), trees, plan, settings, settings, number, number, sums
+        return advance.trace(*arguments).lower(lowering_platforms=("cuda",)).compile()
+
+
+def left_in_memory(program: Any, pairs: int, chunk: int) -> list[tuple[str, int]]:
+    """Arrays of pairs x hidden vectors that a kernel writes, and their bytes."""
+    sizes = {"pred": 1, "f32": 4, "f64": 8}
+    kinds = re.findall(rf"(\w+)\[{pairs},{chunk}\]\S* fusion\(", program.as_text())
+    return [(f"{kind}[{pairs},{chunk}]", sizes.get(kind, 8) * pairs * chunk) for kind in kinds]
+
+
+def steps_of_a_chunk() -> list[str]:
+    """What is started for a chunk: the body of the loop over chunks, line by line."""
+    (thunks,) = DUMP.glob("*jit_advance.thunk_sequence_after_thunk_passes.txt")
+    return [line for line in thunks.read_text().split("body:")[1].splitlines() if line.startswith("      ")]
+
+
+def largest_kernel(steps: list[str]) -> dict[str, Any]:
+    """Registers, and instructions of the loop, of the longest reduction: the one over hidden vectors."""
+    names = [m[1] for line in steps if (m := re.search(r"kCustomKernel.*\] (\w*reduce\w*) grid: \[", line))]
+    best: dict[str, Any] = {}
+    for name in dict.fromkeys(names):
+        (source, *_) = [f for f in DUMP.glob("*.ptx") if re.search(rf"\.entry {name}\(", f.read_text())]
+        found = machine_code(source)
+        if not best or (found.get("loop", 0), found["instructions"]) > (best.get("loop", 0), best["instructions"]):
+            best = {"kernel": name, **found}
+    return best
+
+
+def machine_code(source: Path) -> dict[str, Any]:
+    """Registers and instructions of a kernel, and of its longest loop by kind."""
+    cubin = DUMP / "kernel.cubin"
+    assemble = [str(TOOLS / "ptxas"), "-arch=sm_90a", "-v", str(source), "-o", str(cubin)]
+    said = subprocess.run(assemble, capture_output=True, text=True, check=True).stderr
+    registers = re.search(r"Used (\d+) registers", said)
+    environment = {**os.environ, "PATH": f"{TOOLS}:{os.environ['PATH']}"}  # cuobjdump calls nvdisasm
+    listing = [str(TOOLS / "cuobjdump"), "-sass", str(cubin)]
+    text = subprocess.run(listing, capture_output=True, text=True, check=True, env=environment).stdout
+    rows = [(int(m[1], 16), m[2]) for m in re.finditer(r"^\s+/\*([0-9a-f]{4,5})\*/\s+(.*?);", text, re.M)]
+    jumps = [(int(m[1], 16), at) for at, row in rows if (m := re.search(r"\bBRA\b.*?(0x[0-9a-f]+)", row))]
+    loops = [(first, last) for first, last in jumps if first < last]
+    found: dict[str, Any] = {"registers": int(registers[1]) if registers else None, "instructions": len(rows)}
+    if loops:
+        first, last = max(loops, key=lambda loop: loop[1] - loop[0])
+        kinds = [re.sub(r"^@!?U?P\w+\s+", "", row).split()[0].split(".")[0] for at, row in rows if first <= at <= last]
+        count = Counter(kinds)
+        found |= {"loop": len(kinds), "kinds": dict(count.most_common(12))}
+    return found
+
+
+def cases(pairs: list[int], chunks: list[int]) -> Iterator[tuple[str, type, str, bool, type, int, int]]:
+    """Form, model, method, whether half a lattice, precision, pairs and size of a chunk."""
+    for form, kind in (("interpolated", jl.WernerModel), ("general", General)):
+        for method, half in (("mc", False), ("rqmc", False), ("rqmc", True)):
+            if half and kind is General:
+                continue  # a model with another correlator offers none
+            for dtype in (np.float64, np.float32):
+                for number in pairs:
+                    for chunk in chunks:
+                        yield form, kind, method, half, dtype, number, chunk
+
+
+def main() -> int:
+    """Compile, look, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, nargs="+", default=[8, 1024, 32768, 65536])
+    parser.add_argument("--chunks", type=int, nargs="+", default=[4096, 3125])
+    arguments = parser.parse_args()
+    started, rows, at_fault = time.monotonic(), [], 0
+    for form, kind, method, half, dtype, pairs, chunk in cases(arguments.pairs, arguments.chunks):
+        for old in DUMP.iterdir():
+            if old.is_file():
+                old.unlink()
+        plan = Plan(method, 16, 1 if method == "mc" else 8, chunk, half)  # type: ignore[arg-type]
+        program = compiled([kind(0.8), kind(0.9)], plan, pairs, dtype)
+        left, steps = left_in_memory(program, pairs, chunk), steps_of_a_chunk()
+        row = {
+            "form": form,
+            "method": method + " half" * half,
+            "precision": np.dtype(dtype).name,
+            "pairs": pairs,
+            "chunk": chunk,
+            "working_MiB": round(program.memory_analysis().temp_size_in_bytes / 2**20, 1),
+            "left_in_memory": [name for name, size in left if size > ALLOWED],
+            "kernels_a_chunk": sum("kCustomKernel" in line for line in steps),
+            "copies_a_chunk": sum("kCopy" in line for line in steps),
+            **largest_kernel(steps),
+        }
+        at_fault += bool(row["left_in_memory"])
+        rows.append(row)
+        print(json.dumps({name: x for name, x in row.items() if name != "kinds"}), flush=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    facts = {"target": "NVIDIA H100 80GB HBM3", "seconds": time.monotonic() - started}
+    provenance.write_json(FOLDER / "report.json", {"rows": rows})
+    meta = provenance.provenance(["python", "scripts/compile_for_gpu.py", *sys.argv[1:]], **facts)
+    provenance.write_json(FOLDER / provenance.META, meta)
+    print(f"{len(rows)} programs, {at_fault} of them with an array of pairs x hidden vectors in memory")
+    return int(at_fault > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
