@@ -72,11 +72,12 @@ def test_trials_of_a_leggett_model_are_no_violation(tmp_path, run, plan):
     )
     assert code == 0
     assert json.loads(out)["visibility"] == pytest.approx(plan.threshold_visibility, abs=1e-5)
+    (tmp_path / "inequality.json").write_text(json.dumps(plan.inequality.to_json()))
     trials = Trials.from_csv(tmp_path / "made" / "trials.csv", tmp_path / "made" / "drawn.csv")
     assert len(trials) == 3000
     code, out, _ = run(
         *("analyze", tmp_path / "made" / "trials.csv", "--settings", tmp_path / "made" / "drawn.csv"),
-        *("--resamples", 0, "--json"),
+        *("--inequality", tmp_path / "inequality.json", "--resamples", 0, "--json"),
     )
     answer = json.loads(out)
     assert (code, answer["mode"], answer["violated"]) == (0, "trials", False)
