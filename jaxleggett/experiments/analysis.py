@@ -22,7 +22,7 @@ from .counts import BOTH, Counts
 from .leggett_set import Compatibility, compatibility
 from .misalignment import allowance, check_angle
 from .result import Analysis
-from .scores import Estimate, at_measured, estimate, event_scores
+from .scores import Estimate, at_measured, estimate, event_scores, has_term
 from .signalling import no_signalling
 from .trials import Trials
 
@@ -168,14 +168,14 @@ def _chosen(
         if options.choose == "counts":
             raise InputError("choose must be settings where an inequality is given, but is 'counts'")
         written = at_measured(inequality, data.pairs)
-        if unused := int(np.count_nonzero(_without_term(written))):
+        if unused := int(np.count_nonzero(~has_term(written))):
             notes.append(f"{counted(unused, 'measured pair')} without a term in the inequality.")
         return data, written, None
     if options.split is None:
         return data, excluding(data.pairs, state, seed, deadline), None
     if isinstance(data, Counts):
         first, rest = data.split(options.split, seed)
-        correlators = first.C
+        seen: Counts | None = first
     else:
         number = round(options.split * len(data))
         if not 0 < number < len(data):
@@ -184,8 +184,7 @@ def _chosen(
         seen = first.counts()
         if seen is None:
             raise InputError("split must leave trials at every pair to the part that the inequality is chosen on")
-        correlators = seen.C
-    chosen = best_at(data.pairs, state, correlators=correlators, seed=seed, deadline=deadline)
+    chosen = best_at(seen.pairs, state, correlators=seen.C, seed=seed, deadline=deadline)
     split: dict[str, object] = {
         "share": options.split,
         "seed": seed,
@@ -194,17 +193,14 @@ def _chosen(
     }
     if chosen is None:
         notes.append("The part that the inequality was to be chosen on breaks none; the best at the settings is taken.")
-        chosen = excluding(data.pairs, state, seed, deadline)
+        chosen = excluding(seen.pairs, state, seed, deadline)
     notes.append(f"The inequality was chosen on {_size(first):,} events, and tested on the other {_size(rest):,}.")
-    return rest, chosen, split
+    # Trials may name a pair twice, counts do not.
+    return rest, at_measured(chosen, data.pairs), split
 
 
 def _size(data: Counts | Trials) -> int:
     return int(data.counts.sum()) if isinstance(data, Counts) else len(data)
-
-
-def _without_term(inequality: LeggettInequality) -> np.ndarray:
-    return (inequality.coefficients == 0) & (inequality.alice == 0) & (inequality.bob == 0)
 
 
 @dataclass(frozen=True)

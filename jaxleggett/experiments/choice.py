@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import MAX_SEARCHED_PAIRS, InputError, counted
-from ..inequalities.inequality import Correlated, LeggettInequality
+from ..inequalities.inequality import LeggettInequality
 from ..proofs.branch_and_bound import enclose
 from ..runs import Ending
 from ..settings import SettingPairs
 from ..states import TwoQubitState, werner
+from ..survey import CorrelationTable
 from ..thresholds.finite_settings import solve
-
-if TYPE_CHECKING:
-    from .._shapes import ArrayLike
 
 TOLERANCE = 1e-6
 """How near to the optimum an inequality is looked for, and how near to its best bound one is proved, relative to the
 sum of its coefficients: far below the standard errors of counts."""
-
-
-@dataclass(frozen=True)
-class Correlators:
-    """Correlators without marginals at settings that they belong to, as a thing that has correlations."""
-
-    C: np.ndarray
-
-    def correlation(self, a: ArrayLike, b: ArrayLike, /) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(0, 0, C), whatever the settings."""
-        zero = np.zeros(len(self.C))
-        return zero, zero, self.C
 
 
 def best_at(
@@ -55,7 +40,8 @@ def best_at(
             f"settings must be at most {MAX_SEARCHED_PAIRS:,} pairs for an inequality to be found, "
             f"but are {len(pairs):,}"
         )
-    table: Correlated | None = None if correlators is None else Correlators(correlators)
+    zero = np.zeros(len(pairs))
+    table = None if correlators is None else CorrelationTable(pairs, zero, zero, correlators)
     target = state if correlators is None else werner()
     found = solve(target, pairs, TOLERANCE, deadline, seed, table=table)
     if found.status == Ending.INTERRUPTED:

@@ -23,7 +23,7 @@ from .concentration import Tail
 from .counts import BOTH
 from .known import Record, known_records, lowest
 from .misalignment import allowance, check_angle
-from .scores import event_scores
+from .scores import event_scores, has_term
 from .simulation import quantum_probabilities
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Design:
     counts_per_pair_for_p_value   the same for a p-value of 2.87e-7 at the expected counts: valid for any number of them
     probabilities                 (N,): how to draw the pairs in trials with memory allowed, in proportion to what an
                                   event counts for
-    status                        `complete`, or `time_limit` where the bound may be lower than what is proved
+    status                        `complete`, or `time_limit` where the proof was cut short: its bound may be too high
     given_pairs                   of how many pairs that were given these are the ones that are needed; None otherwise
     """
 
@@ -264,9 +264,8 @@ def _turned(record: Record, state: TwoQubitState) -> SettingPairs:
 
 
 def _without_zeros(inequality: LeggettInequality) -> LeggettInequality:
-    """The inequality without pairs that have no term: they need not be measured."""
-    i = inequality
-    used = (i.coefficients != 0) | (i.alice != 0) | (i.bob != 0)
+    """The inequality without pairs that have no term."""
+    i, used = inequality, has_term(inequality)
     return LeggettInequality(i.coefficients[used], i.a[used], i.b[used], i.alice[used], i.bob[used], i.bound)
 
 

@@ -20,7 +20,7 @@ from ..settings import SettingPairs
 from .counts import ALPHA, BETA, BOTH
 
 if TYPE_CHECKING:
-    from .._shapes import Float, Int
+    from .._shapes import Bool, Float, Int
 
 SMALLEST = 1e-100
 """Least sum of the moduli of coefficients, whose squares have to be numbers too."""
@@ -46,6 +46,11 @@ def event_scores(inequality: LeggettInequality) -> Float[np.ndarray, "n 9"]:
     return scores
 
 
+def has_term(inequality: LeggettInequality) -> Bool[np.ndarray, "n"]:
+    """Which pairs have a coefficient that is not 0; the others need not be measured."""
+    return (inequality.coefficients != 0) | (inequality.alice != 0) | (inequality.bob != 0)
+
+
 def at_measured(inequality: LeggettInequality, pairs: SettingPairs) -> LeggettInequality:
     """The inequality written at the measured `pairs`: N coefficients of each kind, 0 where it has no term.
 
@@ -61,8 +66,7 @@ def at_measured(inequality: LeggettInequality, pairs: SettingPairs) -> LeggettIn
             f"coefficients of the inequality must have moduli that sum to {SMALLEST:g} to {1 / SMALLEST:g}, "
             f"but they sum to {size:g}"
         )
-    used = (inequality.coefficients != 0) | (inequality.alice != 0) | (inequality.bob != 0)
-    for i in np.flatnonzero(used):
+    for i in np.flatnonzero(has_term(inequality)):
         cosines = np.stack([pairs.a @ inequality.a[i], pairs.b @ inequality.b[i]])
         signs = np.where(cosines < 0, -1.0, 1.0)
         distance = np.maximum(
@@ -98,8 +102,8 @@ def estimate(scores: Float[np.ndarray, "n c"], numbers: Int[np.ndarray, "n c"]) 
     mean = (scores * numbers).sum(axis=1) / events
     variance = ((scores - mean[:, None]) ** 2 * numbers).sum(axis=1) / events
     spread = scores.max(axis=1) - scores.min(axis=1)
-    least = spread**2 * events / (events + 1.0) ** 2
-    variance = np.where(np.count_nonzero(numbers, axis=1) > 1, np.maximum(variance, 0), least)
-    # Two columns may have the same score.
-    variance = np.where(variance > 0, variance, least)
+    # By the scores that were seen, not by the variance: rounding may leave a little of that.
+    seen = numbers > 0
+    varies = np.where(seen, scores, -np.inf).max(axis=1) > np.where(seen, scores, np.inf).min(axis=1)
+    variance = np.where(varies, variance, spread**2 * events / (events + 1.0) ** 2)
     return Estimate(float(mean.sum()), float(np.sqrt((variance / events).sum())))

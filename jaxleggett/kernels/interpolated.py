@@ -142,9 +142,9 @@ def moduli_at_once(
 ) -> tuple[Float[Array, "2 P"], Float[Array, "2 P"]]:
     """The same elsewhere: one reduction of all hidden vectors at all pairs, as `chunks.at_once`.
 
-    Compiled for an NVIDIA GPU, nothing of the size of pairs x hidden vectors is left in memory, in either precision,
-    except for a few pairs; with s + d in the place of 2 max(|x|, |y|), which is the same, an array was, in double
-    precision, and one of truth values where NaN was kept out of the minima. Hidden vectors with a NaN are refused.
+    scripts/compile_for_gpu.py looks whether XLA leaves an array of pairs x hidden vectors in memory. It does where
+    s + d stands in the place of 2 max(|x|, |y|), which is the same, and where NaN is kept out of the minima; hidden
+    vectors with a NaN are refused anyway.
     """
     x, y = _projections(_rows(u.T, a), _rows(v.T, a), _columns(a), _columns(b))
     w, zero, inf = weights.astype(a.dtype), jnp.zeros((), a.dtype), jnp.full((), jnp.inf, a.dtype)

@@ -200,6 +200,16 @@ def test_bad_inequalities(counts, plan):
         analyze(Counts(many, np.ones((1001, 4), int)))
 
 
+def test_trials_may_name_a_pair_twice(plan):
+    trials = simulate_trials(jl.werner(0.93), plan.pairs, 4000, seed=5)
+    half = np.arange(4000) % 2
+    pairs = jl.SettingPairs(np.tile(plan.pairs.a, (2, 1)), np.tile(plan.pairs.b, (2, 1)))
+    twice = Trials(pairs, np.full(16, 1 / 16), trials.pair + 8 * half, trials.alpha, trials.beta)
+    found = analyze(twice, options=AnalysisOptions(choose="counts", split=0.5, resamples=0))
+    assert found.split["tested_on"] == 2000
+    assert 0.8 < found.visibility_estimate < 1.06
+
+
 def test_settings_that_exclude_nothing():
     z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
     with pytest.raises(jl.InputError, match="must exclude some visibility"):
