@@ -75,7 +75,7 @@ def test_standard_error_is_that_of_many_repetitions():
 def test_standard_error_never_vanishes():
     scores = np.array([[1.0, -1.0, -1.0, 1.0]])
     # One outcome only, and two that score alike, also where their mean is rounded.
-    for size, numbers in ((1.0, [[0, 10, 0, 0]]), (1.0, [[0, 5, 5, 0]]), (0.1, [[0, 3, 7, 0]]), (0.7, [[0, 1, 9, 0]])):
-        found = estimate(size * scores, np.array(numbers))
+    for size, numbers in ((1.0, [0, 10, 0, 0]), (1.0, [0, 5, 5, 0]), (0.1, [0, 1, 2, 0]), (0.3, [0, 1, 6, 0])):
+        found, n = estimate(size * scores, np.array([numbers])), sum(numbers)
         assert found.value == pytest.approx(-size)
-        assert found.standard_error == pytest.approx(2 * size / 11)
+        assert found.standard_error == pytest.approx(2 * size / (n + 1))
