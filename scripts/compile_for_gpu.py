@@ -104,10 +104,12 @@ def compiled(models: list[Any], plan: Plan, pairs: int, dtype: type) -> Any:
 
 
 def left_in_memory(program: Any, pairs: int, chunk: int) -> list[tuple[str, int]]:
-    """Arrays of pairs x hidden vectors that a kernel writes, and their bytes."""
+    """Arrays about as large as pairs x hidden vectors that a kernel writes, and their bytes."""
     sizes = {"pred": 1, "f32": 4, "f64": 8}
-    kinds = re.findall(rf"(\w+)\[{pairs},{chunk}\]\S* fusion\(", program.as_text())
-    return [(f"{kind}[{pairs},{chunk}]", sizes.get(kind, 8) * pairs * chunk) for kind in kinds]
+    written = " ".join(re.findall(r" = (.*?) fusion\(", program.as_text()))
+    arrays = [(kind, rows, row) for kind, rows, row in re.findall(r"(\w+)\[(\d+),(\d+)\]", written)]
+    large = [(kind, int(rows), int(row)) for kind, rows, row in arrays if int(rows) * int(row) >= pairs * chunk // 8]
+    return [(f"{kind}[{rows},{row}]", sizes.get(kind, 8) * rows * row) for kind, rows, row in large]
 
 
 def steps_of_a_chunk() -> list[str]:

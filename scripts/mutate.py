@@ -43,11 +43,17 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     "models/events": ({"outcomes"}, ["models/test_events.py"]),
     "kernels/chunks": (
         {
-            *("hidden_vectors", "chunk_sums", "stream", "at_once", "_at_point", "_all_pairs"),
-            *("interleaved", "_smaller", "add_chunk", "witnesses"),
+            *("hidden_vectors", "interpolations", "chunk_sums", "stream", "at_once", "_add", "_merge"),
+            *("_at_point", "_all_pairs", "add_chunk", "witnesses"),
         },
         ["kernels/test_chunks.py", "verification/test_montecarlo.py"],
     ),
+    "kernels/interpolated": (
+        {"interpolated_sums", "_projections", "_moduli", "stream_moduli", "moduli_at_once"},
+        ["kernels/test_chunks.py"],
+    ),
+    "kernels/folding": (None, ["kernels/test_folding.py"]),
+    "kernels/lanes": (None, ["kernels/test_chunks.py", "kernels/test_folding.py"]),
     "kernels/points": ({"quadrature_averages"}, ["kernels/test_points.py"]),
     "verification/verdicts": (
         {"_found", "negative", "tolerance", "merged"},

@@ -21,6 +21,7 @@ so all visibilities between come from the two for nothing. `E` below is the numb
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from jax.tree_util import register_dataclass
 from ..correlation import margin, probabilities
 from ..models.arguments import Packed, off_unit, opened
 from ..models.interface import CompleteModel, LeggettModel, correlator_at, interpolated, marginals, offers
+from .folding import Numbers, components, folded
 from .interpolated import interpolated_sums
 from .lanes import a_few, in_steps, interleaved, smaller
 from .plan import Plan
@@ -134,24 +136,18 @@ def chunk_sums(
 ) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
-    Both (E, P), float64; the arithmetic is done in the dtype of the settings. Within a chunk
-    w (C - centre) is summed, centre the mean C over a few hidden vectors spread over all, so that in
-    single precision the later terms are not worn away. A probability that is not a number is passed
-    over, and hides no other. `shares` are the `interpolations` of the models at these settings, if
-    they are known already.
+    Both (E, P), float64; the arithmetic is done in the dtype of the settings. A probability that is NaN is
+    passed over, and hides no other. `shares` are the `interpolations` of the models at these settings, if they are
+    known already.
     """
     shares = interpolations(models, a, b) if shares is None else shares
     if all(share is not None for share in shares):
         return interpolated_sums(cast("Sequence[tuple[Array, Array]]", shares), u, v, weights, a, b)
-    few = a_few(len(u))
-    C, _ = _all_pairs(models, u[few], v[few], a, b, shares)
-    centre = [jnp.mean(values, axis=1) for values in C]
-    operands = u, v, weights, a, b, centre, shares
-    sums, smallest = lax.platform_dependent(
-        *operands, cpu=functools.partial(stream, models), default=functools.partial(at_once, models)
+    return lax.platform_dependent(
+        *(u, v, weights, a, b, shares),
+        cpu=functools.partial(stream, models),
+        default=functools.partial(at_once, models),
     )
-    total = weights.astype(a.dtype).astype(float).sum()
-    return sums + total * jnp.stack(centre).astype(float), smallest
 
 
 def stream(
@@ -161,15 +157,22 @@ def stream(
     weights: Float[Array, "n"],
     a: Float[Array, "3 P"],
     b: Float[Array, "3 P"],
-    centre: Sequence[Array],
     shares: Shares,
 ) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
-    """Sums of w (C - centre) and smallest probabilities, for CPUs: a few hidden vectors a step past all pairs.
+    """Sums of w C and smallest probabilities (E, P), float64, for CPUs: a few hidden vectors a step past all pairs.
+
+    What is added up is w (C - centre), centre the mean C over a few hidden vectors spread over all, so that in single
+    precision the later terms are not worn away.
 
     XLA on a CPU makes a pass over the pairs for every output of a loop, and evaluates the model anew
     in each. So there is one output: sum and smallest probability are the parts of a complex number,
     and the ends stand side by side in its last axis, which the compiler unrolls.
     """
+    few = a_few(len(u))
+    some_u, some_v = (tuple(h[few].T.astype(a.dtype)) for h in (u, v))
+    C, _ = _all_pairs(models, some_u, some_v, a, b, shares)
+    centre = [jnp.mean(values, axis=1) for values in C]
+    total = weights.astype(a.dtype).astype(float).sum()
     steps, unroll, u, v, weights = in_steps(u, v, weights)
     # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
     settings, middle = (tuple(a), tuple(b)), interleaved(centre)
@@ -186,7 +189,8 @@ def stream(
 
     def step(i: Array, found: Array) -> Array:
         u, v, w = (lax.dynamic_slice_in_dim(x, i * unroll, unroll) for x in hidden)
-        C, margins = zip(*(at_pairs(u[k], v[k], *settings, copies[k]) for k in range(unroll)), strict=True)
+        C, M = zip(*(at_pairs(u[k], v[k], *settings, copies[k]) for k in range(unroll)), strict=True)
+        margins = [[margin(M_A, M_B, c) for c in C_k] for C_k, (M_A, M_B) in zip(C, M, strict=True)]
         terms = ([w[k] * C[k][end] for k in range(unroll)] for end in range(len(models)))
         sums = interleaved([functools.reduce(operator.add, values) for values in terms])
         smallest = interleaved([functools.reduce(smaller, values, inf) for values in zip(*margins, strict=True)])
@@ -194,7 +198,7 @@ def stream(
 
     start = lax.complex(jnp.zeros_like(middle), jnp.full_like(middle, jnp.inf))
     found = lax.fori_loop(0, steps, step, start)
-    return found.real.T.astype(float), found.imag.T.astype(float) / 4
+    return found.real.T.astype(float) + total * middle.T.astype(float), found.imag.T.astype(float) / 4
 
 
 def at_once(
@@ -204,53 +208,60 @@ def at_once(
     weights: Float[Array, "n"],
     a: Float[Array, "3 P"],
     b: Float[Array, "3 P"],
-    centre: Sequence[Array],
     shares: Shares,
 ) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
-    """Sums of w (C - centre) and smallest probabilities, elsewhere: one reduction of all hidden vectors at all pairs.
+    """Sums of w C and smallest probabilities (E, P), float64, elsewhere: one reduction of all hidden vectors.
 
-    For a GPU, where every step of a loop would be a kernel of its own, started anew. The hidden
-    vectors are the last axis, along which XLA can fuse the evaluation into the reduction.
+    For a GPU, where every step of a loop would be a kernel of its own, started anew. Each end has a reduction to
+    itself, with the pairs in another order: else the compiler finds that the ends share u.a and v.b, and may leave
+    these in memory.
     """
-    C, margins = _all_pairs(models, u, v, a, b, shares)
-    w, zero, inf = weights.astype(a.dtype), jnp.zeros((), a.dtype), jnp.full((), jnp.inf, a.dtype)
-    terms = [w * (values - middle[:, None]) for values, middle in zip(C, centre, strict=True)]
-    # A reduction promises no order, so what is not a number must not enter it.
-    margins = [jnp.where(values < inf, values, inf) for values in margins]
-    ends = len(models)
+    u_parts, v_parts, w = components(u, v, weights, a.dtype)
+    found: list[list[Array]] = []
+    for end, (model, share) in enumerate(zip(models, shares, strict=True)):
+        alice, bob, share = jax.tree.map(lambda x, end=end: jnp.roll(x, end, axis=-1), (a, b, share))
+        (C,), (M_A, M_B) = _all_pairs([model], u_parts, v_parts, alice, bob, (share,))
+        kept = folded([C, M_A, M_B, w[None]], [0.0, math.inf], _add, _merge)
+        found.append([jnp.roll(x, -end) for x in kept])
+    sums, smallest = (jnp.stack(x).astype(float) for x in zip(*found, strict=True))
+    return sums, smallest / 4
 
-    def join(x: Sequence[Array], y: Sequence[Array]) -> tuple[Array, ...]:
-        return *(x[i] + y[i] for i in range(ends)), *(smaller(x[ends + i], y[ends + i]) for i in range(ends))
 
-    found = lax.reduce((*terms, *margins), (*[zero] * ends, *[inf] * ends), join, (1,))
-    return jnp.stack(found[:ends]).astype(float), jnp.stack(found[ends:]).astype(float) / 4
+def _add(kept: Numbers, incoming: Numbers) -> Numbers:
+    """Sum of C and smallest margin, with one more hidden vector."""
+    C, M_A, M_B, w = incoming
+    return kept[0] + w * C, smaller(kept[1], margin(M_A, M_B, C))
+
+
+def _merge(one: Numbers, other: Numbers) -> Numbers:
+    """Two of these."""
+    return one[0] + other[0], smaller(one[1], other[1])
 
 
 def _at_point(
     models: Sequence[CompleteModel], u: Vector, v: Vector, a: Vector, b: Vector, shares: Shares
-) -> tuple[list[jax.Array], list[jax.Array]]:
-    """C and margin of each model at one hidden pair u, v and one setting pair; vectors are given by components."""
+) -> tuple[list[jax.Array], tuple[jax.Array, jax.Array]]:
+    """C of each model and both marginals, at one hidden pair u, v and one setting pair, vectors by components."""
     u, v, a, b = (jnp.stack(x) if isinstance(x, tuple) else x for x in (u, v, a, b))
     M_A, M_B = (jnp.asarray(M) for M in marginals(u, v, a, b))
     C = [
         jnp.asarray(model.correlator(u, v, a, b)).astype(a.dtype) if p is None else interpolated(*p, M_A, M_B)
         for model, p in zip(models, shares, strict=True)
     ]
-    return C, [margin(M_A, M_B, c) for c in C]
+    return C, (M_A, M_B)
 
 
 def _all_pairs(
     models: Sequence[CompleteModel],
-    u: Float[Array, "n 3"],
-    v: Float[Array, "n 3"],
+    u: tuple[Array, ...],
+    v: tuple[Array, ...],
     a: Float[Array, "3 P"],
     b: Float[Array, "3 P"],
     shares: Shares,
-) -> tuple[list[Float[Array, "P n"]], list[Float[Array, "P n"]]]:
-    """C and margin of each model, (P, n)."""
-    hidden = tuple(u.T.astype(a.dtype)), tuple(v.T.astype(a.dtype))
+) -> tuple[list[Float[Array, "P n"]], tuple[Float[Array, "P n"], Float[Array, "P n"]]]:
+    """The same for hidden vectors by components (n,), each (P, n)."""
     along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None, None))
-    return jax.vmap(along_hidden, in_axes=(None, None, 0, 0, 0))(*hidden, tuple(a), tuple(b), shares)
+    return jax.vmap(along_hidden, in_axes=(None, None, 0, 0, 0))(u, v, tuple(a), tuple(b), shares)
 
 
 def add_chunk(

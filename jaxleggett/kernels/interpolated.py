@@ -13,6 +13,8 @@ the smallest where one of the weights is negative. Nothing is evaluated for a vi
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,7 +22,8 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 from jax import lax
 
-from .lanes import a_few, in_steps, interleaved, smaller
+from .folding import Numbers, components, folded
+from .lanes import a_few, in_steps, interleaved, larger, smaller
 from .plan import UNROLL
 
 if TYPE_CHECKING:
@@ -30,7 +33,10 @@ LANES = 2**14
 """Lanes of the loop on a CPU: pairs, times groups of hidden vectors where the pairs are fewer. So many that the cores,
 which meet after every step, have work in between."""
 
-Components = tuple["Array", "Array", "Array"]
+ROWS = 4
+"""Pairs of a thread on a GPU. With one, seven numbers would be loaded for about twenty operations."""
+
+Components = Sequence["Array"]
 """Those of many vectors, each an array of its own, or rows of one."""
 
 
@@ -45,14 +51,10 @@ def interpolated_sums(
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
     `shares` are (p^-, p^+) of E models; p^- is taken to be 1 - p^+. Both results are float64; the arithmetic at the
-    hidden vectors is done in the dtype of the settings, on sums from which a rough mean is taken.
+    hidden vectors is done in the dtype of the settings.
     """
-    few = a_few(len(u))
-    s, d = _moduli(_rows(u[few].T, a), _rows(v[few].T, a), _columns(a), _columns(b))
-    centre = s.mean(axis=1), d.mean(axis=1)
-    sums, ends = lax.platform_dependent(u, v, weights, a, b, *centre, cpu=stream_moduli, default=moduli_at_once)
+    (S, D), ends = lax.platform_dependent(u, v, weights, a, b, cpu=stream_moduli, default=moduli_at_once)
     total = weights.astype(a.dtype).astype(float).sum()
-    S, D = (sums[k] + total * centre[k].astype(float) for k in range(2))
     C, least = [], []
     for _, share in shares:
         p_plus = share.astype(float)
@@ -93,13 +95,16 @@ def stream_moduli(
     weights: Float[Array, "n"],
     a: Float[Array, "3 P"],
     b: Float[Array, "3 P"],
-    centre_s: Float[Array, "P"],
-    centre_d: Float[Array, "P"],
 ) -> tuple[Float[Array, "2 P"], Float[Array, "2 P"]]:
-    """Sums of w (s - centre) and w (d - centre), and the smallest and the largest t, for CPUs: as `chunks.stream`.
+    """Sums of w s and w d, and the smallest and the largest t, float64, for CPUs: as `chunks.stream`.
 
-    With few pairs, several groups of hidden vectors go past them side by side, as further lanes of the loop.
+    With few pairs, several groups of hidden vectors go past them side by side, as further lanes of the loop. What is
+    added up is w (s - centre), the centre a rough mean.
     """
+    few = a_few(len(u))
+    s, d = _moduli(_rows(u[few].T, a), _rows(v[few].T, a), _columns(a), _columns(b))
+    centre_s, centre_d = s.mean(axis=1), d.mean(axis=1)
+    total = weights.astype(a.dtype).astype(float).sum()
     groups = max(1, min(LANES // a.shape[1], len(u) // UNROLL))
     steps, unroll, u, v, weights = in_steps(u, v, weights, groups)
 
@@ -115,9 +120,9 @@ def stream_moduli(
     def step(i: Array, found: Array) -> Array:
         u, v, w = (lax.dynamic_index_in_dim(x, i, keepdims=False) for x in hidden)
         s, d = zip(*(_moduli(u[k], v[k], (ax, ay, az), (bx, by, bz)) for k in range(unroll)), strict=True)
-        total = w[:, 0].sum(axis=0)
+        sum_w = w[:, 0].sum(axis=0)
         sums = [
-            functools.reduce(operator.add, [w[k, 0] * x[k] for k in range(unroll)]) - total * centre
+            functools.reduce(operator.add, [w[k, 0] * x[k] for k in range(unroll)]) - sum_w * centre
             for x, centre in ((s, centre_s), (d, centre_d))
         ]
         t = [x + y for x, y in zip(s, d, strict=True)]
@@ -128,7 +133,8 @@ def stream_moduli(
     start = lax.complex(jnp.zeros((*shape, 2), a.dtype), jnp.full((*shape, 2), jnp.inf, a.dtype))
     found = lax.fori_loop(0, steps, step, start)
     smallest, largest = found.imag.min(axis=0).T.astype(float)
-    return found.real.astype(float).sum(axis=0).T, jnp.stack([smallest, -largest])
+    sums = found.real.astype(float).sum(axis=0).T
+    return sums + total * jnp.stack([centre_s, centre_d]).astype(float), jnp.stack([smallest, -largest])
 
 
 def moduli_at_once(
@@ -137,22 +143,35 @@ def moduli_at_once(
     weights: Float[Array, "n"],
     a: Float[Array, "3 P"],
     b: Float[Array, "3 P"],
-    centre_s: Float[Array, "P"],
-    centre_d: Float[Array, "P"],
 ) -> tuple[Float[Array, "2 P"], Float[Array, "2 P"]]:
     """The same elsewhere: one reduction of all hidden vectors at all pairs, as `chunks.at_once`.
 
-    scripts/compile_for_gpu.py looks whether XLA leaves an array of pairs x hidden vectors in memory. It does where
-    s + d stands in the place of 2 max(|x|, |y|), which is the same, and where NaN is kept out of the minima; hidden
-    vectors with a NaN are refused anyway.
+    Kept are sums of w m and w d, where m = max(|x|, |y|) = t/2 is one operation less than t, and s = 2 m - d. Each
+    thread takes `ROWS` pairs, which share the hidden vector that it loads.
     """
-    x, y = _projections(_rows(u.T, a), _rows(v.T, a), _columns(a), _columns(b))
-    w, zero, inf = weights.astype(a.dtype), jnp.zeros((), a.dtype), jnp.full((), jnp.inf, a.dtype)
-    terms = [w * (z - centre[:, None]) for z, centre in ((jnp.abs(x - y), centre_s), (jnp.abs(x + y), centre_d))]
-    half_t = jnp.maximum(jnp.abs(x), jnp.abs(y))
+    # Single precision has one instruction for either, that of NaN; in double precision, where there is none, the
+    # handling of NaN would take most of the time. Hidden vectors with a NaN are refused anyway.
+    least, most = (jnp.minimum, jnp.maximum) if a.dtype == jnp.float32 else (smaller, larger)
 
-    def join(x: Sequence[Array], y: Sequence[Array]) -> tuple[Array, ...]:
-        return x[0] + y[0], x[1] + y[1], jnp.minimum(x[2], y[2]), jnp.maximum(x[3], y[3])
+    def add(kept: Numbers, incoming: Numbers) -> Numbers:
+        w, *projections = incoming
+        found: list[Array] = []
+        for k in range(ROWS):
+            x, y = projections[2 * k : 2 * k + 2]
+            m = most(jnp.abs(x), jnp.abs(y))
+            M, D, low, high = kept[4 * k : 4 * k + 4]
+            found += [M + w * m, D + w * jnp.abs(x + y), least(low, m), most(high, m)]
+        return found
 
-    found = lax.reduce((*terms, half_t, half_t), (zero, zero, inf, -inf), join, (1,))
-    return jnp.stack(found[:2]).astype(float), 2 * jnp.stack(found[2:]).astype(float)
+    def merge(one: Numbers, other: Numbers) -> Numbers:
+        joins = [operator.add, operator.add, least, most] * ROWS
+        return [join(x, y) for join, x, y in zip(joins, one, other, strict=True)]
+
+    pairs = a.shape[1]
+    u_parts, v_parts, w = components(u, v, weights, a.dtype)
+    # (3, ROWS, P/ROWS, 1), filled up with copies of the last pair.
+    alice, bob = (jnp.pad(x, ((0, 0), (0, -pairs % ROWS)), mode="edge").reshape(3, ROWS, -1, 1) for x in (a, b))
+    rows = (_projections(u_parts, v_parts, tuple(alice[:, k]), tuple(bob[:, k])) for k in range(ROWS))
+    found = folded([w[None], *itertools.chain(*rows)], [0.0, 0.0, math.inf, -math.inf] * ROWS, add, merge)
+    M, D, low, high = (jnp.concatenate(found[k::4])[:pairs].astype(float) for k in range(4))
+    return jnp.stack([2 * M - D, D]), 2 * jnp.stack([low, high])

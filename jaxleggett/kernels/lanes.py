@@ -1,4 +1,4 @@
-"""What both kernels of a chunk share: even steps, values side by side, minima that pass over NaN."""
+"""What the kernels of a chunk share: even steps, values side by side, extrema that pass over NaN."""
 
 from __future__ import annotations
 
@@ -22,17 +22,23 @@ def a_few(number: int) -> slice:
     return slice(None, None, -(-number // CENTRE))
 
 
+def filled(
+    u: Float[Array, "n 3"], v: Float[Array, "n 3"], weights: Float[Array, "n"], size: int
+) -> tuple[Float[Array, "m 3"], Float[Array, "m 3"], Float[Array, "m"]]:
+    """`size` hidden vectors: these, and copies of the last one without weight."""
+    if size == len(u):
+        return u, v, weights
+    rows = np.minimum(np.arange(size), len(u) - 1)
+    return u[rows], v[rows], jnp.where(np.arange(size) < len(u), weights[rows], 0.0)
+
+
 def in_steps(
     u: Float[Array, "n 3"], v: Float[Array, "n 3"], weights: Float[Array, "n"], groups: int = 1
 ) -> tuple[int, int, Float[Array, "m 3"], Float[Array, "m 3"], Float[Array, "m"]]:
-    """The numbers of steps and of hidden vectors in each (for each of the groups), and vectors that fill them all.
-
-    What the last step lacks are copies without weight, so that every number of hidden vectors goes in even steps.
-    """
+    """The numbers of steps and of hidden vectors in each (for each of the groups), and vectors that fill them all."""
     steps = -(-len(u) // (UNROLL * groups))
     unroll = -(-len(u) // (steps * groups))
-    rows = np.minimum(np.arange(steps * unroll * groups), len(u) - 1)
-    return steps, unroll, u[rows], v[rows], jnp.where(np.arange(len(rows)) < len(u), weights[rows], 0.0)
+    return steps, unroll, *filled(u, v, weights, steps * unroll * groups)
 
 
 def interleaved(rows: Sequence[Array]) -> Array:
@@ -46,3 +52,8 @@ def interleaved(rows: Sequence[Array]) -> Array:
 def smaller(x: Array, y: Array) -> Array:
     """The smaller of two; `x` where `y` is NaN, so what is compared first must not be."""
     return jnp.where(y < x, y, x)
+
+
+def larger(x: Array, y: Array) -> Array:
+    """The larger of two; `x` where `y` is NaN."""
+    return jnp.where(x < y, y, x)

@@ -29,11 +29,10 @@ from .options import DEFAULT, VerifyOptions
 if TYPE_CHECKING:
     from jaxlib._jax import Device
 
-BLOCK = {"cpu": 2**14, "other": 2**15}
+BLOCK = {"cpu": 2**14, "other": 2**16}
 """Most pairs of a block, by platform. On a CPU so many that the cores, which meet after every step of the inner loop,
 have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches. On a GPU so many that
-what a chunk starts beside its one large kernel should cost little, and so few that values which XLA does not fuse into
-it still fit: 1 GiB an array of pairs x hidden vectors in double precision. Not measured on one."""
+what a chunk starts beside its one large kernel, some thirty small ones, should cost little. Not measured on one."""
 
 CALL = {"cpu": 10**8, "other": 10**10}
 """Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""
