@@ -2,12 +2,13 @@
 
     python scripts/benchmark.py [--repeats 5] [--only SECTION ...] [--out results/benchmark]
 
-kernel     what verify accumulates (sums of C at two visibilities, smallest probabilities), 16384 setting pairs: the
-           package, scripts/kernel.c (cc -O3 -march=native -ffast-math -fopenmp), NumPy in blocks that stay in cache
-           and, if installed, numba; single and double precision, in alternation: evaluations (hidden vectors x pairs)
-           per second, medians. The peak of multiply-adds and the bandwidths that a roofline needs, by C too. The
-           package once more as `jaxleggett verify` runs it: 1024 pairs, 10^6 samples.
-           On a GPU: the package and scripts/kernel.cu, through CuPy, beside the peak by CUDA
+kernel     what verify accumulates (sums of C at two visibilities, smallest probabilities), 16384 setting pairs, in the
+           form for correlators that interpolate and in the general one: the package, scripts/kernel.c (cc -O3
+           -march=native -ffast-math -fopenmp), NumPy in blocks that stay in cache and, if installed, numba; single and
+           double precision, in alternation: evaluations (hidden vectors x pairs) per second, medians. The peak of
+           multiply-adds and the bandwidths that a roofline needs, by C too. The package once more as `jaxleggett
+           verify` runs it: 1024 pairs, 10^6 samples. On a GPU: the package and scripts/kernel.cu, through CuPy, beside
+           the peak by CUDA
 accuracy   seconds and evaluations until the largest error at 4096 pairs is below 1e-6, 2e-8 and 1e-8; for plain
            sampling extrapolated as 1/sqrt(samples) from all its runs
 growth     time against samples, pairs and visibilities, with exponents; bits on one and on two devices; peak memory
@@ -16,14 +17,15 @@ search     the gradient steps of 64 restarts in one batch against a loop over re
 start_up   `import jaxleggett` less `import jax`; `jaxleggett --help`
 
 Before they are timed, the kernels are held against each other on the same hidden vectors. Beside other work the figures
-mean nothing. On a GPU kernel and accuracy are run, which need jax, numpy, scipy and CuPy alone, and saved under
-results/benchmark_gpu. Writes benchmark.json and meta.json; where they go to their usual place, also the tables of
+mean nothing. On a GPU kernel and accuracy are run, which need jax, numpy and scipy alone (without CuPy there is no
+yardstick in CUDA), not even an installed package, and saved under results/benchmark_gpu. Writes benchmark.json and meta.json; where they go to their usual place, also the tables of
 docs/PERFORMANCE.md and their picture (scripts/performance_page.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import json
 import os
@@ -38,54 +40,76 @@ from typing import Any
 
 import jax
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 import performance_page
-from yardsticks import FEW_PAIRS, PAIRS, SAMPLES, agree, alternating, gpu_roofs, package, roofs, seconds, yardsticks
+import yardsticks
+from yardsticks import FEW_PAIRS, FORMS, PAIRS, SAMPLES, alternating, package, seconds
 
 import jaxleggett as jl
 from jaxleggett._numerics import double_precision
 from jaxleggett.kernels import plan
 from jaxleggett.output import provenance
-from jaxleggett.searches import gradient_descent
 from jaxleggett.settings import SettingPairs
 from jaxleggett.sphere import fibonacci_directions
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 GOALS = (1e-6, 2e-8, 1e-8)
 
-# Per evaluation, each counted as one: two scalar products (10); u.a + v.b, u.a - v.b and their moduli (4); two bounds
-# (2); at each of two visibilities C (3), its sum (1), two distances (2) and two minima (2). The package's products with
-# the weights of hidden vectors are not counted.
-OPERATIONS = 10 + 4 + 2 + 2 * 8
+# Per evaluation, each counted as one, two scalar products (10), their sum and difference with the moduli (4), and
+# interpolated: |x - y| + |x + y| (1), two sums (2), two extrema (2); general: two bounds (2) and at each of two
+# visibilities C (3), its sum (1), two distances (2) and two minima (2). The package's products with the weights of hidden
+# vectors are not counted. FUSED of them are products and sums that one instruction can do together.
+OPERATIONS = {"interpolated": 10 + 4 + 5, "general": 10 + 4 + 2 + 2 * 8}
+FUSED = {"interpolated": 8, "general": 12}
 
-# Numbers that an evaluation loads and stores outside registers. Package: hidden vectors and the weights of the
-# interpolation at two visibilities, and once in UNROLL of them settings, sums and minima. C: hidden vectors. NumPy:
-# every array of its inner loop, written and read.
-NUMBERS = {"package": 6 + 4 + (6 + 2 + 8) / plan.UNROLL, "C": 3, "NumPy": 2 * (2 + 3 + 3 + 2 * (3 + 2 + 1))}
+# Numbers that an evaluation of the interpolated form loads and stores outside registers. Package: hidden vectors, and
+# once in UNROLL of them settings, centres, sums and extrema. C: hidden vectors. NumPy: every array of its inner loop,
+# written and read.
+NUMBERS = {"package": 6 + (6 + 2 + 8) / plan.UNROLL, "C": 3, "NumPy": 2 * 7}
 
 
 def kernel(repeats: int) -> dict[str, Any]:
-    """Evaluations per second of each, by precision, and the machine's roofs."""
+    """Evaluations per second of each, by precision, ratios, and the machine's roofs."""
     pairs, few = SettingPairs.random(PAIRS), SettingPairs.random(FEW_PAIRS)
     gpu = jax.default_backend() == "gpu"
     samples = 2**22 if gpu else 2**16
-    plans = {
-        "package": (pairs, plan.Plan("mc", samples // plan.CHUNK, 1, plan.CHUNK)),
-        "package, rqmc": (pairs, plan.Plan.of(samples, "rqmc", half=True)),
-        "package, as verify runs it": (few, plan.Plan.of(10**6, "rqmc", half=True)),
+    plain, rotated = plan.Plan("mc", samples // plan.CHUNK, 1, plan.CHUNK), plan.Plan.of(samples, "rqmc", half=True)
+    cases = {
+        "package, interpolated": (pairs, plain, "interpolated"),
+        "package, general": (pairs, dataclasses.replace(plain, batches=max(1, plain.batches // 2)), "general"),
+        "package, rqmc": (pairs, rotated, "interpolated"),
+        "package, as verify runs it": (few, plan.Plan.of(10**6, "rqmc", half=True), "interpolated"),
     }
     u = np.asarray(jl.sample_sphere(jax.random.key(0), SAMPLES["CUDA" if gpu else "C"]), np.float64)
     found: dict[str, Any] = {}
     for name, real in PRECISIONS.items():
-        agree(pairs, u[: SAMPLES["NumPy"]], real)
-        runs = {what: package(at, real, plan) for what, (at, plan) in plans.items()} | yardsticks(pairs, u, real)
-        evaluations = {what: plan.num_samples * len(at.a) for what, (at, plan) in plans.items()}
-        evaluations |= {what: number * PAIRS for what, number in SAMPLES.items()}
-        rate = {what: evaluations[what] / time for what, time in alternating(runs, repeats).items()}
-        over = {what: rate["package"] / value for what, value in rate.items()}
-        limits = (gpu_roofs if gpu else roofs)(real, repeats)
-        found[name] = {"evaluations_per_second": rate, "package_over": over, **limits}
+        yardsticks.agree(pairs, u[: SAMPLES["NumPy"]], real)
+        runs = {what: package(at, real, plan, form) for what, (at, plan, form) in cases.items()}
+        evaluations = {what: plan.num_samples * len(at.a) for what, (at, plan, _) in cases.items()}
+        by_hand = yardsticks.yardsticks(pairs, u, real)
+        evaluations |= {what: SAMPLES[what.split(",")[0]] * PAIRS for what in by_hand}
+        rate = {what: evaluations[what] / time for what, time in alternating(runs | by_hand, repeats).items()}
+        limits = (yardsticks.gpu_roofs if gpu else yardsticks.roofs)(real, repeats)
+        found[name] = {"evaluations_per_second": rate, "ratios": ratios(rate), **limits}
         print(name, json.dumps(found[name]), flush=True)
     return found
+
+
+def ratios(rate: dict[str, float]) -> dict[str, float]:
+    """The package over each yardstick of the same form; the forms over each other; few pairs over many."""
+    names = sorted({what.split(",")[0] for what in rate} - {"package"})
+    found = {
+        f"package over {name}, {form}": rate[f"package, {form}"] / rate[f"{name}, {form}"]
+        for form in FORMS
+        for name in names
+    }
+    forms = {
+        f"interpolated over general, {name}": rate[f"{name}, interpolated"] / rate[f"{name}, general"]
+        for name in ("package", *names)
+    }
+    return found | forms | {"as verify runs it over rqmc": rate["package, as verify runs it"] / rate["package, rqmc"]}
 
 
 def accuracy(repeats: int) -> dict[str, Any]:
@@ -221,6 +245,8 @@ def game(_: int) -> dict[str, Any]:
 
 def search(repeats: int) -> dict[str, Any]:
     """64 restarts at 6 pairs: gradient steps of all in one batch against one by one; whole searches of 64 and of 1."""
+    from jaxleggett.searches import gradient_descent  # with optax, which the rest does without
+
     restarts, size = 64, 6
     with double_precision():
         keys = jax.random.split(jax.random.key(0), restarts)
@@ -273,7 +299,10 @@ def hardware() -> dict[str, Any]:
         (line.split(": ")[1] for line in text.splitlines() if line.startswith("model name")), platform.processor()
     )
     compiler = "cc --version" if jax.default_backend() == "cpu" else "nvidia-smi --version"
-    version = subprocess.run(compiler.split(), capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    try:
+        version = subprocess.run(compiler.split(), capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    except (OSError, subprocess.CalledProcessError):
+        version = "unknown"
     features = [name for name in ("avx2", "avx512f") if name in text]
     return {
         "device": jax.devices()[0].device_kind,
@@ -307,7 +336,7 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.time()
     chosen = arguments.only or (GPU_SECTIONS if gpu else SECTIONS)
-    content = {"hardware": hardware(), "operations": OPERATIONS, "numbers": NUMBERS}
+    content = {"hardware": hardware(), "operations": OPERATIONS, "fused": FUSED, "numbers": NUMBERS}
     content |= {name: SECTIONS[name](arguments.repeats) for name in chosen}
     if arguments.only:
         return

@@ -38,7 +38,7 @@ from ..models.interface import CompleteModel, LeggettModel, correlator_at, inter
 from .folding import Numbers, components, folded
 from .interpolated import interpolated_sums
 from .lanes import a_few, in_steps, interleaved, smaller
-from .plan import Plan
+from .plan import UNROLL, Plan
 
 if TYPE_CHECKING:
     from .._shapes import Array, ArrayLike, Float, Int, Shaped
@@ -173,7 +173,7 @@ def stream(
     C, _ = _all_pairs(models, some_u, some_v, a, b, shares)
     centre = [jnp.mean(values, axis=1) for values in C]
     total = weights.astype(a.dtype).astype(float).sum()
-    steps, unroll, u, v, weights = in_steps(u, v, weights)
+    steps, unroll, u, v, weights = in_steps(u, v, weights, UNROLL)
     # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
     settings, middle = (tuple(a), tuple(b)), interleaved(centre)
     # In a jit of its own the model is traced once, not once for every hidden vector of a step.

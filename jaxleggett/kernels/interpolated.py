@@ -7,7 +7,8 @@ C = p^- L + p^+ U with weights of sum 1 that depend on the pair of settings alon
     min(1 + C - d, 1 - C - s) = min(p^-, p^+) (2 - t),        t = s + d,
 
 so that the sums of w s and w d and the smallest and largest t are enough: the margin is least at the largest t, or at
-the smallest where one of the weights is negative. Nothing is evaluated for a visibility, or for a model.
+the smallest where one of the weights is negative. Nothing is evaluated for a visibility, or for a model. What is kept
+of t and s is m = max(|x|, |y|), which is t/2: one operation less than t, and s = 2 m - d.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
@@ -24,10 +25,12 @@ from jax import lax
 
 from .folding import Numbers, components, folded
 from .lanes import a_few, in_steps, interleaved, larger, smaller
-from .plan import UNROLL
 
 if TYPE_CHECKING:
     from .._shapes import Array, Float
+
+STEP = 16
+"""Most hidden vectors in one step of the loop on a CPU. Measured; with 8 or 24 it is a tenth slower."""
 
 LANES = 2**14
 """Lanes of the loop on a CPU: pairs, times groups of hidden vectors where the pairs are fewer. So many that the cores,
@@ -65,18 +68,6 @@ def interpolated_sums(
     return jnp.stack(C), jnp.stack(least)
 
 
-def _rows(h: Array, like: Array) -> Components:
-    """Components (1, n) of hidden vectors (3, n), in another's dtype."""
-    x, y, z = h.astype(like.dtype)[:, None]
-    return x, y, z
-
-
-def _columns(settings: Array) -> Components:
-    """Components (P, 1) of settings (3, P)."""
-    x, y, z = settings[..., None]
-    return x, y, z
-
-
 def _projections(u: Components, v: Components, a: Components, b: Components) -> tuple[Array, Array]:
     """x = u.a and y = v.b, of components that broadcast against each other."""
     x, y = (h[0] * z[0] + h[1] * z[1] + h[2] * z[2] for h, z in ((u, a), (v, b)))
@@ -84,9 +75,9 @@ def _projections(u: Components, v: Components, a: Components, b: Components) -> 
 
 
 def _moduli(u: Components, v: Components, a: Components, b: Components) -> tuple[Array, Array]:
-    """s = |x - y| and d = |x + y|."""
+    """m = max(|x|, |y|) and d = |x + y|."""
     x, y = _projections(u, v, a, b)
-    return jnp.abs(x - y), jnp.abs(x + y)
+    return larger(jnp.abs(x), jnp.abs(y)), jnp.abs(x + y)
 
 
 def stream_moduli(
@@ -99,42 +90,51 @@ def stream_moduli(
     """Sums of w s and w d, and the smallest and the largest t, float64, for CPUs: as `chunks.stream`.
 
     With few pairs, several groups of hidden vectors go past them side by side, as further lanes of the loop. What is
-    added up is w (s - centre), the centre a rough mean.
+    added up is w (m - centre), the centre a rough mean.
     """
+    settings = tuple(a[:, None]), tuple(b[:, None])
+
+    def at(u: Array, v: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """The m and the d of hidden vectors of shape (k, 3, groups, 1), each (groups, P)."""
+        m, d = zip(*(_moduli(tuple(x), tuple(y), *settings) for x, y in zip(u, v, strict=True)), strict=True)
+        return m, d
+
     few = a_few(len(u))
-    s, d = _moduli(_rows(u[few].T, a), _rows(v[few].T, a), _columns(a), _columns(b))
-    centre_s, centre_d = s.mean(axis=1), d.mean(axis=1)
+    centres = [
+        functools.reduce(operator.add, x) / len(x) for x in at(*(h[few, :, None, None].astype(a.dtype) for h in (u, v)))
+    ]
     total = weights.astype(a.dtype).astype(float).sum()
-    groups = max(1, min(LANES // a.shape[1], len(u) // UNROLL))
-    steps, unroll, u, v, weights = in_steps(u, v, weights, groups)
+    groups = max(1, min(LANES // a.shape[1], len(u) // STEP))
+    steps, unroll, u, v, weights = in_steps(u, v, weights, STEP, groups)
 
     def stepwise(x: Array) -> Array:
         """(steps, unroll, components, groups, 1): what a step reads lies together."""
         return jnp.moveaxis(x.astype(a.dtype).reshape(steps, unroll, groups, -1), 3, 2)[..., None]
 
     hidden = [stepwise(x) for x in (u, v, weights)]
-    (ax, ay, az), (bx, by, bz) = a[:, None], b[:, None]
-    shape = groups, a.shape[1]
-    inf = jnp.full(shape, jnp.inf, a.dtype)
+    shape = groups, a.shape[1], 2
 
     def step(i: Array, found: Array) -> Array:
         u, v, w = (lax.dynamic_index_in_dim(x, i, keepdims=False) for x in hidden)
-        s, d = zip(*(_moduli(u[k], v[k], (ax, ay, az), (bx, by, bz)) for k in range(unroll)), strict=True)
-        sum_w = w[:, 0].sum(axis=0)
+        m, d = at(u, v)
         sums = [
-            functools.reduce(operator.add, [w[k, 0] * x[k] for k in range(unroll)]) - sum_w * centre
-            for x, centre in ((s, centre_s), (d, centre_d))
+            _joined(operator.add, [w[k, 0] * x[k] for k in range(unroll)]) - w[:, 0].sum(axis=0) * centre
+            for x, centre in zip((m, d), centres, strict=True)
         ]
-        t = [x + y for x, y in zip(s, d, strict=True)]
-        # What all are compared with first, so that what is not a number is the second of two and not chosen.
-        ends = [functools.reduce(smaller, values, inf) for values in (t, [-x for x in t])]
+        ends = _joined(smaller, m), -_joined(larger, m)
+        # What is there already is compared first: a NaN is not chosen.
         return lax.complex(found.real + interleaved(sums), smaller(found.imag, interleaved(ends)))
 
-    start = lax.complex(jnp.zeros((*shape, 2), a.dtype), jnp.full((*shape, 2), jnp.inf, a.dtype))
+    start = lax.complex(jnp.zeros(shape, a.dtype), jnp.full(shape, jnp.inf, a.dtype))
     found = lax.fori_loop(0, steps, step, start)
     smallest, largest = found.imag.min(axis=0).T.astype(float)
-    sums = found.real.astype(float).sum(axis=0).T
-    return sums + total * jnp.stack([centre_s, centre_d]).astype(float), jnp.stack([smallest, -largest])
+    M, D = found.real.astype(float).sum(axis=0).T + total * jnp.concatenate(centres).astype(float)
+    return jnp.stack([2 * M - D, D]), 2 * jnp.stack([smallest, -largest])
+
+
+def _joined(join: Callable[[Array, Array], Array], values: Sequence[Array]) -> Array:
+    """All values, those at even and at odd places apart, in order: a processor works on both while either waits."""
+    return functools.reduce(join, [functools.reduce(join, values[k::2]) for k in range(min(2, len(values)))])
 
 
 def moduli_at_once(
@@ -146,8 +146,7 @@ def moduli_at_once(
 ) -> tuple[Float[Array, "2 P"], Float[Array, "2 P"]]:
     """The same elsewhere: one reduction of all hidden vectors at all pairs, as `chunks.at_once`.
 
-    Kept are sums of w m and w d, where m = max(|x|, |y|) = t/2 is one operation less than t, and s = 2 m - d. Each
-    thread takes `ROWS` pairs, which share the hidden vector that it loads.
+    Each thread takes `ROWS` pairs, which share the hidden vector that it loads.
     """
     # Single precision has one instruction for either, that of NaN; in double precision, where there is none, the
     # handling of NaN would take most of the time. Hidden vectors with a NaN are refused anyway.

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 import numpy as np
 
-from .plan import UNROLL
-
 if TYPE_CHECKING:
     from .._shapes import Array, Float
 
-CENTRE = 32
+CENTRE = 16
 """Most hidden vectors whose mean is taken off the sums of a chunk: a rough mean is enough to keep the terms small."""
 
 
@@ -33,10 +31,10 @@ def filled(
 
 
 def in_steps(
-    u: Float[Array, "n 3"], v: Float[Array, "n 3"], weights: Float[Array, "n"], groups: int = 1
+    u: Float[Array, "n 3"], v: Float[Array, "n 3"], weights: Float[Array, "n"], most: int, groups: int = 1
 ) -> tuple[int, int, Float[Array, "m 3"], Float[Array, "m 3"], Float[Array, "m"]]:
-    """The numbers of steps and of hidden vectors in each (for each of the groups), and vectors that fill them all."""
-    steps = -(-len(u) // (UNROLL * groups))
+    """The numbers of steps and of hidden vectors in each, at most `most` for each group, and vectors that fill them."""
+    steps = -(-len(u) // (most * groups))
     unroll = -(-len(u) // (steps * groups))
     return steps, unroll, *filled(u, v, weights, steps * unroll * groups)
 

@@ -37,9 +37,14 @@ def test_the_kernels_of_the_benchmark_do_the_same_work(monkeypatch, real):
     for yardstick in ("in_c", "in_numpy"):
         right = getattr(yardsticks, yardstick)
         with monkeypatch.context() as patch:
-            patch.setattr(yardsticks, yardstick, lambda pairs, u, real, right=right: right(pairs, u * [1, 1, -1], real))
-            with pytest.raises(AssertionError):
-                yardsticks.agree(pairs, u, real)
+            for wrong in yardsticks.FORMS:
+
+                def off(pairs, u, real, form, right=right, wrong=wrong):
+                    return right(pairs, u * [1, 1, -1] if form == wrong else u, real, form)
+
+                patch.setattr(yardsticks, yardstick, off)
+                with pytest.raises(AssertionError):
+                    yardsticks.agree(pairs, u, real)
 
 
 # What a GPU does side by side, one after the other.
@@ -49,13 +54,19 @@ ON_A_CPU = """
 #define __device__
 struct Index { int x, y; } blockIdx, blockDim, threadIdx;
 #include SOURCE
-extern "C" void on_a_cpu(int blocks, int slices, int threads, long num, long pairs, const REAL *u, const REAL *a,
-                         const REAL *b, const REAL *minus, const REAL *plus, REAL *sum, REAL *smallest) {
+template <class Kernel> void grid(int blocks, int slices, int threads, Kernel kernel) {
     blockDim.x = threads;
     for (blockIdx.y = 0; blockIdx.y < slices; blockIdx.y++)
         for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
-            for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++)
-                accumulate(num, pairs, slices, u, a, b, minus, plus, sum, smallest);
+            for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) kernel();
+}
+extern "C" void general(int blocks, int slices, int threads, long num, long pairs, const REAL *u, const REAL *a,
+                        const REAL *b, const REAL *minus, const REAL *plus, REAL *sum, REAL *smallest) {
+    grid(blocks, slices, threads, [&] { accumulate(num, pairs, slices, u, a, b, minus, plus, sum, smallest); });
+}
+extern "C" void interpolated(int blocks, int slices, int threads, long num, long pairs, const REAL *u, const REAL *a,
+                             const REAL *b, REAL *sum, REAL *extrema) {
+    grid(blocks, slices, threads, [&] { accumulate_moduli(num, pairs, slices, u, a, b, sum, extrema); });
 }
 """
 
@@ -70,14 +81,15 @@ def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, 
     files = [str(tmp_path / "host.cpp"), "-o", str(library)]
     subprocess.run(["c++", "-O2", "-std=c++17", "-w", "-shared", "-fPIC", *defines, *files], check=True)
 
-    def emulated(pairs, u, real):
-        arrays = yardsticks.cuda_arguments(pairs, u, real, slices)
+    def emulated(pairs, u, real, form):
+        arrays = yardsticks.cuda_arguments(pairs, u, real, slices, form)
 
         def run():
             sizes = [ctypes.c_int(x) for x in (yardsticks.PAIRS // threads, slices, threads)]
             sizes += [ctypes.c_long(x) for x in (len(u), yardsticks.PAIRS)]
-            ctypes.CDLL(str(library)).on_a_cpu(*sizes, *(ctypes.c_void_p(x.ctypes.data) for x in arrays))
-            return arrays[-2].sum(0, dtype=float), arrays[-1].min(0)
+            pointers = (ctypes.c_void_p(x.ctypes.data) for x in arrays)
+            getattr(ctypes.CDLL(str(library)), form)(*sizes, *pointers)
+            return yardsticks.from_slices(pairs, u, real, form, *arrays[-2:])
 
         return run
 
@@ -86,9 +98,14 @@ def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, 
     pairs = jl.SettingPairs.random(yardsticks.PAIRS)
     u = oracles.unit(np.random.default_rng(0), 128)
     yardsticks.agree(pairs, u, real)
-    monkeypatch.setattr(yardsticks, "in_cuda", lambda pairs, u, real: emulated(pairs, u * [1, 1, -1], real))
-    with pytest.raises(AssertionError):
-        yardsticks.agree(pairs, u, real)
+    for wrong in yardsticks.FORMS:
+
+        def off(pairs, u, real, form, wrong=wrong):
+            return emulated(pairs, u * [1, 1, -1] if form == wrong else u, real, form)
+
+        monkeypatch.setattr(yardsticks, "in_cuda", off)
+        with pytest.raises(AssertionError):
+            yardsticks.agree(pairs, u, real)
 
 
 def test_the_page_on_performance_is_that_of_its_figures():

@@ -24,7 +24,7 @@ class Benchmark(TypedDict):
     """The part of benchmark.json that is drawn."""
 
     kernel: Mapping[str, Kernel]
-    operations: float
+    operations: Mapping[str, float]
     numbers: Mapping[str, float]
     accuracy: Mapping[str, list[dict[str, float]] | dict[str, float]]
 
@@ -37,7 +37,7 @@ def plot_benchmark(content: Benchmark, path: Path) -> None:
     """
     with picture(path, 10, 4.4) as figure:
         left, right = figure.subplots(1, 2)
-        intensity = np.geomspace(0.02, 20, 200)
+        intensity, operations = np.geomspace(0.02, 20, 200), content["operations"]["interpolated"]
         # In grey the two precisions differ by filled and open markers, thick and thin lines.
         looks = ((BLUE, 8, "full", 1.8), (RED, 4, "none", 1.0))
         for (name, part), (colour, width, fill, line) in zip(content["kernel"].items(), looks, strict=True):
@@ -48,8 +48,8 @@ def plot_benchmark(content: Benchmark, path: Path) -> None:
                 reach = np.minimum(part["peak"], intensity * bandwidth)
                 left.loglog(intensity, reach, style, lw=line, color=colour, label=f"{name}, {roof}")
             for what, marker in (("package", "o"), ("C", "s"), ("NumPy", "^")):
-                at = content["operations"] / (width * content["numbers"][what])
-                rate = part["evaluations_per_second"][what] * content["operations"]
+                at = operations / (width * content["numbers"][what])
+                rate = part["evaluations_per_second"][f"{what}, interpolated"] * operations
                 left.plot(at, rate, marker, ms=7, fillstyle=fill, color=colour, label=f"{name}, {what}")
         left.set_xlabel("operations per byte outside registers")
         left.set_ylabel("operations per second")
