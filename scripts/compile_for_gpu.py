@@ -1,17 +1,22 @@
 """Compile the sampling kernels for an NVIDIA H100 on a machine without one, and say what became of them.
 
-    python scripts/compile_for_gpu.py [--pairs 8 1024 32768 65536] [--chunks 4096 3125]
+    python scripts/compile_for_gpu.py [--pairs 8 1024 16384 65536] [--chunks 4096 3125 512] [--fma]
 
 In an environment of its own (5 GB; neither a driver nor a GPU is needed):
 
     pip install 'jax[cuda13]' nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm -e .
 
-For models that interpolate and for others, for every method, precision, number of pairs and size of a chunk: working
-memory; arrays of pairs x hidden vectors that the compiler leaves in memory (they cost more time than the arithmetic);
-kernels and copies of a chunk; and of the kernel that does the work its registers and the instructions of its loop.
-Nothing here is measured on a GPU.
+For correlators that interpolate and for others, for every method, precision, number of visibilities, number of pairs
+and size of a chunk: working memory; arrays of pairs x hidden vectors that the compiler leaves in memory (they cost more
+time than the arithmetic); kernels and copies of a chunk; and of the kernel that does the work its registers and the
+instructions of its loop, also for an evaluation, which is one hidden vector at one pair for all visibilities. The same
+instructions for scripts/kernel.cu, the yardstick by hand, from the same tools.
 
-Writes results/compile_for_gpu: report.json, meta.json. Exits with 1 where an array of more than 4 MiB is left.
+--fma lets XLA use fused multiply-adds, which it does not on its own; as on a GPU with
+XLA_FLAGS=--xla_backend_extra_options=-nvptx-fma-level=1. Nothing here is measured on a GPU.
+
+Writes results/compile_for_gpu (with --fma: its folder fma): report.json, meta.json. Exits with 1 where an array of more
+than 4 MiB is left.
 """
 
 from __future__ import annotations
@@ -34,13 +39,14 @@ from typing import Any
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"
 DUMP = Path(tempfile.mkdtemp(prefix="compile_for_gpu_"))
-os.environ["XLA_FLAGS"] = f"--xla_dump_to={DUMP}"
+FMA = "--xla_backend_extra_options=-nvptx-fma-level=1" if "--fma" in sys.argv else ""
+os.environ["XLA_FLAGS"] = f"--xla_dump_to={DUMP} {FMA}"
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
+import yardsticks  # noqa: E402
 from jax.experimental import topologies  # noqa: E402
 
-import jaxleggett as jl  # noqa: E402
 from jaxleggett.kernels import Plan, Sums, advance  # noqa: E402
 from jaxleggett.models.arguments import as_pytree  # noqa: E402
 from jaxleggett.output import provenance  # noqa: E402
@@ -73,14 +79,12 @@ ALLOWED = 2**22
 TOOLS = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "bin"
 
 
-class General(jl.WernerModel):
-    """The same correlations, without weights that kernels could use: the form for any correlator."""
+PRODUCTS = {"interpolated": 8, "general": 9}
+"""Multiplications of an evaluation: two scalar products (6) and, interpolated, the weights of m and of d; general, at
+each visibility again, a weight for each bound and that of C. By these the evaluations in a loop are counted."""
 
-    name = "general"
-
-    def correlator(self, u: Any, v: Any, a: Any, b: Any) -> Any:
-        """That of the model."""
-        return super().correlator(u, v, a, b)
+PRODUCTS_BY_HAND = {"interpolated": 6, "general": 6 + 2 * 2}
+"""Those of kernel.cu, for both visibilities: its hidden vectors have no weights."""
 
 
 def compiled(models: list[Any], plan: Plan, pairs: int, dtype: type) -> Any:
@@ -124,21 +128,22 @@ def largest_kernel(steps: list[str]) -> dict[str, Any]:
     best: dict[str, Any] = {}
     for name in dict.fromkeys(names):
         (source, *_) = [f for f in DUMP.glob("*.ptx") if re.search(rf"\.entry {name}\(", f.read_text())]
-        found = machine_code(source)
+        cubin = DUMP / "kernel.cubin"
+        subprocess.run([str(TOOLS / "ptxas"), "-arch=sm_90a", str(source), "-o", str(cubin)], check=True)
+        found = machine_code(cubin, name)
         if not best or (found.get("loop", 0), found["instructions"]) > (best.get("loop", 0), best["instructions"]):
             best = {"kernel": name, **found}
     return best
 
 
-def machine_code(source: Path) -> dict[str, Any]:
+def machine_code(cubin: Path, kernel: str) -> dict[str, Any]:
     """Registers and instructions of a kernel, and of its longest loop by kind."""
-    cubin = DUMP / "kernel.cubin"
-    assemble = [str(TOOLS / "ptxas"), "-arch=sm_90a", "-v", str(source), "-o", str(cubin)]
-    said = subprocess.run(assemble, capture_output=True, text=True, check=True).stderr
-    registers = re.search(r"Used (\d+) registers", said)
     environment = {**os.environ, "PATH": f"{TOOLS}:{os.environ['PATH']}"}  # cuobjdump calls nvdisasm
-    listing = [str(TOOLS / "cuobjdump"), "-sass", str(cubin)]
-    text = subprocess.run(listing, capture_output=True, text=True, check=True, env=environment).stdout
+    call = {"capture_output": True, "text": True, "check": True, "env": environment}
+    usage = subprocess.run([str(TOOLS / "cuobjdump"), "-res-usage", str(cubin)], **call).stdout
+    registers = re.search(rf"Function {kernel}:\s+REG:(\d+)", usage)
+    listing = subprocess.run([str(TOOLS / "cuobjdump"), "-sass", str(cubin)], **call).stdout
+    (text,) = [part for part in listing.split("Function : ")[1:] if part.split()[0] == kernel]
     rows = [(int(m[1], 16), m[2]) for m in re.finditer(r"^\s+/\*([0-9a-f]{4,5})\*/\s+(.*?);", text, re.M)]
     jumps = [(int(m[1], 16), at) for at, row in rows if (m := re.search(r"\bBRA\b.*?(0x[0-9a-f]+)", row))]
     loops = [(first, last) for first, last in jumps if first < last]
@@ -146,40 +151,63 @@ def machine_code(source: Path) -> dict[str, Any]:
     if loops:
         first, last = max(loops, key=lambda loop: loop[1] - loop[0])
         kinds = [re.sub(r"^@!?U?P\w+\s+", "", row).split()[0].split(".")[0] for at, row in rows if first <= at <= last]
-        count = Counter(kinds)
-        found |= {"loop": len(kinds), "kinds": dict(count.most_common(12))}
+        found |= {"loop": len(kinds), "kinds": dict(Counter(kinds).most_common())}
     return found
 
 
-def cases(pairs: list[int], chunks: list[int]) -> Iterator[tuple[str, type, str, bool, type, int, int]]:
-    """Form, model, method, whether half a lattice, precision, pairs and size of a chunk."""
-    for form, kind in (("interpolated", jl.WernerModel), ("general", General)):
+def an_evaluation(found: dict[str, Any], products: int) -> float | None:
+    """Instructions of the loop for each evaluation in it, None where there is no loop or it does not multiply."""
+    times = sum(found.get("kinds", {}).get(kind, 0) for kind in ("DMUL", "DFMA", "FMUL", "FFMA"))
+    return round(found["loop"] * products / times, 1) if times else None
+
+
+def by_hand() -> Iterator[dict[str, Any]]:
+    """scripts/kernel.cu from the same tools."""
+    for precision, name in (("float64", "double"), ("float32", "float")):
+        cubin = DUMP / "by_hand.cubin"
+        options = ["-arch=sm_90a", "-std=c++17", "--use_fast_math", f"-DREAL={name}", "-cubin", "-o", str(cubin)]
+        subprocess.run([str(TOOLS / "nvcc"), *options, str(yardsticks.CUDA_SOURCE)], check=True)
+        for form in yardsticks.FORMS:
+            found = machine_code(cubin, yardsticks.CUDA_NAMES[form])
+            count = an_evaluation(found, PRODUCTS_BY_HAND[form])
+            yield {"form": form, "precision": precision, "instructions_an_evaluation": count, **found}
+
+
+def cases(pairs: list[int], chunks: list[int]) -> Iterator[tuple[str, str, bool, int, type, int, int]]:
+    """Form, method, whether half a lattice, visibilities, precision, pairs and size of a chunk."""
+    for form in yardsticks.FORMS:
         for method, half in (("mc", False), ("rqmc", False), ("rqmc", True)):
-            if half and kind is General:
+            if half and form == "general":
                 continue  # a model with another correlator offers none
-            for dtype in (np.float64, np.float32):
-                for number in pairs:
-                    for chunk in chunks:
-                        yield form, kind, method, half, dtype, number, chunk
+            # The interpolated form does the same work for any number.
+            for ends in (2,) if form == "interpolated" else (1, 2):
+                for dtype in (np.float64, np.float32):
+                    for number in pairs:
+                        for chunk in chunks:
+                            yield form, method, half, ends, dtype, number, chunk
 
 
 def main() -> int:
     """Compile, look, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, nargs="+", default=[8, 1024, 32768, 65536])
-    parser.add_argument("--chunks", type=int, nargs="+", default=[4096, 3125])
+    parser.add_argument("--pairs", type=int, nargs="+", default=[8, 1024, 16384, 65536])
+    parser.add_argument("--chunks", type=int, nargs="+", default=[4096, 3125, 512])
+    parser.add_argument("--fma", action="store_true", help="let XLA use fused multiply-adds")
     arguments = parser.parse_args()
     started, rows, at_fault = time.monotonic(), [], 0
-    for form, kind, method, half, dtype, pairs, chunk in cases(arguments.pairs, arguments.chunks):
+    for form, method, half, ends, dtype, pairs, chunk in cases(arguments.pairs, arguments.chunks):
         for old in DUMP.iterdir():
             if old.is_file():
                 old.unlink()
         plan = Plan(method, 16, 1 if method == "mc" else 8, chunk, half)  # type: ignore[arg-type]
-        program = compiled([kind(0.8), kind(0.9)], plan, pairs, dtype)
+        models = [yardsticks.KINDS[form](V) for V in yardsticks.ENDS[:ends]]
+        program = compiled(models, plan, pairs, dtype)
         left, steps = left_in_memory(program, pairs, chunk), steps_of_a_chunk()
+        found = largest_kernel(steps)
         row = {
             "form": form,
             "method": method + " half" * half,
+            "visibilities": ends,
             "precision": np.dtype(dtype).name,
             "pairs": pairs,
             "chunk": chunk,
@@ -187,16 +215,22 @@ def main() -> int:
             "left_in_memory": [name for name, size in left if size > ALLOWED],
             "kernels_a_chunk": sum("kCustomKernel" in line for line in steps),
             "copies_a_chunk": sum("kCopy" in line for line in steps),
-            **largest_kernel(steps),
+            # Two visibilities of the general form are two evaluations, whether XLA makes one kernel of them or two.
+            "instructions_an_evaluation": an_evaluation(found, PRODUCTS[form] * (ends if form == "general" else 1)),
+            **found,
         }
         at_fault += bool(row["left_in_memory"])
         rows.append(row)
         print(json.dumps({name: x for name, x in row.items() if name != "kinds"}), flush=True)
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    hand = list(by_hand())
+    for row in hand:
+        print("kernel.cu", json.dumps({name: x for name, x in row.items() if name != "kinds"}), flush=True)
+    folder = FOLDER / "fma" if arguments.fma else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     facts = {"target": "NVIDIA H100 80GB HBM3", "seconds": time.monotonic() - started}
-    provenance.write_json(FOLDER / "report.json", {"rows": rows})
+    provenance.write_json(folder / "report.json", {"rows": rows, "by_hand": hand})
     meta = provenance.provenance(["python", "scripts/compile_for_gpu.py", *sys.argv[1:]], **facts)
-    provenance.write_json(FOLDER / provenance.META, meta)
+    provenance.write_json(folder / provenance.META, meta)
     print(f"{len(rows)} programs, {at_fault} of them with an array of pairs x hidden vectors in memory")
     return int(at_fault > 0)
 
