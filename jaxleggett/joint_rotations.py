@@ -14,6 +14,7 @@ largest visibility, for all projective measurements together.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -24,7 +25,7 @@ from jax.tree_util import register_dataclass
 from ._numerics import as_float, dot, in_double
 
 if TYPE_CHECKING:
-    from ._shapes import AnyArray, Array, ArrayLike, Float
+    from ._shapes import AnyArray, Array, ArrayLike, Float, Shaped
 
 CRITICAL_ANGLE = 2 * float(np.arcsin(1 - np.sqrt(0.5)))
 """phi*: the angle between the two settings that alone excludes every V > V_c; sin(phi*/2) = 1 - 1/sqrt 2."""
@@ -151,14 +152,25 @@ def mean_modulus(
 def axial_mean(x: Float[AnyArray, "*k 6"], y: Float[AnyArray, "*n 6"]) -> Float[Array, "..."]:
     """Mean of |u.a + v.b| over joint turns of u and v about the third axis, for x = (u, v), y = (a, b) (..., 6).
 
-    u.a + v.b = p + q cos(angle + const) with p = u_z a_z + v_z b_z: `mean_of_wave`.
+    That of the wave of `axial_wave`.
+    """
+    p, even, odd = axial_wave(x, y)
+    return mean_of_wave(p, even * even + odd * odd)
+
+
+def axial_wave(
+    x: Float[AnyArray, "*k 6"], y: Float[AnyArray, "*n 6"]
+) -> tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."]]:
+    """p, e and o of u.a + v.b = p + e cos(angle) + o sin(angle), u and v turned by an angle about the third axis.
+
+    p = u_z a_z + v_z b_z, for x = (u, v), y = (a, b) (..., 6) that broadcast against each other. Linear in x and in y.
     """
     u_x, u_y, u_z, v_x, v_y, v_z = jnp.moveaxis(x, -1, 0)
     a_x, a_y, a_z, b_x, b_y, b_z = jnp.moveaxis(y, -1, 0)
     p = u_z * a_z + v_z * b_z
     even = u_x * a_x + u_y * a_y + v_x * b_x + v_y * b_y
     odd = u_y * a_x - u_x * a_y + v_y * b_x - v_x * b_y
-    return mean_of_wave(p, even * even + odd * odd)
+    return p, even, odd
 
 
 def mean_of_wave(p: Float[Array, "*n"], square: Float[Array, "*n"]) -> Float[Array, "*n"]:
@@ -166,11 +178,66 @@ def mean_of_wave(p: Float[Array, "*n"], square: Float[Array, "*n"]) -> Float[Arr
 
     Differentiable twice almost everywhere.
     """
+    crossing, q, sine, cosine = _crossing(p, square)
+    return jnp.where(crossing, (2 / jnp.pi) * q * (sine * _arcsine(sine, cosine) + cosine), jnp.abs(p))
+
+
+def derivatives_of_wave(p: Float[Array, "*n"], square: Float[Array, "*n"]) -> tuple[Float[Array, "*n"], ...]:
+    """`mean_of_wave` f, with f_p, f_S, f_pp, f_pS and f_SS for S = `square`.
+
+    With r = sqrt(S - p^2): f_p = (2/pi) asin(p/q), f_S = r/(pi S), f_pp = 2/(pi r), f_pS = -p/(pi S r) and
+    f_SS = (1/(2 r) - r/S)/(pi S). Where |p| >= q, f_p is the sign of p and the others vanish.
+    """
+    crossing, q, sine, cosine = _crossing(p, square)
+    angle = _arcsine(sine, cosine)
+    over = 1 / (jnp.pi * q)
+    derivatives = (
+        2 * over / cosine,
+        -sine * over / (q * cosine),
+        (0.5 / cosine - cosine) * over / (q * q),
+    )
+    return (
+        jnp.where(crossing, (2 / jnp.pi) * q * (sine * angle + cosine), jnp.abs(p)),
+        jnp.where(crossing, (2 / jnp.pi) * angle, jnp.sign(p)),
+        jnp.where(crossing, cosine * over, 0),
+        *(jnp.where(crossing, x, 0) for x in derivatives),
+    )
+
+
+def _crossing(
+    p: Float[Array, "*n"], square: Float[Array, "*n"]
+) -> tuple[Shaped[Array, "*n"], Float[Array, "*n"], Float[Array, "*n"], Float[Array, "*n"]]:
+    """Whether p + q cos x changes sign, q, the sine p/q and its cosine.
+
+    Where it does not the roots are kept away from 0, so that gradients stay finite.
+    """
     crossing = square > p * p * (1 + 1e-14) + 1e-30
-    # Where the branch is not taken its roots are kept away from 0, so that gradients stay finite.
     q = jnp.sqrt(jnp.where(crossing, square, 1.0))
-    ratio = jnp.clip(jnp.where(crossing, p, 0.5) / q, -1 + 1e-14, 1 - 1e-14)
-    return jnp.where(crossing, (2 / jnp.pi) * q * (ratio * jnp.arcsin(ratio) + jnp.sqrt(1 - ratio * ratio)), jnp.abs(p))
+    sine = jnp.clip(jnp.where(crossing, p, 0.5) / q, -1 + 1e-14, 1 - 1e-14)
+    return crossing, q, sine, jnp.sqrt(1 - sine * sine)
+
+
+def _arcsine(sine: Float[Array, "*n"], cosine: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """asin(sine) to 4e-16, given the cosine, which is not negative.
+
+    By a polynomial: XLA on a CPU calls a function for every number, and all the rest takes less time than that.
+    """
+    below = jnp.abs(sine) <= cosine
+    x = jnp.where(below, jnp.abs(sine), cosine)
+    angle = x * jnp.polyval(jnp.asarray(_arcsine_series(), x.dtype), x * x, unroll=18)
+    return jnp.copysign(jnp.where(below, angle, jnp.pi / 2 - angle), sine)
+
+
+@functools.cache
+def _arcsine_series() -> Float[np.ndarray, "18"]:
+    """asin(x)/x as a polynomial in x^2 up to 1/2, highest power first: Chebyshev interpolation."""
+
+    def function(square: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        return np.arcsin(np.sqrt(square)) / np.sqrt(square)
+
+    series = np.polynomial.Chebyshev.interpolate(function, 17, domain=[0, 0.5])
+    plain = series.convert(kind=np.polynomial.Polynomial, domain=[-1, 1], window=[-1, 1])
+    return plain.coef[::-1]
 
 
 def _about(n: AnyArray, angle: AnyArray, x: AnyArray) -> Float[Array, "*n 3"]:

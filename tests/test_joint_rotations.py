@@ -1,9 +1,11 @@
+import jax
+import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
 from scipy.stats import special_ortho_group
 
-from jaxleggett.joint_rotations import CRITICAL_ANGLE, twirled_bound
+from jaxleggett.joint_rotations import CRITICAL_ANGLE, derivatives_of_wave, mean_of_wave, twirled_bound
 from jaxleggett.proofs.ball_arithmetic import CertificationError, require
 from jaxleggett.proofs.werner import certify_werner
 
@@ -50,3 +52,27 @@ def test_certified_interval():
     assert lower <= oracles.V_C <= upper
     with pytest.raises(CertificationError, match="not proved: two is less than one"):
         require(2 < 1, "two is less than one")
+
+
+def test_the_derivatives_of_the_mean_of_a_wave(rng):
+    """Against differences of the integral itself, on both sides of |p| = q."""
+    angle = (np.arange(200_000) + 0.5) * 2 * np.pi / 200_000
+
+    def mean(p, square):
+        return np.abs(p + np.sqrt(square) * np.cos(angle)).mean()
+
+    for p, square in ((0.3, 0.5), (-0.2, 0.09), (0.69, 0.49), (-0.9, 0.2), (0.0, 0.7)):
+        with jax.enable_x64(True):
+            found = np.asarray(derivatives_of_wave(jnp.float64(p), jnp.float64(square)))
+            assert found[0] == mean_of_wave(jnp.float64(p), jnp.float64(square))
+        h = 1e-3
+        grid = np.array([[mean(p + i * h, square + j * h) for j in (-1, 0, 1)] for i in (-1, 0, 1)])
+        want = [
+            grid[1, 1],
+            (grid[2, 1] - grid[0, 1]) / (2 * h),
+            (grid[1, 2] - grid[1, 0]) / (2 * h),
+            (grid[2, 1] - 2 * grid[1, 1] + grid[0, 1]) / h**2,
+            (grid[2, 2] - grid[2, 0] - grid[0, 2] + grid[0, 0]) / (4 * h * h),
+            (grid[1, 2] - 2 * grid[1, 1] + grid[1, 0]) / h**2,
+        ]
+        np.testing.assert_allclose(found, want, rtol=2e-3, atol=2e-3)
