@@ -50,7 +50,7 @@ from yardsticks import FEW_PAIRS, FORMS, PAIRS, SAMPLES, alternating, package, s
 
 import jaxleggett as jl
 from jaxleggett._numerics import double_precision
-from jaxleggett.kernels import plan
+from jaxleggett.kernels import interpolated, plan
 from jaxleggett.output import provenance
 from jaxleggett.settings import SettingPairs
 from jaxleggett.sphere import fibonacci_directions
@@ -66,9 +66,9 @@ OPERATIONS = {"interpolated": 10 + 9, "general": 10 + 4 + 2 + 2 * 8}
 FUSED = {"interpolated": 8, "general": 12}
 
 # Numbers that an evaluation of the interpolated form loads and stores outside registers. Package: hidden vectors, and
-# once in UNROLL of them settings, centres, sums and extrema. C: hidden vectors. NumPy: every array of its inner loop,
+# once in STEP of them settings, centres, sums and extrema. C: hidden vectors. NumPy: every array of its inner loop,
 # written and read.
-NUMBERS = {"package": 6 + (6 + 2 + 8) / plan.UNROLL, "C": 3, "NumPy": 2 * 7}
+NUMBERS = {"package": 6 + (6 + 2 + 8) / interpolated.STEP, "C": 3, "NumPy": 2 * 7}
 
 
 def kernel(repeats: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Compile the sampling kernels for an NVIDIA H100 on a machine without one, and say what became of them.
 
-    python scripts/compile_for_gpu.py [--pairs 8 1024 16384 65536] [--chunks 4096 3125 512] [--fma]
+    python scripts/compile_for_gpu.py [--pairs 8 1024 16384 65536] [--chunks 4096 3125 512] [--fma] [--out DIR]
 
 In an environment of its own (5 GB; neither a driver nor a GPU is needed):
 
@@ -193,6 +193,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, nargs="+", default=[8, 1024, 16384, 65536])
     parser.add_argument("--chunks", type=int, nargs="+", default=[4096, 3125, 512])
     parser.add_argument("--fma", action="store_true", help="let XLA use fused multiply-adds")
+    parser.add_argument("--out", type=Path, help=f"folder instead of {FOLDER.parent.name}/{FOLDER.name}")
     arguments = parser.parse_args()
     started, rows, at_fault = time.monotonic(), [], 0
     for form, method, half, ends, dtype, pairs, chunk in cases(arguments.pairs, arguments.chunks):
@@ -225,7 +226,7 @@ def main() -> int:
     hand = list(by_hand())
     for row in hand:
         print("kernel.cu", json.dumps({name: x for name, x in row.items() if name != "kinds"}), flush=True)
-    folder = FOLDER / "fma" if arguments.fma else FOLDER
+    folder = arguments.out or (FOLDER / "fma" if arguments.fma else FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"target": "NVIDIA H100 80GB HBM3", "seconds": time.monotonic() - started}
     provenance.write_json(folder / "report.json", {"rows": rows, "by_hand": hand})

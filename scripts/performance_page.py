@@ -2,8 +2,8 @@
 
     python scripts/performance_page.py
 
-Reads results/benchmark/benchmark.json, and results/benchmark_gpu/benchmark.json where there is one; writes
-results/benchmark/benchmark.png and the tables of docs/PERFORMANCE.md.
+Reads results/benchmark/benchmark.json, results/benchmark_gpu/benchmark.json where there is one, and what
+scripts/compile_for_gpu.py found; writes results/benchmark/benchmark.png and the tables of docs/PERFORMANCE.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "benchmark"
 GPU_FOLDER = ROOT / "results" / "benchmark_gpu"
+COMPILED = ROOT / "results" / "compile_for_gpu"
 PAGE = ROOT / "docs" / "PERFORMANCE.md"
 BEGIN, END = "<!-- written by scripts/performance_page.py -->", "<!-- end -->"
 
@@ -69,6 +70,37 @@ def gpu() -> Iterator[str]:
     yield f"On one {content['hardware']['device']}:"
     yield from kernel(content)
     yield from accuracy(content["accuracy"])
+
+
+def compiled() -> Iterator[str]:
+    """What a compiler for a GPU makes of the kernels."""
+    yield "### The kernels as compiled for a GPU; nothing here is timed"
+    files = {"XLA": COMPILED / "report.json", "XLA with fused multiply-adds": COMPILED / "fma" / "report.json"}
+    reports = {name: json.loads(file.read_text()) for name, file in files.items()}
+    rows = reports["XLA"]["rows"]
+    left, most = sum(bool(row["left_in_memory"]) for row in rows), max(row["kernels_a_chunk"] for row in rows)
+    shapes = [", ".join(str(x) for x in sorted({row[name] for row in rows})) for name in ("pairs", "chunk")]
+    meta = json.loads((COMPILED / "meta.json").read_text())
+    yield (
+        f"For an {meta['target']} by jaxlib {meta['versions']['jaxlib']}: {len(rows)} programs, with {shapes[0]} "
+        f"setting pairs and chunks of {shapes[1]} hidden vectors, every method, one visibility and two. {left} of them "
+        f"leave an array of pairs x hidden vectors in memory. A chunk starts at most {most} kernels, one of which does "
+        "the work. Instructions of its loop for an evaluation, at the most pairs and the largest chunk:"
+    )
+    table_rows = []
+    for form in ("interpolated", "general"):
+        for precision in ("float64", "float32"):
+            cells = [f"{form}, {precision}"]
+            for report in reports.values():
+                of = [
+                    x for x in report["rows"] if (x["form"], x["precision"], x["visibilities"]) == (form, precision, 2)
+                ]
+                last = max(of, key=lambda x: (x["pairs"], x["chunk"]))
+                cells.append(f"{last['instructions_an_evaluation']}, {last['registers']} registers")
+            hand = reports["XLA"]["by_hand"]
+            (own,) = [x for x in hand if (x["form"], x["precision"]) == (form, precision)]
+            table_rows.append([*cells, f"{own['instructions_an_evaluation']}, {own['registers']} registers"])
+    yield table(["", *files, "scripts/kernel.cu"], table_rows)
 
 
 def accuracy(content: dict[str, Any]) -> Iterator[str]:
@@ -144,7 +176,9 @@ def tables(content: dict[str, Any]) -> str:
         f"({', '.join(machine['vectors'])}); C by {machine['compiler']}."
     )
     parts = (accuracy(content["accuracy"]), growth(content["growth"]), game(content["game"]), rest(content))
-    return "\n\n".join([where, "### The kernel", *kernel(content), *gpu(), *(text for part in parts for text in part)])
+    return "\n\n".join(
+        [where, "### The kernel", *kernel(content), *gpu(), *compiled(), *(text for part in parts for text in part)]
+    )
 
 
 def main() -> None:
