@@ -62,6 +62,11 @@ def test_the_programs_of_the_readme_run(program):
     exec(program, {})
 
 
+def test_every_script_is_listed():
+    listed = (ROOT / "docs" / "SCRIPTS.md").read_text()
+    assert [path.name for path in (ROOT / "scripts").glob("*.py") if f"`{path.name}`" not in listed] == []
+
+
 def test_links_between_documents_lead_somewhere():
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
