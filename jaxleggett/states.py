@@ -228,6 +228,20 @@ def parse_state(text: str) -> TwoQubitState:
     return TwoQubitState.from_density_matrix(named_matrix(text))
 
 
+def as_state(state: TwoQubitState | str | ArrayLike | Operator) -> TwoQubitState:
+    """A state that is one already, or by name as for `parse_state`, or by its density matrix (4, 4) or vector (4,).
+
+    Raises InputError for what is none.
+
+    >>> import numpy as np
+    >>> as_state("werner") == as_state([0, 1, -1, 0] / np.sqrt(2)) == werner()
+    True
+    """
+    if isinstance(state, TwoQubitState):
+        return state
+    return parse_state(state) if isinstance(state, str) else TwoQubitState.from_density_matrix(state)
+
+
 def parse_nearest_state(text: str) -> tuple[TwoQubitState, float]:
     """The state nearest to what `text` names as for `parse_state`, and its distance: `TwoQubitState.nearest_to`."""
     return TwoQubitState.nearest_to(named_matrix(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from .._checks import MAX_RESTARTS, MAX_SEED, InputError, counted, integer, quot
 from .._clock import OutOfTime
 from ..inequalities.inequality import LeggettInequality
 from ..runs import Ending, Progress
-from ..states import TwoQubitState, werner
+from ..states import TwoQubitState, as_state, werner
 from . import betting
 from .choice import best_at, excluding, proved
 from .concentration import Tail
@@ -25,6 +25,9 @@ from .result import Analysis
 from .scores import Estimate, at_measured, estimate, event_scores, has_term
 from .signalling import no_signalling
 from .trials import Trials
+
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike
 
 RESAMPLES = 100
 """Resamples of the bootstrap where the caller names no number."""
@@ -69,7 +72,7 @@ def analyze(
     data: Counts | Trials,
     inequality: LeggettInequality | None = None,
     *,
-    state: TwoQubitState | None = None,
+    state: TwoQubitState | str | ArrayLike | None = None,
     options: AnalysisOptions | None = None,
     seed: int = 0,
     time_limit: float | None = None,
@@ -102,7 +105,7 @@ def analyze(
     seed = integer("seed", seed, 0, MAX_SEED)
     _checks.time_limit(time_limit)
     options = options or AnalysisOptions()
-    target = werner() if state is None else state
+    target = werner() if state is None else as_state(state)
     deadline = None if time_limit is None else started + time_limit
     notes: list[str] = []
     tested, chosen, split = _chosen(data, inequality, target, options, seed, deadline, notes)

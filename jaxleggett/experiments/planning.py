@@ -17,7 +17,7 @@ from ..models.werner import CRITICAL_VISIBILITY
 from ..runs import Ending
 from ..searches.result import count_settings
 from ..settings import SettingPairs
-from ..states import TwoQubitState, correlation_in_numpy, werner
+from ..states import TwoQubitState, as_state, correlation_in_numpy, werner
 from .choice import best_at, proved
 from .concentration import Tail
 from .counts import BOTH
@@ -27,7 +27,7 @@ from .scores import event_scores, has_term
 from .simulation import quantum_probabilities
 
 if TYPE_CHECKING:
-    from .._shapes import Float
+    from .._shapes import ArrayLike, Float
 
 SIGMAS = 5.0
 """Standard errors above the bound that a test is planned for."""
@@ -173,7 +173,7 @@ def design(
     sides: tuple[int, int] | str | None = None,
     settings: SettingPairs | None = None,
     counts_per_pair: int = COUNTS,
-    state: TwoQubitState | None = None,
+    state: TwoQubitState | str | ArrayLike | None = None,
     misalignment: float = 0.0,
     seed: int = 0,
     time_limit: float | None = None,
@@ -209,7 +209,7 @@ def design(
     counts_per_pair = integer("counts_per_pair", counts_per_pair, 1, MAX_COUNTS)
     check_angle(misalignment)
     deadline = None if time_limit is None else started + time_limit
-    target = werner() if state is None else state
+    target = werner() if state is None else as_state(state)
     if settings is not None:
         if pairs is not None or sides is not None:
             raise InputError("settings must be left out where a number of pairs or of settings is asked for")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..inequalities.inequality import LinearInequality
 from ..proofs import bell as exact
 from ..runs import Ending, Progress
 from ..settings import SettingPairs
-from ..states import TwoQubitState, correlation_in_numpy
+from ..states import TwoQubitState, as_state, correlation_in_numpy
 from ..thresholds import Threshold
 from ..thresholds import threshold as leggett_threshold
 from ..thresholds.run import check_effort, ending_of
@@ -28,6 +29,9 @@ from .products import solve
 from .responses import Deterministic, Qubit, Situation, has_marginals
 from .result import NotionThreshold
 
+if TYPE_CHECKING:
+    from .._shapes import ArrayLike
+
 NOTIONS = ("leggett", "bell", "steering", "separable", "navascues")
 
 MOST_SETTINGS = 1000
@@ -35,7 +39,7 @@ MOST_SETTINGS = 1000
 
 
 def threshold(
-    state: TwoQubitState,
+    state: TwoQubitState | str | ArrayLike,
     settings: SettingPairs | str = "all",
     *,
     notion: str = "leggett",
@@ -47,7 +51,7 @@ def threshold(
 ) -> Threshold | NotionThreshold:
     """The largest V for which V (r_A, r_B, T) is compatible with a notion at `settings`, bracketed.
 
-    state       a two-qubit state
+    state       a two-qubit state, its name as on the command line, or its density matrix (4, 4)
     notion      `leggett`: a Leggett model, see `thresholds.threshold`, which answers then
                 `bell`: local hidden variables (J. S. Bell 1964)
                 `steering`: Alice cannot steer Bob, whose hidden states are qubits (Wiseman, Jones, Doherty 2007)
@@ -73,6 +77,7 @@ def threshold(
     """
     if notion not in NOTIONS:
         raise InputError(f"notion must be one of {', '.join(NOTIONS)}, but is {quoted(notion)}")
+    state = as_state(state)
     if notion == "leggett":
         return leggett_threshold(
             state,

@@ -263,3 +263,12 @@ def test_what_marginals_take_from_a_proved_model_by_hand():
     assert found == pytest.approx(1 / 1.3, abs=1e-15)
     # Without the opposite both marginals are 1: 0.9 and 1.2 are missing.
     assert local_visibility(np.ones(1), one, one, zero, zero, numbers, 1.0, True) == pytest.approx(1 / 3.1, abs=1e-15)
+
+
+@pytest.mark.parametrize("given", ["pure:0.3", jl.pure(0.3).density_matrix()])
+def test_a_state_may_be_given_by_name_or_by_its_density_matrix(given):
+    found = jl.threshold(given, notion="separable")
+    assert found.state == jl.states.as_state(given)
+    np.testing.assert_allclose(found.upper, jl.threshold(jl.pure(0.3), notion="separable").upper, rtol=0, atol=1e-9)
+    with pytest.raises(jl.InputError, match="state must be"):
+        jl.threshold("nonsense")
