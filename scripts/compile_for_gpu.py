@@ -22,6 +22,7 @@ than 4 MiB is left.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -53,7 +54,14 @@ from jaxleggett.output import provenance  # noqa: E402
 
 FOLDER = Path(__file__).parent.parent / "results" / "compile_for_gpu"
 
-# What XLA knows of an H100 SXM: openxla/xla, xla/backends/gpu/target_config/specs/h100_sxm.txtpb.
+# What XLA knows of an H100 SXM: openxla/xla, xla/backends/gpu/target_config/specs/h100_sxm.txtpb. Versions of jaxlib
+# before 0.10 know less about a device.
+NEWER = """
+  thread_dim_limit_x: 1024 thread_dim_limit_y: 1024 thread_dim_limit_z: 64
+  device_vendor: "NVIDIA Corporation" platform_version: "Compute Capability 9.0a" device_address_bits: 64
+  name: "NVIDIA H100 80GB HBM3"
+  driver_version: "13.0.0" runtime_version: "13.0.0" compile_time_toolkit_version: "13.0.0" dnn_version: "9.10.0"
+"""
 TARGET = """
 gpu_device_info {
   threads_per_block_limit: 1024 threads_per_warp: 32 shared_memory_per_block: 49152 shared_memory_per_core: 233472
@@ -63,10 +71,7 @@ gpu_device_info {
   shared_memory_per_block_optin: 232448
   cuda_compute_capability { major: 9 feature_extension: ACCELERATED_FEATURES }
   registers_per_core_limit: 65536 registers_per_block_limit: 65536
-  thread_dim_limit_x: 1024 thread_dim_limit_y: 1024 thread_dim_limit_z: 64
-  device_vendor: "NVIDIA Corporation" platform_version: "Compute Capability 9.0a" device_address_bits: 64
-  name: "NVIDIA H100 80GB HBM3"
-  driver_version: "13.0.0" runtime_version: "13.0.0" compile_time_toolkit_version: "13.0.0" dnn_version: "9.10.0"
+  NEWER
 }
 platform_name: "CUDA"
 dnn_version_info { major: 9 minor: 10 patch: 0 }
@@ -89,8 +94,9 @@ PRODUCTS_BY_HAND = {"interpolated": 6, "general": 6 + 2 * 2}
 
 def compiled(models: list[Any], plan: Plan, pairs: int, dtype: type) -> Any:
     """The program that adds chunks, for the GPU."""
+    target = TARGET.replace("NEWER", NEWER if jax.__version_info__ >= (0, 10) else "")
     topology = topologies.get_topology_desc(
-        platform="cuda", topology_name="h100", target_config=TARGET, topology="1x1x1"
+        platform="cuda", topology_name="h100", target_config=target, topology="1x1x1"
     )
     there = jax.sharding.SingleDeviceSharding(topology.devices[0])
 
@@ -118,13 +124,16 @@ def left_in_memory(program: Any, pairs: int, chunk: int) -> list[tuple[str, int]
 
 def steps_of_a_chunk() -> list[str]:
     """What is started for a chunk: the body of the loop over chunks, line by line."""
-    (thunks,) = DUMP.glob("*jit_advance.thunk_sequence_after_thunk_passes.txt")
-    return [line for line in thunks.read_text().split("body:")[1].splitlines() if line.startswith("      ")]
+    # Versions before 0.10 write but one of these two.
+    (thunks, *_) = sorted(DUMP.glob("*jit_advance.thunk_sequence*.txt"), key=lambda file: -len(file.name))
+    body = thunks.read_text().split("body:")[1].splitlines()[1:]
+    return list(itertools.takewhile(lambda line: line.startswith(" "), body))
 
 
 def largest_kernel(steps: list[str]) -> dict[str, Any]:
     """Registers, and instructions of the loop, of the longest reduction: the one over hidden vectors."""
-    names = [m[1] for line in steps if (m := re.search(r"kCustomKernel.*\] (\w*reduce\w*) grid: \[", line))]
+    # "kCustomKernel ...] NAME grid", and before 0.10 "kKernel ... kernel = NAME,".
+    names = [m[1] for line in steps if (m := re.search(r"Kernel .*\](?: , kernel =)? (\w*reduce\w*)", line))]
     best: dict[str, Any] = {}
     for name in dict.fromkeys(names):
         (source, *_) = [f for f in DUMP.glob("*.ptx") if re.search(rf"\.entry {name}\(", f.read_text())]
@@ -214,7 +223,7 @@ def main() -> int:
             "chunk": chunk,
             "working_MiB": round(program.memory_analysis().temp_size_in_bytes / 2**20, 1),
             "left_in_memory": [name for name, size in left if size > ALLOWED],
-            "kernels_a_chunk": sum("kCustomKernel" in line for line in steps),
+            "kernels_a_chunk": sum("Kernel " in line for line in steps),
             "copies_a_chunk": sum("kCopy" in line for line in steps),
             # Two visibilities of the general form are two evaluations, whether XLA makes one kernel of them or two.
             "instructions_an_evaluation": an_evaluation(found, PRODUCTS[form] * (ends if form == "general" else 1)),

@@ -101,6 +101,14 @@ def compiled() -> Iterator[str]:
             (own,) = [x for x in hand if (x["form"], x["precision"]) == (form, precision)]
             table_rows.append([*cells, f"{own['instructions_an_evaluation']}, {own['registers']} registers"])
     yield table(["", *files, "scripts/kernel.cu"], table_rows)
+    for folder in sorted(COMPILED.glob("jax_*")):
+        rows, meta = (json.loads((folder / name).read_text()) for name in ("report.json", "meta.json"))
+        left = sum(bool(row["left_in_memory"]) for row in rows["rows"])
+        most = max(row["working_MiB"] for row in rows["rows"])
+        yield (
+            f"By jaxlib {meta['versions']['jaxlib']}, which other users may have, {len(rows['rows'])} programs for "
+            f"{rows['rows'][0]['pairs']} pairs: {left} leave such an array; working memory is at most {most} MiB."
+        )
 
 
 def accuracy(content: dict[str, Any]) -> Iterator[str]:

@@ -56,7 +56,9 @@ def interpolated_sums(
     `shares` are (p^-, p^+) of E models; p^- is taken to be 1 - p^+. Both results are float64; the arithmetic at the
     hidden vectors is done in the dtype of the settings.
     """
-    (S, D), ends = lax.platform_dependent(u, v, weights, a, b, cpu=stream_moduli, default=moduli_at_once)
+    (S, D), (smallest_t, largest_t) = lax.platform_dependent(
+        u, v, weights, a, b, cpu=stream_moduli, default=moduli_at_once
+    )
     total = weights.astype(a.dtype).astype(float).sum()
     C, least = [], []
     for _, share in shares:
@@ -64,7 +66,7 @@ def interpolated_sums(
         p_minus = 1 - p_plus
         C.append(p_minus * (D - total) + p_plus * (total - S))
         q = jnp.minimum(p_minus, p_plus)
-        least.append(q * (2 - jnp.where(q < 0, ends[0], ends[1])) / 4)
+        least.append(q * (2 - jnp.where(q < 0, smallest_t, largest_t)) / 4)
     return jnp.stack(C), jnp.stack(least)
 
 

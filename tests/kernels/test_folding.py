@@ -75,3 +75,16 @@ def test_hidden_vectors_fill_up_without_weight(rng):
         np.testing.assert_array_equal(np.stack(parts)[:, :65].T, whole)
     assert not np.asarray(w[65:]).any()
     np.testing.assert_array_equal(np.stack(u_parts)[:, 65:], np.repeat(u[64:].T, 63, axis=1))
+
+
+def test_more_comes_in_than_is_kept(rng):
+    x = [rng.normal(size=(3, 64)) for _ in range(3)]
+    with jax.enable_x64(True):
+        kept = folding.folded(
+            [jax.numpy.asarray(y) for y in x],
+            [0.0],
+            lambda kept, incoming: (kept[0] + incoming[0] * incoming[1] - incoming[2],),
+            lambda one, other: (one[0] + other[0],),
+        )
+    assert len(kept) == 1
+    np.testing.assert_allclose(kept[0], (x[0] * x[1] - x[2]).sum(-1), rtol=1e-12)
