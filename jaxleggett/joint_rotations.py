@@ -14,6 +14,7 @@ largest visibility, for all projective measurements together.
 
 from __future__ import annotations
 
+import decimal
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -218,26 +219,46 @@ def _crossing(
 
 
 def _arcsine(sine: Float[Array, "*n"], cosine: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """asin(sine) to 4e-16, given the cosine, which is not negative.
+    """asin(sine) to 5e-16, given the cosine, which is not negative.
 
     By a polynomial: XLA on a CPU calls a function for every number, and all the rest takes less time than that.
     """
     below = jnp.abs(sine) <= cosine
     x = jnp.where(below, jnp.abs(sine), cosine)
-    angle = x * jnp.polyval(jnp.asarray(_arcsine_series(), x.dtype), x * x, unroll=18)
+    angle = x * jnp.polyval(jnp.asarray(_arcsine_series(), x.dtype), x * x, unroll=TERMS)
     return jnp.copysign(jnp.where(below, angle, jnp.pi / 2 - angle), sine)
 
 
+TERMS = 19
+"""Of the polynomial in `_arcsine`: with these its error is below that of the arithmetic."""
+
+
 @functools.cache
-def _arcsine_series() -> Float[np.ndarray, "18"]:
-    """asin(x)/x as a polynomial in x^2 up to 1/2, highest power first: Chebyshev interpolation."""
+def _arcsine_series() -> Float[np.ndarray, "k"]:
+    """asin(x)/x as a polynomial in y = x^2 up to 1/2, highest power first.
 
-    def function(square: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        return np.arcsin(np.sqrt(square)) / np.sqrt(square)
-
-    series = np.polynomial.Chebyshev.interpolate(function, 17, domain=[0, 0.5])
-    plain = series.convert(kind=np.polynomial.Polynomial, domain=[-1, 1], window=[-1, 1])
-    return plain.coef[::-1]
+    Newton's interpolation at Chebyshev nodes, from the power series of asin. In decimal numbers of 50 digits: in double
+    precision the coefficients would lose a digit to cancellation.
+    """
+    with decimal.localcontext(prec=50):
+        nodes = [decimal.Decimal(x) / 4 for x in 1 + np.cos(np.pi * (np.arange(TERMS) + 0.5) / TERMS)]
+        differences: list[decimal.Decimal] = []
+        for y in nodes:
+            term, value = decimal.Decimal(1), decimal.Decimal(0)
+            for k in range(160):
+                value += term / (2 * k + 1)
+                term *= y * (2 * k + 1) / (2 * k + 2)
+            differences.append(value)
+        for k in range(1, TERMS):
+            for i in range(TERMS - 1, k - 1, -1):
+                differences[i] = (differences[i] - differences[i - 1]) / (nodes[i] - nodes[i - k])
+        series = [differences[-1]]
+        for node, difference in zip(nodes[-2::-1], differences[-2::-1], strict=True):
+            # Horner's scheme: times (y - node), plus the difference.
+            higher = [*series, decimal.Decimal(0)]
+            series = [x - node * y for x, y in zip(higher, [decimal.Decimal(0), *series], strict=True)]
+            series[-1] += difference
+        return np.array([float(x) for x in series])
 
 
 def _about(n: AnyArray, angle: AnyArray, x: AnyArray) -> Float[Array, "*n 3"]:

@@ -65,10 +65,10 @@ GOALS = (1e-6, 2e-8, 1e-8)
 OPERATIONS = {"interpolated": 10 + 9, "general": 10 + 4 + 2 + 2 * 8}
 FUSED = {"interpolated": 8, "general": 12}
 
-# Numbers that an evaluation of the interpolated form loads and stores outside registers. Package: hidden vectors, and
-# once in STEP of them settings, centres, sums and extrema. C: hidden vectors. NumPy: every array of its inner loop,
-# written and read.
-NUMBERS = {"package": 6 + (6 + 2 + 8) / interpolated.STEP, "C": 3, "NumPy": 2 * 7}
+# Numbers that an evaluation of the interpolated form loads and stores outside registers. Package: hidden vectors with
+# their weights, and once in STEP of them settings, centres, sums and extrema. C: hidden vectors. NumPy: every array of
+# its inner loop, written and read.
+NUMBERS = {"package": 7 + (6 + 2 + 8) / interpolated.STEP, "C": 3, "NumPy": 2 * 7}
 
 
 def kernel(repeats: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "results" / "benchmark"
 GPU_FOLDER = ROOT / "results" / "benchmark_gpu"
+METHODS = ("mc", "rqmc", "rqmc half")
 COMPILED = ROOT / "results" / "compile_for_gpu"
 PAGE = ROOT / "docs" / "PERFORMANCE.md"
 BEGIN, END = "<!-- written by scripts/performance_page.py -->", "<!-- end -->"
@@ -83,9 +84,11 @@ def compiled() -> Iterator[str]:
     meta = json.loads((COMPILED / "meta.json").read_text())
     yield (
         f"For an {meta['target']} by jaxlib {meta['versions']['jaxlib']}: {len(rows)} programs, with {shapes[0]} "
-        f"setting pairs and chunks of {shapes[1]} hidden vectors, every method, one visibility and two. {left} of them "
-        f"leave an array of pairs x hidden vectors in memory. A chunk starts at most {most} kernels, one of which does "
-        "the work. Instructions of its loop for an evaluation, at the most pairs and the largest chunk:"
+        f"setting pairs and chunks of {shapes[1]} hidden vectors, every method, and in the general form one visibility "
+        f"and two. {left} of them leave an array of more than 4 MiB of pairs x hidden vectors in memory. A chunk "
+        f"starts at most {most} kernels, one of which does the work. Instructions of its loop for an evaluation, with "
+        "two visibilities, at the most pairs and the largest chunk; in brackets the least and the most over all shapes "
+        "that have a loop:"
     )
     table_rows = []
     for form in ("interpolated", "general"):
@@ -96,11 +99,15 @@ def compiled() -> Iterator[str]:
                     x for x in report["rows"] if (x["form"], x["precision"], x["visibilities"]) == (form, precision, 2)
                 ]
                 last = max(of, key=lambda x: (x["pairs"], x["chunk"]))
-                cells.append(f"{last['instructions_an_evaluation']}, {last['registers']} registers")
+                counts = [x["instructions_an_evaluation"] for x in of if x["instructions_an_evaluation"]]
+                over = f" ({min(counts)} to {max(counts)})" if len(of) > len(METHODS) else ""
+                cells.append(f"{last['instructions_an_evaluation']}{over}, {last['registers']} registers")
             hand = reports["XLA"]["by_hand"]
             (own,) = [x for x in hand if (x["form"], x["precision"]) == (form, precision)]
             table_rows.append([*cells, f"{own['instructions_an_evaluation']}, {own['registers']} registers"])
     yield table(["", *files, "scripts/kernel.cu"], table_rows)
+    none = sum(not row["instructions_an_evaluation"] for row in rows)
+    yield f"{none} programs, for the fewest pairs or the smallest chunks, have no loop that multiplies."
     for folder in sorted(COMPILED.glob("jax_*")):
         rows, meta = (json.loads((folder / name).read_text()) for name in ("report.json", "meta.json"))
         left = sum(bool(row["left_in_memory"]) for row in rows["rows"])
@@ -179,9 +186,10 @@ def rest(content: dict[str, Any]) -> Iterator[str]:
 def tables(content: dict[str, Any]) -> str:
     """All of it."""
     machine = content["hardware"]
+    releases = json.loads((FOLDER / "meta.json").read_text())["versions"]
     where = (
-        f"Measured on {machine['cores']} cores of a CPU that calls itself {machine['cpu']} "
-        f"({', '.join(machine['vectors'])}); C by {machine['compiler']}."
+        f"Measured with jax {releases['jax']} and jaxlib {releases['jaxlib']} on {machine['cores']} cores of a CPU that "
+        f"calls itself {machine['cpu']} ({', '.join(machine['vectors'])}); C by {machine['compiler']}."
     )
     parts = (accuracy(content["accuracy"]), growth(content["growth"]), game(content["game"]), rest(content))
     return "\n\n".join(

@@ -6,8 +6,8 @@ instead. What is in the folder is machine code, so that
 
 - it has to belong to the user, and nobody else may write to it: else nothing is read from it or written to it;
 - programs of other releases of JAX, or of other processors, lie in folders of their own;
-- an entry counts only with its SHA-256 beside it, which is written when a run has ended; others (half written, damaged)
-  are removed before JAX reads any, and made again.
+- an entry counts only with its SHA-256 beside it, which is written when a run has ended, where it can be unpacked to its
+  end; others (half written, cut short by a full disk, damaged) are removed before JAX reads any, and made again.
 
 A folder that cannot be made or written leaves everything as it would be without.
 """
@@ -17,8 +17,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import hashlib
+import importlib
 import os
 import platform
+import stat
 import warnings
 from importlib import metadata
 from pathlib import Path
@@ -32,8 +34,11 @@ FOLDER = "JAX_COMPILATION_CACHE_DIR"
 ENTRY, SEAL = "-cache", ".sha256"
 """How names of entries end in JAX's folder, and those of the files beside them."""
 
+ZSTD = b"\x28\xb5\x2f\xfd"
+"""How what is packed by zstd begins."""
+
 MOST_BYTES = 3 * 10**8
-"""What the entries of a folder may have in all; the oldest go first."""
+"""What the entries of a folder may have in all; those that were written first go first."""
 
 
 def use_cache() -> None:
@@ -48,7 +53,9 @@ def use_cache() -> None:
         if folder is not None:
             _remove_what_is_not_sealed(folder)
             os.environ[FOLDER] = str(folder)
-            os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+            os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+            # XLA's own caches for GPUs, in the same folder, would have no digests.
+            os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"
             _keep_quiet()
             atexit.register(_seal, folder)
 
@@ -68,12 +75,18 @@ def _own_folder() -> Path | None:
         return None
     top = Path(home) / "jaxleggett"
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = top.stat()
-    if hasattr(os, "getuid") and (held.st_uid != os.getuid() or held.st_mode & 0o022):
-        return None
     folder = top / hashlib.sha256(_machine().encode()).hexdigest()[:16]
+    if not _is_private(top):
+        return None
     folder.mkdir(mode=0o700, exist_ok=True)
-    return folder if os.access(folder, os.W_OK) else None
+    return folder if _is_private(folder) and os.access(folder, os.W_OK) else None
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether it is a folder, no link to one, of this user, to which nobody else may write."""
+    held = folder.lstat()
+    owned = not hasattr(os, "getuid") or held.st_uid == os.getuid()
+    return stat.S_ISDIR(held.st_mode) and owned and not held.st_mode & 0o022
 
 
 def _machine() -> str:
@@ -86,28 +99,48 @@ def _machine() -> str:
     return "\n".join([*releases, platform.machine(), processor])
 
 
-def _digest(entry: Path) -> str:
-    return hashlib.sha256(entry.read_bytes()).hexdigest()
-
-
 def _remove_what_is_not_sealed(folder: Path) -> None:
     """Remove entries without their digest or with another one, and the oldest where there are too many bytes."""
-    total = 0
-    newest_first = sorted(folder.glob(f"*{ENTRY}"), key=lambda entry: -entry.stat().st_mtime)
-    for entry in newest_first:
+    total, kept, found = 0, set[str](), []
+    for entry in folder.glob(f"*{ENTRY}"):
+        with contextlib.suppress(FileNotFoundError):  # another run removed it
+            found.append((entry.stat().st_mtime_ns, entry))
+    for _, entry in sorted(found, reverse=True):
         seal = Path(f"{entry}{SEAL}")
-        total += entry.stat().st_size
-        if total > MOST_BYTES or not seal.is_file() or seal.read_text("ascii", "replace") != _digest(entry):
-            entry.unlink(missing_ok=True)
-            seal.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            content = entry.read_bytes()
+            if total + len(content) <= MOST_BYTES and seal.read_text("ascii", "replace") == _digest(content):
+                total += len(content)
+                kept |= {entry.name, seal.name}
+    # Also digests that a run which was killed had not finished, or whose entries are gone.
+    for path in (*folder.glob(f"*{ENTRY}"), *folder.glob(f"*{ENTRY}{SEAL}*")):
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
 
 
 def _seal(folder: Path) -> None:
-    """Write the digests of entries that have none yet."""
-    with contextlib.suppress(OSError):
-        for entry in folder.glob(f"*{ENTRY}"):
-            seal = Path(f"{entry}{SEAL}")
-            if not seal.exists():
+    """Write the digests of entries that have none yet, and are whole."""
+    for entry in folder.glob(f"*{ENTRY}"):
+        seal = Path(f"{entry}{SEAL}")
+        with contextlib.suppress(OSError):
+            if not seal.exists() and _is_whole(content := entry.read_bytes()):
                 unfinished = Path(f"{seal}.{os.getpid()}")
-                unfinished.write_text(_digest(entry), "ascii")
+                unfinished.write_text(_digest(content), "ascii")
                 unfinished.replace(seal)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is_whole(content: bytes) -> bool:
+    """Whether an entry can be unpacked to its end: JAX packs them by zlib, or by zstd where Python has it."""
+    packers = ("zlib",) if not content.startswith(ZSTD) else ("compression.zstd", "zstandard")
+    for name in packers:
+        with contextlib.suppress(ImportError):
+            packer = importlib.import_module(name)
+            # What each calls its error is no matter here.
+            with contextlib.suppress(Exception):
+                packer.decompress(content)
+                return True
+    return False

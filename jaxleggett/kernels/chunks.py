@@ -136,9 +136,9 @@ def chunk_sums(
 ) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
-    Both (E, P), float64; the arithmetic is done in the dtype of the settings. A probability that is NaN is
-    passed over, and hides no other. `shares` are the `interpolations` of the models at these settings, if they are
-    known already.
+    Both (E, P), float64; the arithmetic is done in the dtype of the settings. A correlator that is NaN is passed over,
+    and hides no other; hidden vectors are to be numbers. `shares` are the `interpolations` of the models at these
+    settings, if they are known already.
     """
     shares = interpolations(models, a, b) if shares is None else shares
     if all(share is not None for share in shares):

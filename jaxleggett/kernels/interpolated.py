@@ -124,7 +124,6 @@ def stream_moduli(
             for x, centre in zip((m, d), centres, strict=True)
         ]
         ends = _joined(smaller, m), -_joined(larger, m)
-        # What is there already is compared first: a NaN is not chosen.
         return lax.complex(found.real + interleaved(sums), smaller(found.imag, interleaved(ends)))
 
     start = lax.complex(jnp.zeros(shape, a.dtype), jnp.full(shape, jnp.inf, a.dtype))

@@ -5,10 +5,14 @@ import os
 import stat
 import subprocess
 import sys
+import zlib
+from pathlib import Path
 
 import pytest
 
 from jaxleggett.cli import _cache
+
+PACKED = zlib.compress(b"a program" * 100)
 
 COMMAND = ["verify", "--settings", "random:8", "--samples", "2000", "--json"]
 
@@ -68,7 +72,11 @@ def prepared(monkeypatch, home):
         del os.environ[name]
     monkeypatch.setenv("XDG_CACHE_HOME", str(home))
     monkeypatch.setattr(_cache.atexit, "register", lambda *a: None)
-    for name in ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "TF_CPP_MIN_LOG_LEVEL"):
+    for name in (
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS",
+        "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES",
+        "TF_CPP_MIN_LOG_LEVEL",
+    ):
         monkeypatch.setenv(name, "0")
     _cache.use_cache()
     return os.environ.pop(_cache.FOLDER, None)
@@ -92,14 +100,32 @@ def test_another_processor_or_release_has_its_own(tmp_path, monkeypatch):
 def test_the_oldest_go_first(tmp_path, monkeypatch):
     for number in range(4):
         entry = tmp_path / f"{number}-cache"
-        entry.write_bytes(b"x" * 10)
+        entry.write_bytes(PACKED)
         os.utime(entry, (number, number))
-    (tmp_path / "4-cache").write_bytes(b"not sealed")
     _cache._seal(tmp_path)
-    (tmp_path / "4-cache.sha256").unlink()
-    monkeypatch.setattr(_cache, "MOST_BYTES", 35)
+    (tmp_path / "4-cache").write_bytes(PACKED * 100)  # not sealed: it takes no other's place
+    monkeypatch.setattr(_cache, "MOST_BYTES", 2.5 * len(PACKED))
     _cache._remove_what_is_not_sealed(tmp_path)
     assert [path.name for path in sorted(tmp_path.glob("*-cache"))] == ["2-cache", "3-cache"]
+
+
+def test_what_was_cut_short_gets_no_seal_and_what_was_left_behind_goes(tmp_path):
+    for name, content in (("whole", PACKED), ("stump", PACKED[:-3]), ("foreign", _cache.ZSTD + b"and no more")):
+        (tmp_path / f"{name}-cache").write_bytes(content)
+    (tmp_path / "gone-cache.sha256").write_text("0")
+    (tmp_path / "whole-cache.sha256.123").write_text("half")
+    _cache._seal(tmp_path)
+    _cache._remove_what_is_not_sealed(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["whole-cache", "whole-cache.sha256"]
+
+
+def test_a_folder_within_is_looked_at_as_closely(tmp_path, monkeypatch):
+    folder = Path(prepared(monkeypatch, tmp_path))
+    folder.chmod(0o777)
+    assert prepared(monkeypatch, tmp_path) is None
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    assert prepared(monkeypatch, tmp_path) is None
 
 
 @pytest.mark.parametrize("name", ["JAX_COMPILATION_CACHE_DIR", "JAXLEGGETT_CACHE"])
