@@ -188,8 +188,8 @@ def tables(content: dict[str, Any]) -> str:
     machine = content["hardware"]
     releases = json.loads((FOLDER / "meta.json").read_text())["versions"]
     where = (
-        f"Measured with jax {releases['jax']} and jaxlib {releases['jaxlib']} on {machine['cores']} cores of a CPU that "
-        f"calls itself {machine['cpu']} ({', '.join(machine['vectors'])}); C by {machine['compiler']}."
+        f"Measured with jax {releases['jax']} and jaxlib {releases['jaxlib']} on {machine['cores']} cores of a CPU "
+        f"that calls itself {machine['cpu']} ({', '.join(machine['vectors'])}); C by {machine['compiler']}."
     )
     parts = (accuracy(content["accuracy"]), growth(content["growth"]), game(content["game"]), rest(content))
     return "\n\n".join(

@@ -6,8 +6,8 @@ instead. What is in the folder is machine code, so that
 
 - it has to belong to the user, and nobody else may write to it: else nothing is read from it or written to it;
 - programs of other releases of JAX, or of other processors, lie in folders of their own;
-- an entry counts only with its SHA-256 beside it, which is written when a run has ended, where it can be unpacked to its
-  end; others (half written, cut short by a full disk, damaged) are removed before JAX reads any, and made again.
+- an entry counts only with its SHA-256 beside it, which is written when a run has ended, where it can be unpacked to
+  its end; others (half written, cut short by a full disk, damaged) are removed before JAX reads any, and made again.
 
 A folder that cannot be made or written leaves everything as it would be without.
 """
