@@ -100,6 +100,11 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
 CLAMPED = "JAX clamps an index beyond the end"
 ANY_NEGATIVE = "any negative length of an axis is inferred"
 EQUIVALENT = {
+    ("kernels/folding", "folded", "0  ->  1"): "all arrays are of one type",
+    ("kernels/lanes", "a_few", "-(-number // CENTRE)  ->  +(-number // CENTRE)"): "as many, counted from the end",
+    ("kernels/lanes", "filled", "len(u) - 1  ->  len(u) + 1"): CLAMPED,
+    ("kernels/interpolated", "stream_moduli", "1  ->  2"): "a number of groups, of which any will do",
+    ("kernels/interpolated", "stream_moduli", "0  ->  1"): f"{CLAMPED}: an axis of one",
     ("correlation", "probabilities", "x * y  ->  x / y"): "y is +1 or -1",
     ("states", "_correlation", "3  ->  4"): f"{CLAMPED}, and dot reads three components",
     ("models/werner", "_norm", "1  ->  2"): "stands in for a root that is not taken",
