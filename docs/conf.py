@@ -24,6 +24,8 @@ nitpick_ignore_regex = [("py:(class|obj)", ".*")]
 
 html_theme = "furo"
 html_title = "jaxleggett"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = html_show_sourcelink = False
 highlight_language = "text"  # formulas and command lines in indented blocks
 smartquotes = False  # quotation marks and dashes in formulas are what they are

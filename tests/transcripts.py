@@ -9,13 +9,16 @@ import doctest
 import re
 import shlex
 import subprocess
+import textwrap
 
-BLOCK = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^( *)```(console|pycon)\n(.*?)^\1```$", re.M | re.S)
 
 
 def blocks(text):
     """The kind of each block of a page, the number of its first line, and its text."""
-    return [(block[1], text.count("\n", 0, block.start()) + 2, block[2]) for block in BLOCK.finditer(text)]
+    return [
+        (block[2], text.count("\n", 0, block.start()) + 2, textwrap.dedent(block[3])) for block in BLOCK.finditer(text)
+    ]
 
 
 def commands(block):

@@ -48,7 +48,8 @@ def table(block: list[str]) -> Iterator[str]:
         if not line.startswith(" "):
             row = ROW.fullmatch(line)
             assert row
-            yield f":{row['name'].strip('`').replace('*', '')}: {inline(row['text'] or '')}"
+            # Without spaces: a first word of two would be taken for a type.
+            yield f":param {re.sub('[`* ]', '', row['name'])}: {inline(row['text'] or '')}"
         else:
             if re.match(r" +`[^`]+`:? ", line):
                 yield ""
