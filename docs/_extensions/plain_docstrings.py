@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 import jaxleggett
@@ -26,7 +27,8 @@ def inline(text: str) -> str:
     parts = SPAN.split(text)
     for i, part in enumerate(parts):
         if i % 2 == 0:
-            parts[i] = re.sub(r"([\\*|_])", r"\\\1", part)
+            part = re.sub(r"([\\*|_])", r"\\\1", part)
+            parts[i] = re.sub(r"\bdocs/([A-Z]+)\.md", r":doc:`docs/\1.md </\1>`", part)
         else:
             parts[i] = f"\\ :py:obj:`{part}`\\ " if re.fullmatch(r"[A-Za-z_][\w.]*", part) else f"\\ ``{part}``\\ "
     return "".join(parts)
@@ -36,9 +38,13 @@ def is_table(block: list[str]) -> bool:
     """Whether each line that is not indented begins a row."""
     heads = [i for i, line in enumerate(block) if not line.startswith(" ")]
     rows = [ROW.fullmatch(block[i]) for i in heads]
-    return bool(heads) and heads[0] == 0 and all(
-        row and (row["text"] or block[i + 1 : i + 2] and block[i + 1].startswith(" "))
-        for i, row in zip(heads, rows, strict=True)
+    return (
+        bool(heads)
+        and heads[0] == 0
+        and all(
+            row and (row["text"] or (block[i + 1 : i + 2] and block[i + 1].startswith(" ")))
+            for i, row in zip(heads, rows, strict=True)
+        )
     )
 
 
@@ -84,8 +90,16 @@ def stands_elsewhere(app: Sphinx, what: str, name: str, thing: object, skip: boo
     return True if door != "jaxleggett" and getattr(jaxleggett, name, None) is thing else None
 
 
+def punctuate(page: nodes.document) -> None:
+    """A colon between an argument and what it is, for the two hyphens that Sphinx writes."""
+    for field in page.findall(nodes.field_body):
+        for dashes in [text for text in field.findall(nodes.Text) if text == " -- "]:
+            dashes.parent.replace(dashes, nodes.Text(": "))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", convert)
     app.connect("autodoc-skip-member", stands_elsewhere)
+    app.connect("doctree-resolved", lambda app, page, name: punctuate(page))
     return {"parallel_read_safe": True}
