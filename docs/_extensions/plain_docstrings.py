@@ -57,7 +57,7 @@ def table(block: list[str]) -> Iterator[str]:
             # Without spaces: a first word of two would be taken for a type.
             yield f":param {re.sub('[`* ]', '', row['name'])}: {inline(row['text'] or '')}"
         else:
-            if re.match(r" +`[^`]+`:? ", line):
+            if re.match(r" +`[^`]+`: ", line):
                 yield ""
             yield f"    {inline(line.strip())}"
 
