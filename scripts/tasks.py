@@ -19,21 +19,6 @@ ROOT = Path(__file__).parent.parent
 
 PYTHON = sys.executable
 
-DOCUMENTED = (
-    "runs",
-    "models",
-    "verification",
-    "inequalities",
-    "proofs",
-    "thresholds",
-    "searches",
-    "experiments",
-    "sweeps",
-)
-
-REFERENCE = " ".join(["jaxleggett", *(f"jaxleggett.{name}" for name in DOCUMENTED)])
-"""What users may import."""
-
 
 class Task(NamedTuple):
     """A line that says what a task is for, and its commands."""
@@ -62,7 +47,11 @@ TASKS = {
     "format": Task("write the code as ruff does", [_python("ruff check --fix"), _python("ruff format")]),
     "lint": Task("check the code by ruff's rules", [_python("ruff check"), _python("ruff format --check")]),
     "types": Task("check the types", [_python(f"pyright --pythonpath {shlex.quote(PYTHON)}")]),
-    "docs": Task("write the reference to build/reference", [_python(f"pdoc -o build/reference {REFERENCE}")]),
+    "docs": Task(
+        "make the documentation site in build/docs, every warning an error",
+        # All pages are read anew (-E): from those that have not changed Sphinx would not warn again.
+        [_python("sphinx -W --keep-going -E -q -d build/doctrees docs build/docs")],
+    ),
     "compatibility": Task(
         "try every supported Python of this machine, and the lowest versions of what the package needs",
         [[PYTHON, "scripts/compatibility.py"]],

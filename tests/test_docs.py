@@ -67,8 +67,50 @@ def test_every_script_is_listed():
     assert [path.name for path in (ROOT / "scripts").glob("*.py") if f"`{path.name}`" not in listed] == []
 
 
-def test_links_between_documents_lead_somewhere():
-    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
-        for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
-            if not link.startswith("http"):
-                assert (path.parent / link).exists(), f"{path.name} links to {link}"
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def _headings(path):
+    """The anchors of a document's headings, as GitHub and the site make them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", path.read_text(), flags=re.S), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    for link, anchor in re.findall(
+        r"\]\(([^)#]*)(?:#([^)]+))?\)", re.sub(r"```.*?```", "", path.read_text(), flags=re.S)
+    ):
+        if not link.startswith("http"):
+            target = path.parent / link if link else path
+            assert target.exists(), f"{path.name} links to {link}"
+            assert not anchor or anchor in _headings(target), f"{path.name} links to {link}#{anchor}"
+
+
+def _contents(path):
+    """The pages that the contents of a page name, and those that theirs name."""
+    for block in re.findall(r"```{toctree}\n(.*?)```", path.read_text(), re.S):
+        for line in block.splitlines():
+            if line and not line.startswith(":"):
+                page = path.parent / f"{(re.search(r'<(.+)>', line) or [line, line])[1]}.md"
+                yield page
+                yield from _contents(page)
+
+
+def test_every_page_stands_in_the_contents_once():
+    index = ROOT / "docs" / "index.md"
+    assert sorted([index, *_contents(index)]) == sorted((ROOT / "docs").rglob("*.md"))
+
+
+def _described(path):
+    return re.findall(r"^\.\. (?:auto\w+|py:data):: (jaxleggett[\w.]*)$", path.read_text(), re.M)
+
+
+def test_the_reference_describes_what_is_offered():
+    reference = ROOT / "docs" / "reference"
+    assert sorted(_described(reference / "jaxleggett.md")) == sorted(
+        f"jaxleggett.{name}" for name in jaxleggett.__all__
+    )
+    doors = [path for path in (ROOT / "jaxleggett").glob("*/__init__.py") if "\n__all__ = " in path.read_text()]
+    folders = {f"jaxleggett.{path.parent.name}" for path in doors} - {"jaxleggett.kernels"}  # for the package itself
+    assert folders <= {name for path in reference.glob("*.md") for name in _described(path)}
