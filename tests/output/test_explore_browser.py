@@ -1,7 +1,7 @@
 """The interactive page in a real browser: Chromium, by its driver; skipped where either is missing."""
 
+import importlib.util
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,17 @@ from explore_positions import expected, positions
 from jaxleggett.output.explore import write_page
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def _script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SCREEN = _script("screenshot_explore")
+
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
 PARTS = ("pair", "records", "axis")
@@ -43,25 +54,11 @@ def address(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium, of the extra `test`, is not installed")
-    from selenium.webdriver.chrome.service import Service
-
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip("no Chromium with chromedriver here: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for switch in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--disable-extensions",
-    ):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    session = webdriver.Chrome(options=options, service=Service(driver))
+    pytest.importorskip("selenium.webdriver", reason="Selenium, of the extra `test`, is not installed")
+    try:
+        session = SCREEN.browser()
+    except LookupError as missing:
+        pytest.skip(str(missing))
     yield session
     session.quit()
 
@@ -69,7 +66,7 @@ def browser():
 @pytest.fixture
 def page(browser, address):
     """The page, freshly loaded in a window of a desktop; at the end nothing may have been complained of."""
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    SCREEN.emulate(browser, 1200, 1000, 1)
     browser.get("about:blank")
     browser.get(address)
     yield browser
@@ -140,10 +137,10 @@ def test_tabs_sliders_and_spheres_by_keyboard_alone(page):
     assert _by_id(page, "V-axis").get_attribute("value") == "0.899"
     sphere = _by_id(page, "sphere-upper")
     page.execute_script("arguments[0].focus()", sphere)
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    SCREEN.drawn(page)
     first = sphere.get_attribute("data-view")
     _keys(page, Keys.ARROW_LEFT, Keys.ARROW_UP)
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    SCREEN.drawn(page)
     assert sphere.get_attribute("data-view") != first
     assert _by_id(page, "sphere-lower").get_attribute("data-view") == sphere.get_attribute("data-view")
     page.execute_script("document.getElementById('tab-pair').focus()")
@@ -172,14 +169,14 @@ def test_records_can_be_stepped_through_and_turned_by_mouse_and_finger(page):
     sphere = _by_id(page, "sphere-alice")
     seen = [sphere.get_attribute("data-view")]
     ActionChains(page).move_to_element(sphere).click_and_hold().move_by_offset(40, 10).release().perform()
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    SCREEN.drawn(page)
     seen.append(sphere.get_attribute("data-view"))
     box = page.execute_script("return arguments[0].getBoundingClientRect().toJSON()", sphere)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     for kind, moved in (("touchStart", 0), ("touchMove", 30), ("touchMove", 60), ("touchEnd", None)):
         points = [] if moved is None else [{"x": x + moved, "y": y}]
         page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    SCREEN.drawn(page)
     seen.append(sphere.get_attribute("data-view"))
     assert len(set(seen)) == 3
 
@@ -203,11 +200,9 @@ def test_verdicts_on_the_axis_change_where_the_data_say(page):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_nothing_is_wider_than_a_telephone_and_all_is_drawn(page, part):
-    page.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 780, "deviceScaleFactor": 2, "mobile": True}
-    )
+    SCREEN.emulate(page, 360, 780, 2, phone=True)
     _by_id(page, f"tab-{part}").click()
-    page.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    SCREEN.drawn(page)
     assert page.execute_script("return document.documentElement.scrollWidth") <= 360
     drawn = page.execute_script(
         """return [...document.querySelectorAll(`#part-${arguments[0]} canvas`)].map((canvas) => {
@@ -224,9 +219,7 @@ def test_nothing_is_wider_than_a_telephone_and_all_is_drawn(page, part):
 def test_axe_finds_no_serious_fault(page, scheme):
     if not AXE.exists():
         pytest.skip("axe-core is not here: npm install --no-save axe-core")
-    page.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    )
+    SCREEN.emulate(page, 1200, 1000, 1, scheme=scheme)
     page.execute_script(AXE.read_text("utf-8"))
     for part in PARTS:
         _by_id(page, f"tab-{part}").click()

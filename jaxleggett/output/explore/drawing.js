@@ -230,7 +230,9 @@ class Sphere {
     disc(this.g, left, top, radius, open ? colour("paper") : fill, open ? fill : colour("paper"), open ? 2 : 1.5);
     if (!name) return;
     if (name.length > 1 && Number.isNaN(Number(name))) {
-      words(this.g, name, left + radius + 4, top, { size: 13, weight: "bold italic" });
+      const side = left < this.width / 2 ? -1 : 1;
+      const look = { align: side < 0 ? "right" : "left", size: 13, weight: "bold italic" };
+      words(this.g, name, left + side * (radius + 4), top, look);
       return;
     }
     const [dx, dy] = [left - this.width / 2, top - this.height / 2];

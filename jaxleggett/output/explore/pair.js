@@ -79,11 +79,11 @@ const pair = {
     say("pair-why", fails
       ? `The average asked for, ${shown(now.target)}, lies outside what averages of allowed correlators reach, ` +
         `${shown(now.averageLower)} to ${shown(now.averageUpper)}. So a weight is negative, and with it a probability ` +
-        `of the outcomes ${which} at every u but \u00b1a and \u00b1b, ${shown(now.smallest)} at u = \u00b1a\u00d7b.`
+        `of the outcomes ${which.replace("and", "or")} at every u but \u00b1a and \u00b1b, ${shown(now.smallest)} at u = \u00b1a\u00d7b.`
       : `The average asked for, ${shown(now.target)}, lies within what averages of allowed correlators reach, ` +
         `${shown(now.averageLower)} to ${shown(now.averageUpper)}, so both weights are non-negative. ` + (now.critical > 1
         ? "At this angle they are so for every V up to 1." : `At this angle that ends at V = ${shown(now.critical)}.`));
-    say("smallest-step", `lines are ${now.smallest < 0 ? 0.01 : 0.025} apart`);
+    say("smallest-step", `lines ${now.smallest < 0 ? 0.01 : 0.025} apart`);
     redraw(this.draw, this);
   },
 
