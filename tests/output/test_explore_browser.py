@@ -24,6 +24,8 @@ SCREEN = _script("screenshot_explore")
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
+TABLES = ("records", "records_shared")
+
 PARTS = ("pair", "records", "axis")
 
 # Moves the sliders as a hand would, and reads what the page shows; a slider rounds to its step, so that is read, too.
@@ -160,7 +162,11 @@ def test_records_can_be_stepped_through_and_turned_by_mouse_and_finger(page):
 
     _by_id(page, "tab-records").click()
     data = json.loads(page.execute_script("return document.getElementById('data').textContent"))
+    tables = [json.loads((ROOT / "results" / name / "records.json").read_text())["records"] for name in TABLES]
+    published = {(row["pairs"], *row["settings"]): row["published"] for table in tables for row in table}
     for number, record in enumerate(data["records"]):
+        earlier = published[(record["pairs"], *record["settings"])]
+        assert ("No published" if earlier is None else f"begins at {earlier:.4f}") in _by_id(page, "record-why").text
         assert float(_by_id(page, "record-threshold").get_attribute("data-value")) == record["threshold"]
         assert int(_by_id(page, "pair-choice").get_attribute("max")) == record["pairs"]
         assert _by_id(page, "record-after").is_enabled() == (number < len(data["records"]) - 1)
@@ -226,3 +232,14 @@ def test_axe_finds_no_serious_fault(page, scheme):
         found = page.execute_async_script("axe.run().then(arguments[0])")
         assert len(found["passes"]) > 15
         assert [(fault["id"], fault["impact"], fault["nodes"][0]["html"]) for fault in found["violations"]] == []
+
+
+def test_the_script_takes_a_picture(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(SCREEN, "browser", lambda: browser)
+    monkeypatch.setattr(browser, "quit", lambda: None)
+    monkeypatch.setattr("sys.argv", ["screenshot_explore.py", "--part", "axis", "--phone", "--out", str(tmp_path)])
+    SCREEN.main()
+    picture = (tmp_path / "explore.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20], "big") == 2 * 390
+    assert json.loads((tmp_path / "meta.json").read_text())["browser"].startswith("Chromium ")

@@ -14,6 +14,7 @@ function shade(x) {
   const i = Math.min(Math.floor(place), STOPS.length - 2);
   return STOPS[i].map((low, k) => low + (STOPS[i + 1][k] - low) * (place - i));
 }
+const SHADES = Array.from({ length: 512 }, (_, i) => shade(i / 511));
 
 /** The drawing context of a canvas in CSS pixels, cleared, at the resolution of the screen. */
 function cleared(canvas) {
@@ -163,7 +164,7 @@ class Sphere {
       const value = values[n];
       if (Number.isNaN(value)) continue;
       const x = (value - low) / (high - low);
-      let [red, green, blue] = shade(x);
+      const fill = SHADES[Math.round(511 * clamp(x, 0, 1))];
       const across = values[n % size ? n - 1 : n + 1];
       const along = values[n >= size ? n - size : n + size];
       const slope = Math.abs(across - value) + Math.abs(along - value) || 0;
@@ -172,8 +173,8 @@ class Sphere {
       const inked = x > 0.55 ? 0 : 255;
       const stripe = hatched && value < -1e-12 && (n % size + Math.floor(n / size)) % (9 * this.scale) < 2 * this.scale;
       const share = stripe ? 0.75 : ink;
-      [red, green, blue] = [red, green, blue].map((c) => c + (inked - c) * share);
-      image.data.set([red, green, blue, 255], 4 * n);
+      for (let k = 0; k < 3; k++) image.data[4 * n + k] = fill[k] + (inked - fill[k]) * share;
+      image.data[4 * n + 3] = 255;
     }
     context.putImageData(image, 0, 0);
     const { g } = this;

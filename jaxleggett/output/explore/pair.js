@@ -62,7 +62,7 @@ const pair = {
       "P-pp": now.P[0], "P-pm": now.P[1], "P-mp": now.P[2], "P-mm": now.P[3], smallest: now.smallest,
     };
     for (const [name, value] of Object.entries(names)) number(name, value, 6);
-    if (now.critical <= 1) number("critical", now.critical, 6);
+    if (now.critical < 1) number("critical", now.critical, 6);
     else say("critical", "none up to 1");
     // Which of the two weights is negative says which outcomes are.
     const negative = now.pPlus < -1e-15 ? "equal" : now.pMinus < -1e-15 ? "opposite" : "none";
@@ -81,7 +81,7 @@ const pair = {
         `${shown(now.averageLower)} to ${shown(now.averageUpper)}. So a weight is negative, and with it a probability ` +
         `of the outcomes ${which.replace("and", "or")} at every u but \u00b1a and \u00b1b, ${shown(now.smallest)} at u = \u00b1a\u00d7b.`
       : `The average asked for, ${shown(now.target)}, lies within what averages of allowed correlators reach, ` +
-        `${shown(now.averageLower)} to ${shown(now.averageUpper)}, so both weights are non-negative. ` + (now.critical > 1
+        `${shown(now.averageLower)} to ${shown(now.averageUpper)}, so both weights are non-negative. ` + (now.critical >= 1
         ? "At this angle they are so for every V up to 1." : `At this angle that ends at V = ${shown(now.critical)}.`));
     say("smallest-step", `lines ${now.smallest < 0 ? 0.01 : 0.025} apart`);
     redraw(this.draw, this);
@@ -98,7 +98,11 @@ const pair = {
     const { V, a, b, u, v, smallest } = this.now;
     const weights = leggett.weights(V, a, b);
     const room = (x) => leggett.bounds(x, leggett.minus(x), a, b);
-    const least = (x) => (Math.min(...weights) * (room(x)[1] - room(x)[0])) / 4;
+    const weight = Math.min(...weights);
+    const least = (x) => {
+      const [low, high] = room(x);
+      return (weight * (high - low)) / 4;
+    };
     const fields = {
       lower: [(x) => room(x)[0], -1, 1, 0.25, false],
       upper: [(x) => room(x)[1], -1, 1, 0.25, false],

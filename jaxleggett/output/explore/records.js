@@ -52,15 +52,24 @@ const records = {
     const vector = (x) => `(${x.map((c) => shown(c, 3)).join(", ")})`;
     say("pair-a", vector(a));
     say("pair-b", vector(b));
-    const best = DATA.published.filter((p) => p.pairs && p.pairs <= record.pairs).map((p) => p.threshold);
-    const before = Math.min(...best, Infinity);
     say("record-verdict", `${record.pairs} setting pairs exclude every Leggett model above V = ${shown(record.threshold)}.`);
-    say("record-why", (before === Infinity
-      ? "No published inequality has so few pairs. "
-      : `The best published inequality with at most as many pairs begins at ${shown(before)}. `) +
+    say("record-why", this.beside(record) +
       (record.threshold < Math.sqrt(3) / 2
       ? "This one goes below \u221a3/2 = 0.8660, the limit of the published ones for infinitely many pairs." : ""));
     redraw(this.draw, this);
+  },
+
+  /** What is published with at most as many pairs or, where pairs share settings, with at most as many of these:
+      the published inequality of N pairs takes N/2 settings of one party and N of the other. */
+  beside({ pairs, settings, shared }) {
+    const [few, many] = [Math.min(...settings), Math.max(...settings)];
+    const fits = (n) => n !== null && (shared ? n <= 2 * few && n <= many : n <= pairs);
+    const best = Math.min(...DATA.published.filter((p) => fits(p.pairs)).map((p) => p.threshold), Infinity);
+    const what = shared ? "settings" : "pairs";
+    const own = shared ? `They share ${settings[0]} settings of Alice and ${settings[1]} of Bob. ` : "";
+    return own + (best === Infinity
+      ? `No published inequality has so few ${what}. `
+      : `The best published inequality with at most as many ${what} begins at ${shown(best)}. `);
   },
 
   draw() {
@@ -69,7 +78,8 @@ const records = {
   },
 
   drawSpheres() {
-    const { a, b, coefficients, pairs } = this.now;
+    const { a, b, coefficients, pairs, shared } = this.now;
+    const named = pairs <= 12 && !shared;
     const largest = Math.max(...coefficients.map(Math.abs));
     for (const [sphere, own, other, style] of [[this.alice, a, b, "blue"], [this.bob, b, a, "red"]]) {
       sphere.begin();
@@ -79,7 +89,7 @@ const records = {
       const chosen = state.pair - 1;
       for (const i of [...behind, ...front].filter((n) => n !== chosen)) {
         const size = (pairs > 30 ? 3 : 4) + 3 * Math.sqrt(Math.abs(coefficients[i]) / largest);
-        sphere.mark(own[i], pairs <= 12 && sphere.place(own[i])[2] >= 0 ? `${i + 1}` : "", colour(style), size);
+        sphere.mark(own[i], named && sphere.place(own[i])[2] >= 0 ? `${i + 1}` : "", colour(style), size);
       }
       const radius = Math.acos(clamp(leggett.dot(own[chosen], other[chosen]), -1, 1));
       if (radius > 1e-6) {
