@@ -40,11 +40,10 @@ const axis = {
       item.append(strong, rest);
       list.append(item);
     }
-    const entangled = found.separable === "incompatible";
-    say("axis-verdict", found.leggett === "incompatible"
-      ? `At V = ${shown(state.V, 3)} no Leggett model is left.`
-      : `At V = ${shown(state.V, 3)} the state ${entangled ? "is entangled, and still has" : "is separable, and has"} ` +
-        "a Leggett model.");
+    const here = `At V = ${shown(state.V, 3)}`;
+    const kind = found.separable === "incompatible" ? "is entangled, and still has" : "is separable, and has";
+    const model = `${here} the state ${kind} a Leggett model.`;
+    say("axis-verdict", found.leggett === "incompatible" ? `${here} no Leggett model is left.` : model);
     redraw(this.draw, this);
   },
 
@@ -54,24 +53,85 @@ const axis = {
     const x = (V) => this.left + (this.right - this.left) * V;
     const foot = height - 52;
     for (const tick of range(0, 1, 10)) {
-      line(g, [[x(tick), 8], [x(tick), foot]], colour("grid"), 1);
+      line(
+        g,
+        [
+          [x(tick), 8],
+          [x(tick), foot],
+        ],
+        colour("grid"),
+        1,
+      );
       const every = width < 480 && Math.round(tick * 10) % 2;
-      if (!every) words(g, shown(tick, 1), x(tick), foot + 18, { align: "center", size: 12, style: colour("muted"), rim: 0 });
+      if (!every)
+        words(g, shown(tick, 1), x(tick), foot + 18, { align: "center", size: 12, style: colour("muted"), rim: 0 });
     }
     words(g, "visibility V of the Werner state", width / 2, height - 10, { align: "center", rim: 0 });
     const row = foot / DATA.notions.length;
     DATA.notions.forEach(({ title, model, broken }, i) => {
       const y = row * (i + 0.68);
-      line(g, [[x(0), y], [x(model), y]], colour("blue"), 9);
-      if (broken > model) line(g, [[x(model), y], [x(broken), y]], colour("muted"), 4, [2, 4]);
-      line(g, [[x(broken), y], [x(1), y]], colour("red"), 2.5, [8, 5]);
+      line(
+        g,
+        [
+          [x(0), y],
+          [x(model), y],
+        ],
+        colour("blue"),
+        9,
+      );
+      if (broken > model)
+        line(
+          g,
+          [
+            [x(model), y],
+            [x(broken), y],
+          ],
+          colour("muted"),
+          4,
+          [2, 4],
+        );
+      line(
+        g,
+        [
+          [x(broken), y],
+          [x(1), y],
+        ],
+        colour("red"),
+        2.5,
+        [8, 5],
+      );
       const text = broken - model > 1e-9 ? `${shown(model, 5)} to ${shown(broken, 5)}` : shown(model, 5);
       words(g, `${title}: ${text}`, x(0), y - 19, { size: width < 480 ? 12 : 14 });
-      line(g, [[x(model), y - 10], [x(model), y + 10]], colour("ink"), 2);
-      if (broken - model > 1e-9) line(g, [[x(broken), y - 10], [x(broken), y + 10]], colour("ink"), 2);
+      line(
+        g,
+        [
+          [x(model), y - 10],
+          [x(model), y + 10],
+        ],
+        colour("ink"),
+        2,
+      );
+      if (broken - model > 1e-9)
+        line(
+          g,
+          [
+            [x(broken), y - 10],
+            [x(broken), y + 10],
+          ],
+          colour("ink"),
+          2,
+        );
     });
     const here = x(state.V);
-    line(g, [[here, 4], [here, foot]], colour("green"), 2);
+    line(
+      g,
+      [
+        [here, 4],
+        [here, foot],
+      ],
+      colour("green"),
+      2,
+    );
     disc(g, here, foot, 8, colour("green"), colour("paper"), 2);
   },
 };

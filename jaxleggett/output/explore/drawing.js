@@ -1,13 +1,24 @@
 /* Drawing on canvases: colours of the theme, spheres that turn, plots with axes. Knows no physics. */
 const TAU = 2 * Math.PI;
 const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
-const shown = (x, digits = 4) => x.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "\u2212");
+const shown = (x, digits = 4) =>
+  x
+    .toFixed(digits)
+    .replace(/^-(?=0\.?0*$)/, "")
+    .replace("-", "\u2212");
 
 /** A colour of page.css by its name; the page may turn dark while it is open. */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** From dark blue to yellow, ever lighter: the order is seen in grey and by colour-blind eyes (after the map cividis). */
-const STOPS = [[0, 34, 78], [53, 69, 108], [102, 105, 112], [148, 142, 119], [200, 184, 102], [254, 232, 56]];
+/** From dark blue to yellow, ever lighter, after the map cividis: the order is seen in grey and by colour-blind eyes. */
+const STOPS = [
+  [0, 34, 78],
+  [53, 69, 108],
+  [102, 105, 112],
+  [148, 142, 119],
+  [200, 184, 102],
+  [254, 232, 56],
+];
 
 function shade(x) {
   const place = clamp(x, 0, 1) * (STOPS.length - 1);
@@ -39,7 +50,7 @@ function line(g, points, style, width = 1.5, dash = []) {
   g.setLineDash([]);
 }
 
-/** Words with a rim of the background's colour, so that they are read on whatever they lie; moved to stay within a width. */
+/** Words with a rim of the background's colour, so that they are read on whatever they lie; moved to stay `within`. */
 function words(g, text, x, y, { align = "left", size = 13, weight = "", style = colour("ink"), rim = 3, within } = {}) {
   g.font = `${weight} ${size}px ${FONT}`;
   g.textAlign = align;
@@ -119,7 +130,7 @@ class View {
   }
 }
 
-/** A sphere in parallel projection on a canvas: a field in colours with lines of equal value, circles and directions. */
+/** A sphere in parallel projection: a field in colours with lines of equal value, circles and directions. */
 class Sphere {
   constructor(canvas, view) {
     Object.assign(this, { canvas, view });
@@ -171,7 +182,8 @@ class Sphere {
       const off = Math.abs(value / step - Math.round(value / step)) * step;
       const ink = slope > 1e-9 ? clamp(0.75 * this.scale - off / slope + 0.5, 0, 1) * 0.55 : 0;
       const inked = x > 0.55 ? 0 : 255;
-      const stripe = hatched && value < -1e-12 && (n % size + Math.floor(n / size)) % (9 * this.scale) < 2 * this.scale;
+      const stripe =
+        hatched && value < -1e-12 && ((n % size) + Math.floor(n / size)) % (9 * this.scale) < 2 * this.scale;
       const share = stripe ? 0.75 : ink;
       for (let k = 0; k < 3; k++) image.data[4 * n + k] = fill[k] + (inked - fill[k]) * share;
       image.data[4 * n + 3] = 255;
@@ -214,10 +226,16 @@ class Sphere {
     const style = colour("grid");
     disc(this.g, this.width / 2, this.height / 2, this.radius, colour("ball"), colour("muted"), 1);
     const circles = [
-      (t) => [Math.cos(t), Math.sin(t), 0], (t) => [Math.cos(t), 0, Math.sin(t)], (t) => [0, Math.cos(t), Math.sin(t)],
+      (t) => [Math.cos(t), Math.sin(t), 0],
+      (t) => [Math.cos(t), 0, Math.sin(t)],
+      (t) => [0, Math.cos(t), Math.sin(t)],
     ];
     for (const circle of circles) this.curve((t) => circle(t * TAU), style, 1);
-    for (const [name, axis] of [["x", [1, 0, 0]], ["y", [0, 1, 0]], ["z", [0, 0, 1]]]) {
+    for (const [name, axis] of [
+      ["x", [1, 0, 0]],
+      ["y", [0, 1, 0]],
+      ["z", [0, 0, 1]],
+    ]) {
       const [x, y, depth] = this.place(axis.map((c) => 1.12 * c));
       words(this.g, name, x, y, { align: "center", size: 12, style: colour(depth < 0 ? "faint" : "muted"), rim: 0 });
     }
@@ -240,7 +258,9 @@ class Sphere {
     const far = Math.hypot(dx, dy) || 1;
     const out = radius + 9;
     words(this.g, name, left + (dx / far) * out, top + (far === 1 ? -out : (dy / far) * out), {
-      align: "center", size: 14, weight: "bold italic",
+      align: "center",
+      size: 14,
+      weight: "bold italic",
     });
   }
 }
@@ -259,16 +279,40 @@ class Plot {
     for (const tick of x.ticks) {
       const [value, text] = Array.isArray(tick) ? tick : [tick, shown(tick, x.digits ?? 0)];
       const place = this.across(value);
-      line(g, [[place, top], [place, bottom]], colour("grid"), 1);
+      line(
+        g,
+        [
+          [place, top],
+          [place, bottom],
+        ],
+        colour("grid"),
+        1,
+      );
       words(g, text, place, bottom + 13, { align: "center", size: 12, style: colour("muted"), rim: 0 });
     }
     for (const tick of y.ticks) {
       const [value, text] = Array.isArray(tick) ? tick : [tick, shown(tick, y.digits ?? 1)];
       const place = this.up(value);
-      line(g, [[left, place], [right, place]], colour("grid"), 1);
+      line(
+        g,
+        [
+          [left, place],
+          [right, place],
+        ],
+        colour("grid"),
+        1,
+      );
       words(g, text, left - 7, place, { align: "right", size: 12, style: colour("muted"), rim: 0 });
     }
-    line(g, [[left, bottom], [right, bottom]], colour("muted"), 1);
+    line(
+      g,
+      [
+        [left, bottom],
+        [right, bottom],
+      ],
+      colour("muted"),
+      1,
+    );
     words(g, x.label, (left + right) / 2, this.height - 9, { align: "center", size: 13, rim: 0 });
     g.save();
     g.translate(11, (top + bottom) / 2);
@@ -293,7 +337,13 @@ class Plot {
   }
 
   curve(xs, f, style, width = 2, dash = []) {
-    line(this.g, xs.map((x) => this.at(x, f(x))), style, width, dash);
+    line(
+      this.g,
+      xs.map((x) => this.at(x, f(x))),
+      style,
+      width,
+      dash,
+    );
   }
 
   /** The part of the plot that lies between two functions of x. */

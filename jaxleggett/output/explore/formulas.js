@@ -2,7 +2,12 @@
    The tests run them beside the package's own and hold one against the other to 1e-12. */
 globalThis.leggett = (() => {
   const DEGREE = Math.PI / 180;
-  const OUTCOMES = [[1, 1], [1, -1], [-1, 1], [-1, -1]];
+  const OUTCOMES = [
+    [1, 1],
+    [1, -1],
+    [-1, 1],
+    [-1, -1],
+  ];
   const V_C = (1 + 1 / Math.sqrt(2)) / 2;
 
   const dot = (x, y) => x[0] * y[0] + x[1] * y[1] + x[2] * y[2];
@@ -69,7 +74,21 @@ globalThis.leggett = (() => {
   }
 
   return Object.freeze({
-    OUTCOMES, V_C, averagedBounds, bounds, correlator, criticalVisibility, direction, dot, minus, modelProbabilities,
-    norm, probabilities, smallestProbability, sum, target, weights,
+    OUTCOMES,
+    V_C,
+    averagedBounds,
+    bounds,
+    correlator,
+    criticalVisibility,
+    direction,
+    dot,
+    minus,
+    modelProbabilities,
+    norm,
+    probabilities,
+    smallestProbability,
+    sum,
+    target,
+    weights,
   });
 })();

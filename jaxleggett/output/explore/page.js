@@ -33,7 +33,8 @@ function set(name, value) {
   state[name] = value;
   for (const control of document.querySelectorAll(`[data-control="${name}"]`)) {
     if (control !== document.activeElement || Number(control.value) !== value) control.value = String(value);
-    if (control.type === "range") control.setAttribute("aria-valuetext", `${control.value}${control.dataset.unit ?? ""}`);
+    if (control.type === "range")
+      control.setAttribute("aria-valuetext", `${control.value}${control.dataset.unit ?? ""}`);
   }
   for (const part of Object.values(PARTS)) part.update();
 }

@@ -6,11 +6,20 @@ const pair = {
 
   start() {
     const sphere = (id) => new Sphere(document.getElementById(id), this.view);
-    this.spheres = { lower: sphere("sphere-lower"), upper: sphere("sphere-upper"), smallest: sphere("sphere-smallest") };
+    this.spheres = {
+      lower: sphere("sphere-lower"),
+      upper: sphere("sphere-upper"),
+      smallest: sphere("sphere-smallest"),
+    };
     this.view.changed = () => redraw(this.drawSpheres, this);
     this.circle = new Plot(
       document.getElementById("plot-circle"),
-      { low: -180, high: 180, ticks: [-180, -90, 0, 90, 180], label: "angle between u and a, along the circle (degrees)" },
+      {
+        low: -180,
+        high: 180,
+        ticks: [-180, -90, 0, 90, 180],
+        label: "angle between u and a, along the circle (degrees)",
+      },
       { low: -1.1, high: 1.1, ticks: [-1, -0.5, 0, 0.5, 1], label: "correlator C" },
     );
     const map = document.getElementById("plot-angles");
@@ -47,9 +56,24 @@ const pair = {
     const [pMinus, pPlus] = leggett.weights(V, a, b);
     const P = leggett.modelProbabilities(V, u, a, b);
     return {
-      V, angle, a, b, u, v, lower, upper, averageLower, averageUpper, pMinus, pPlus, P,
-      alice: leggett.dot(u, a), bob: leggett.dot(v, b), C: leggett.correlator(V, u, a, b),
-      target: leggett.target(V, a, b), smallest: leggett.smallestProbability(V, a, b),
+      V,
+      angle,
+      a,
+      b,
+      u,
+      v,
+      lower,
+      upper,
+      averageLower,
+      averageUpper,
+      pMinus,
+      pPlus,
+      P,
+      alice: leggett.dot(u, a),
+      bob: leggett.dot(v, b),
+      C: leggett.correlator(V, u, a, b),
+      target: leggett.target(V, a, b),
+      smallest: leggett.smallestProbability(V, a, b),
       critical: leggett.criticalVisibility(a, b),
     };
   },
@@ -57,9 +81,21 @@ const pair = {
   update() {
     const now = (this.now = this.compute());
     const names = {
-      alice: now.alice, bob: now.bob, lower: now.lower, upper: now.upper, C: now.C, "p-minus": now.pMinus,
-      "p-plus": now.pPlus, target: now.target, "average-lower": now.averageLower, "average-upper": now.averageUpper,
-      "P-pp": now.P[0], "P-pm": now.P[1], "P-mp": now.P[2], "P-mm": now.P[3], smallest: now.smallest,
+      alice: now.alice,
+      bob: now.bob,
+      lower: now.lower,
+      upper: now.upper,
+      C: now.C,
+      "p-minus": now.pMinus,
+      "p-plus": now.pPlus,
+      target: now.target,
+      "average-lower": now.averageLower,
+      "average-upper": now.averageUpper,
+      "P-pp": now.P[0],
+      "P-pm": now.P[1],
+      "P-mp": now.P[2],
+      "P-mm": now.P[3],
+      smallest: now.smallest,
     };
     for (const [name, value] of Object.entries(names)) number(name, value, 6);
     if (now.critical < 1) number("critical", now.critical, 6);
@@ -73,18 +109,36 @@ const pair = {
       document.getElementById(`P-${name}`).classList.toggle("negative", now.P[i] < -1e-15);
     }
     const fails = negative !== "none";
-    say("pair-verdict", fails ? "The model fails here: it needs negative probabilities." :
-      "The model works here: no probability is negative.");
+    say(
+      "pair-verdict",
+      fails
+        ? "The model fails here: it needs negative probabilities."
+        : "The model works here: no probability is negative.",
+    );
     document.getElementById("pair-verdict").classList.toggle("fails", fails);
-    say("pair-why", fails
-      ? `The average asked for, ${shown(now.target)}, lies outside what averages of allowed correlators reach, ` +
-        `${shown(now.averageLower)} to ${shown(now.averageUpper)}. So a weight is negative, and with it a probability ` +
-        `of the outcomes ${which.replace("and", "or")} at every u but \u00b1a and \u00b1b, ${shown(now.smallest)} at u = \u00b1a\u00d7b.`
-      : `The average asked for, ${shown(now.target)}, lies within what averages of allowed correlators reach, ` +
-        `${shown(now.averageLower)} to ${shown(now.averageUpper)}, so both weights are non-negative. ` + (now.critical >= 1
-        ? "At this angle they are so for every V up to 1." : `At this angle that ends at V = ${shown(now.critical)}.`));
+    say("pair-why", fails ? this.whyItFails(now, which) : this.whyItWorks(now));
     say("smallest-step", `lines ${now.smallest < 0 ? 0.01 : 0.025} apart`);
     redraw(this.draw, this);
+  },
+
+  whyItFails({ target, averageLower, averageUpper, smallest }, which) {
+    return (
+      `The average asked for, ${shown(target)}, lies outside what averages of allowed correlators reach, ` +
+      `${shown(averageLower)} to ${shown(averageUpper)}. So a weight is negative, and with it a probability of the ` +
+      `outcomes ${which.replace("and", "or")} at every u but \u00b1a and \u00b1b: ` +
+      `it is ${shown(smallest)} at u = \u00b1a\u00d7b.`
+    );
+  },
+
+  whyItWorks({ target, averageLower, averageUpper, critical }) {
+    const ends =
+      critical >= 1
+        ? "At this angle they are so for every V up to 1."
+        : `At this angle that ends at V = ${shown(critical)}.`;
+    return (
+      `The average asked for, ${shown(target)}, lies within what averages of allowed correlators reach, ` +
+      `${shown(averageLower)} to ${shown(averageUpper)}, so both weights are non-negative. ${ends}`
+    );
   },
 
   draw() {
@@ -108,10 +162,14 @@ const pair = {
       upper: [(x) => room(x)[1], -1, 1, 0.25, false],
       smallest: [least, -0.1, 0.25, smallest < 0 ? 0.01 : 0.025, true],
     };
-    const normal = [0, leggett.norm(leggett.sum(a, b)) * leggett.norm(leggett.sum(a, b, -1)) / 2, 0];
+    const normal = [0, (leggett.norm(leggett.sum(a, b)) * leggett.norm(leggett.sum(a, b, -1))) / 2, 0];
     const across = Math.hypot(...[0, 1].map((i) => u[i]));
     const towards = across > 1e-9 ? [u[0] / across, u[1] / across, 0] : leggett.direction(90, state.azimuth);
-    const circle = (t) => leggett.sum(a.map((x) => x * Math.cos(t * TAU)), towards.map((x) => x * Math.sin(t * TAU)));
+    const circle = (t) =>
+      leggett.sum(
+        a.map((x) => x * Math.cos(t * TAU)),
+        towards.map((x) => x * Math.sin(t * TAU)),
+      );
     for (const [name, sphere] of Object.entries(this.spheres)) {
       sphere.begin();
       sphere.paint(...fields[name]);
@@ -152,19 +210,55 @@ const pair = {
     const x = (C) => margin + ((width - 2 * margin) * (C + 1)) / 2;
     const y = 62;
     for (const tick of [-1, -0.5, 0, 0.5, 1]) {
-      line(g, [[x(tick), y + 24], [x(tick), y + 30]], colour("muted"), 1);
+      line(
+        g,
+        [
+          [x(tick), y + 24],
+          [x(tick), y + 30],
+        ],
+        colour("muted"),
+        1,
+      );
       words(g, shown(tick, 1), x(tick), y + 41, { align: "center", size: 12, style: colour("muted"), rim: 0 });
     }
-    line(g, [[x(-1), y + 24], [x(1), y + 24]], colour("muted"), 1);
+    line(
+      g,
+      [
+        [x(-1), y + 24],
+        [x(1), y + 24],
+      ],
+      colour("muted"),
+      1,
+    );
     words(g, "average of C over u", x(0), y + 60, { align: "center", rim: 0 });
     g.fillStyle = colour("band");
     g.fillRect(x(averageLower), y - 9, x(averageUpper) - x(averageLower), 18);
     const arm = (from, to, style, weight) =>
-      line(g, [[x(from), y], [x(to), y]], colour(style), weight < 0 ? 2 : 5, weight < 0 ? [4, 4] : []);
+      line(
+        g,
+        [
+          [x(from), y],
+          [x(to), y],
+        ],
+        colour(style),
+        weight < 0 ? 2 : 5,
+        weight < 0 ? [4, 4] : [],
+      );
     arm(averageLower, target, "red", pPlus);
     arm(target, averageUpper, "blue", pMinus);
-    for (const [C, style] of [[averageLower, "blue"], [averageUpper, "red"]]) {
-      line(g, [[x(C), y - 12], [x(C), y + 12]], colour(style), 3);
+    for (const [C, style] of [
+      [averageLower, "blue"],
+      [averageUpper, "red"],
+    ]) {
+      line(
+        g,
+        [
+          [x(C), y - 12],
+          [x(C), y + 12],
+        ],
+        colour(style),
+        3,
+      );
     }
     g.beginPath();
     g.moveTo(x(target), y + 3);
@@ -175,9 +269,21 @@ const pair = {
     g.fill();
     const asked = { align: "center", style: colour("green-text"), rim: 0, within: width };
     words(g, "asked for: \u2212V a\u00b7b", x(target), y - 48, asked);
-    line(g, [[x(target), y - 39], [x(target), y - 3]], colour("green"), 1.5, [2, 3]);
+    line(
+      g,
+      [
+        [x(target), y - 39],
+        [x(target), y - 3],
+      ],
+      colour("green"),
+      1.5,
+      [2, 3],
+    );
     const look = (p, align) => ({
-      align, within: width, weight: p < 0 ? "bold" : "", style: colour(p < 0 ? "red-text" : "ink"),
+      align,
+      within: width,
+      weight: p < 0 ? "bold" : "",
+      style: colour(p < 0 ? "red-text" : "ink"),
     });
     const ends = [averageLower, target, averageUpper].map(x);
     words(g, `p\u207a = ${shown(pPlus)}`, Math.min(...ends) - 8, y - 22, look(pPlus, "right"));
@@ -193,7 +299,10 @@ const pair = {
     plot.curve(this.angles, limit, colour("ink"), 2);
     line(plot.g, [plot.at(0, leggett.V_C), plot.at(180, leggett.V_C)], colour("muted"), 1.3, [2, 3]);
     words(plot.g, `critical visibility ${shown(leggett.V_C)}`, plot.across(90), plot.up(leggett.V_C) + 13, {
-      align: "center", size: 12, style: colour("muted"), rim: 0,
+      align: "center",
+      size: 12,
+      style: colour("muted"),
+      rim: 0,
     });
     words(plot.g, "no negative probability", plot.across(90), plot.up(0.76), { align: "center", rim: 0 });
     for (const x of [34, 146]) {

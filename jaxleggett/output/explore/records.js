@@ -52,10 +52,17 @@ const records = {
     const vector = (x) => `(${x.map((c) => shown(c, 3)).join(", ")})`;
     say("pair-a", vector(a));
     say("pair-b", vector(b));
-    say("record-verdict", `${record.pairs} setting pairs exclude every Leggett model above V = ${shown(record.threshold)}.`);
-    say("record-why", this.beside(record) +
-      (record.threshold < Math.sqrt(3) / 2
-      ? "This one goes below \u221a3/2 = 0.8660, the limit of the published ones for infinitely many pairs." : ""));
+    say(
+      "record-verdict",
+      `${record.pairs} setting pairs suffice: above V = ${shown(record.threshold)} no Leggett model is left.`,
+    );
+    say(
+      "record-why",
+      this.beside(record) +
+        (record.threshold < Math.sqrt(3) / 2
+          ? "This one goes below \u221a3/2 = 0.8660, the limit of the published ones for infinitely many pairs."
+          : ""),
+    );
     redraw(this.draw, this);
   },
 
@@ -67,9 +74,12 @@ const records = {
     const best = Math.min(...DATA.published.filter((p) => fits(p.pairs)).map((p) => p.threshold), Infinity);
     const what = shared ? "settings" : "pairs";
     const own = shared ? `They share ${settings[0]} settings of Alice and ${settings[1]} of Bob. ` : "";
-    return own + (best === Infinity
-      ? `No published inequality has so few ${what}. `
-      : `The best published inequality with at most as many ${what} begins at ${shown(best)}. `);
+    return (
+      own +
+      (best === Infinity
+        ? `No published inequality has so few ${what}. `
+        : `The best published inequality with at most as many ${what} begins at ${shown(best)}. `)
+    );
   },
 
   draw() {
@@ -81,7 +91,10 @@ const records = {
     const { a, b, coefficients, pairs, shared } = this.now;
     const named = pairs <= 12 && !shared;
     const largest = Math.max(...coefficients.map(Math.abs));
-    for (const [sphere, own, other, style] of [[this.alice, a, b, "blue"], [this.bob, b, a, "red"]]) {
+    for (const [sphere, own, other, style] of [
+      [this.alice, a, b, "blue"],
+      [this.bob, b, a, "red"],
+    ]) {
       sphere.begin();
       sphere.grid();
       const [behind, front] = [[], []];
@@ -93,10 +106,17 @@ const records = {
       }
       const radius = Math.acos(clamp(leggett.dot(own[chosen], other[chosen]), -1, 1));
       if (radius > 1e-6) {
-        const axis = leggett.sum(other[chosen], own[chosen].map((c) => c * Math.cos(radius)), -1);
+        const axis = leggett.sum(
+          other[chosen],
+          own[chosen].map((c) => c * Math.cos(radius)),
+          -1,
+        );
         const unit = axis.map((c) => c / leggett.norm(axis));
-        const way = (t) => leggett.sum(
-          own[chosen].map((c) => c * Math.cos(t * radius)), unit.map((c) => c * Math.sin(t * radius)));
+        const way = (t) =>
+          leggett.sum(
+            own[chosen].map((c) => c * Math.cos(t * radius)),
+            unit.map((c) => c * Math.sin(t * radius)),
+          );
         sphere.curve(way, colour("ink"), 2);
       }
       sphere.mark(own[chosen], `${state.pair}`, colour("orange"), 8);
