@@ -187,6 +187,28 @@ def test_records_can_be_stepped_through_and_turned_by_mouse_and_finger(page):
     assert len(set(seen)) == 3
 
 
+def test_plots_answer_to_the_mouse(page):
+    from selenium.webdriver import ActionChains
+
+    def press(name):
+        SCREEN.drawn(page)
+        page.execute_script("arguments[0].scrollIntoView({ block: 'center' })", _by_id(page, name))
+        ActionChains(page).move_to_element(_by_id(page, name)).click().perform()
+
+    # The middle of each plot, up to its margins. The point that is dragged must not slip away under the mouse.
+    top = _by_id(page, "plot-angles").location["y"]
+    press("plot-angles")
+    assert _by_id(page, "plot-angles").location["y"] == top
+    assert float(_by_id(page, "angle").get_attribute("value")) == pytest.approx(90, abs=15)
+    assert float(_by_id(page, "V").get_attribute("value")) == pytest.approx(0.85, abs=0.03)
+    _by_id(page, "tab-axis").click()
+    press("plot-axis")
+    assert float(_by_id(page, "V-axis").get_attribute("value")) == pytest.approx(0.5, abs=0.02)
+    _by_id(page, "tab-records").click()
+    press("plot-ladder")
+    assert _by_id(page, "record-choice").get_attribute("value") != "0"
+
+
 def test_verdicts_on_the_axis_change_where_the_data_say(page):
     _by_id(page, "tab-axis").click()
     data = json.loads(page.execute_script("return document.getElementById('data').textContent"))

@@ -10,7 +10,7 @@ const shown = (x, digits = 4) =>
 /** A colour of page.css by its name; the page may turn dark while it is open. */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** From dark blue to yellow, ever lighter, after the map cividis: the order is seen in grey and by colour-blind eyes. */
+/** From dark blue to yellow, ever lighter, after the map cividis: the order is seen in grey, by colour-blind eyes too. */
 const STOPS = [
   [0, 34, 78],
   [53, 69, 108],
