@@ -125,8 +125,7 @@ const pair = {
     return (
       `The average asked for, ${shown(target)}, lies outside what averages of allowed correlators reach, ` +
       `${shown(averageLower)} to ${shown(averageUpper)}. So a weight is negative, and with it a probability of the ` +
-      `outcomes ${which.replace("and", "or")} at every u but \u00b1a and \u00b1b: ` +
-      `it is ${shown(smallest)} at u = \u00b1a\u00d7b.`
+      `outcomes ${which.replace("and", "or")} at every u but \u00b1a and \u00b1b, ${shown(smallest)} at \u00b1a\u00d7b.`
     );
   },
 
