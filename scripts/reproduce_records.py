@@ -6,7 +6,7 @@ One row by hand: jaxleggett check results/records/24/inequality.json
 
 Writes results/records: records.json, records.png, meta.json; results/records_shared, of the records whose pairs share
 settings: records.json, meta.json; the tables of docs/RECORDS.md; and jaxleggett/experiments/records.json, which the
-package brings along for `design`.
+package brings along for `design` and `explore`.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ def write_into_page(begin: str, text: str) -> None:
     PAGE.write_text(f"{head}{begin}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
 
 
-def pack() -> None:
-    """Put all records into one file of the package, by their numbers of pairs; a line each."""
+def pack(published: list[tuple[int | None, float]]) -> None:
+    """Put all records into one file of the package, by their numbers of pairs; a line each; and what is published."""
     lines = []
     for file in [*FOLDER.glob("*/inequality.json"), *SHARED.glob("*/inequality.json")]:
         cut = files.read_inequality(str(file))
@@ -143,7 +143,8 @@ def pack() -> None:
         entry = {"pairs": pairs, "settings": count_settings(cut), "threshold": cut.threshold(jl.werner())}
         lines.append((pairs, entry["threshold"], json.dumps({**entry, "inequality": cut.to_json()})))
     text = ",\n".join(line for *_, line in sorted(lines))
-    PACKED.write_text(f'{{"records": [\n{text}\n]}}\n', encoding="utf-8")
+    families = json.dumps([{"pairs": pairs, "threshold": threshold} for pairs, threshold in published])
+    PACKED.write_text(f'{{"records": [\n{text}\n],\n"published": {families}}}\n', encoding="utf-8")
 
 
 def main() -> None:
@@ -165,7 +166,7 @@ def main() -> None:
     started = time.time()
     shared = shared_rows(published)
     provenance.write_json(SHARED / "records.json", {"records": shared})
-    pack()
+    pack([(row["pairs"], row["published_form"]) for row in tables])
     write_into_page(BEGIN_SHARED, shared_table(shared))
     provenance.write_json(SHARED / provenance.META, provenance.provenance(command, seconds=time.time() - started))
 

@@ -18,6 +18,7 @@ from .. import __version__
 from ._analyze import analyze
 from ._check import check
 from ._design import design
+from ._explore import explore
 from ._map import map_
 from ._search import search
 from ._shared import INTERRUPTED, epilog
@@ -98,4 +99,5 @@ cli.add_command(design)
 cli.add_command(simulate)
 cli.add_command(analyze)
 cli.add_command(check)
+cli.add_command(explore)
 cli.add_command(sweep)

@@ -13,10 +13,14 @@ class Cited(NamedTuple):
     source: str
 
 
+LOCAL = Cited(0.68747, "local model, projective", "S. Designolle et al., Phys. Rev. Res. 5, 043059 (2023)")
+NONLOCAL = Cited(0.69604, "Bell inequality, 1/K_G(3)", "S. Designolle et al., Phys. Rev. Res. 5, 043059 (2023)")
+"""Between these two nobody knows."""
+
 LITERATURE = (
     Cited(5 / 12, "local model for POVMs", "J. Barrett, Phys. Rev. A 65, 042302 (2002)"),
-    Cited(0.68747, "local model, projective", "S. Designolle et al., Phys. Rev. Res. 5, 043059 (2023)"),
-    Cited(0.69604, "Bell inequality, 1/K_G(3)", "S. Designolle et al., Phys. Rev. Res. 5, 043059 (2023)"),
+    LOCAL,
+    NONLOCAL,
     Cited(0.7056, "Bell inequality", "T. Vertesi, Phys. Rev. A 78, 032112 (2008)"),
     Cited(3**0.5 / 2, "Leggett inequality", "C. Branciard et al., Nat. Phys. 4, 681 (2008)"),
 )
