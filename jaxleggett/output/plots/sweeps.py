@@ -26,7 +26,7 @@ LABELS = {
 }
 """What that is, in words."""
 
-AXES = {"visibility": VISIBILITY, "pairs": PAIRS, "samples": "hidden vectors"}
+AXES = {"visibility": VISIBILITY, "pairs": PAIRS, "samples": "hidden vectors", "theta": "angle θ"}
 """What an axis of a sweep is called in a picture, where its own name is not enough."""
 
 MOST_LINES = 6

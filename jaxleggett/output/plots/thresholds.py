@@ -168,8 +168,8 @@ def _draw_small(axes: Axes, points: Sequence[Point], form: np.ndarray, times: Se
     theta = np.array([point["place"] for point in points])
     for end, marker, colour in (("lower", "v", BLUE), ("upper", "^", SKY)):
         gap = [1 - point[end] for point in points]
-        axes.loglog(theta, gap, marker, color=colour, label=f"from the {end} end")
-    axes.loglog(form[:, 0], 1 - form[:, 1], "--", color=RED, label="from the upper end in closed form")
+        axes.loglog(theta, gap, marker, color=colour, label=f"{end} end")
+    axes.loglog(form[:, 0], 1 - form[:, 1], "--", color=RED, label="upper end in closed form")
     axes.loglog(form[:, 0], form[:, 0] ** 2 / 2, ":", color=GREY, label="θ²/2, to compare")
     axes.set_xlabel(ANGLE)
     axes.set_ylabel("1 − largest compatible visibility V")
