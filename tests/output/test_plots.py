@@ -157,7 +157,7 @@ def test_search(figures, tmp_path):
     history = tuple(0.8785 + 0.2 * np.random.default_rng(1).random(60))
     plots.plot_search(Search(12, 0.875, True, _cut(), 60, Ending.COMPLETE, 1.0, history), tmp_path / "search.png")
     left, right = _titles(_only(figures))
-    assert left == "12 setting pairs show V > 0.8750000"
+    assert left == "12 setting pairs exclude V > 0.8750000"
     assert re.fullmatch(r"The best one has \d+ settings of Alice and \d+ of Bob", right)
 
 
@@ -255,8 +255,11 @@ def test_sweeps(figures, tmp_path):
     draw(_dataset({"pairs": [6, 12], "theta": theta}, ends), tmp_path / "x.png")
     assert [text.get_text() for text in _only(figures).axes[0].get_legend().get_texts()][:1] == ["setting pairs = 6"]
     figures.clear()
+    ends = {"lower": 0.9 * curve, "upper": 0.91 * curve}
     draw(_dataset({"pairs": pairs, "theta": theta}, ends), tmp_path / "x.png")
-    assert [axes.get_ylabel() for axes in _only(figures).axes] == ["setting pairs", style.LARGEST]
+    figure = _only(figures)
+    assert [axes.get_ylabel() for axes in figure.axes] == ["setting pairs", style.LARGEST]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["72 of 72 points, white: $V_c$"]
     figures.clear()
 
     # Names instead of numbers; points that are missing; the axis of V.

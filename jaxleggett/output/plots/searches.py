@@ -51,9 +51,9 @@ def plot_search(result: Search, path: Path) -> None:
         left.set_ylabel(EXCLUDED)
         pairs = counted(result.num_pairs, "setting pair")
         proved = "proved" if result.certified else "numerical"
-        shows = "shows" if result.num_pairs == 1 else "show"
+        excludes = "excludes" if result.num_pairs == 1 else "exclude"
         threshold = rounded_up(result.visibility_threshold, 7)
-        title(left, f"{pairs} {shows} V > {threshold}", f"{proved}, after {counted(result.restarts, 'restart')}")
+        title(left, f"{pairs} {excludes} V > {threshold}", f"{proved}, after {counted(result.restarts, 'restart')}")
         legend_below(left, 2)
         mark_settings(right, result.inequality)
         alice, bob = (0, 0) if result.inequality is None else count_settings(result.inequality)

@@ -31,5 +31,6 @@ def mark_settings(sphere: Axes, inequality: LinearInequality | None) -> None:
     sphere.set_yticklabels([])
     sphere.set_xlabel("azimuth, −180° to 180°, x in the middle")
     sphere.set_ylabel("latitude, −90° to 90°")
+    sphere.set_anchor("N")  # its title beside that of its neighbour
     if sphere.collections:
         legend_below(sphere, 2, drop=0.4)

@@ -59,9 +59,10 @@ def draw_sweep(found: Dataset, path: Path) -> None:
         x, second = _axes_of(found, job)
         axes = figure.add_subplot()
         axes.set_xlabel(_words(mean, x))
+        critical = False
         heat = second is not None and _is_numeric(found[second]) and found.sizes[second] > MOST_LINES
         if second is not None and heat:
-            _draw_map(axes, mean, x, second, LABELS[job])
+            critical = _draw_map(axes, mean, x, second, LABELS[job])
         else:
             # V_c is Leggett's; other notions have their own.
             _draw_lines(axes, values, mean, x, second, options.get("notion", "leggett") == "leggett")
@@ -72,6 +73,7 @@ def draw_sweep(found: Dataset, path: Path) -> None:
         facts = f"{int(mean.notnull().sum()):,} of {mean.size:,} points"
         if over:
             facts += f", medians over {', '.join(over)}" + ("" if heat else ", all within the band")
+        facts += ", white: $V_c$" if critical else ""
         title = found.attrs["title"].replace("$", r"\$")
         entitle(axes, f"{title}: {_range(mean.median(others), x, second)}", facts)
 
@@ -146,16 +148,17 @@ def _mark_critical(axes: Axes, mean: DataArray, x: str) -> None:
         axes.axhline(CRITICAL_VISIBILITY, label=NAME, **CRITICAL)
 
 
-def _draw_map(axes: Axes, mean: DataArray, x: str, second: str, label: str) -> None:
-    """Colours over two axes of numbers, a contour at the critical visibility where there is one."""
+def _draw_map(axes: Axes, mean: DataArray, x: str, second: str, label: str) -> bool:
+    """Colours over two axes of numbers, a contour at the critical visibility where there is one; whether there is."""
     others = [name for name in mean.dims if name not in (x, second)]
     flat = mean.median(others).transpose(second, x).sortby([second, x])
     if not flat.notnull().any():
-        return
+        return False
     # Thousands of cells would make a large SVG.
     look: Any = {"cmap": "viridis", "shading": "nearest", "rasterized": True}
     filled: Any = axes.pcolormesh(flat[x].values, flat[second].values, flat.values, **look)
-    if float(flat.min()) < CRITICAL_VISIBILITY < float(flat.max()) and bool(flat.notnull().all()):
+    critical = float(flat.min()) < CRITICAL_VISIBILITY < float(flat.max()) and bool(flat.notnull().all())
+    if critical:
         axes.contour(flat[x].values, flat[second].values, flat.values, levels=[CRITICAL_VISIBILITY], colors="white")
     if x == "visibility":
         axes.axvline(CRITICAL_VISIBILITY, **CRITICAL)
@@ -163,3 +166,4 @@ def _draw_map(axes: Axes, mean: DataArray, x: str, second: str, label: str) -> N
     axes.grid(False)
     assert axes.figure is not None
     axes.figure.colorbar(filled, ax=axes, label=label)
+    return critical
