@@ -1,6 +1,6 @@
 """How often Leggett models are called excluded, and how often quantum sources are: 10^4 simulated data sets each.
 
-    python scripts/false_alarms.py [--sets 10000]
+    python scripts/false_alarms.py [--sets 10000] [--draw]
 
 False alarms. Every model reaches the bound of the inequality that is tested, on average, so nothing is easier to
 mistake for a violation:
@@ -15,13 +15,15 @@ mistake for a violation:
 Power. Quantum sources at the visibility that a test was designed for, with the number of events that `design` calls
 five standard errors: how often z is 5 or more, and with the number for a p-value of 2.87e-7, how often it is reached.
 
-Writes results/false_alarms: report.json, false_alarms.png, meta.json. Exits with 1 where more than 1 % of the p-values
-of a Leggett model are below 0.01, or fewer than 45 % of the quantum sources reach their goal.
+Writes results/false_alarms: report.json, false_alarms.png and .svg, meta.json; `--draw` only draws what is saved. Exits
+with 1 where more than 1 % of the p-values of a Leggett model are below 0.01, or fewer than 45 % of the quantum sources
+reach their goal.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -155,21 +157,24 @@ def main() -> int:
     """Simulate, count, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=10**4)
-    sets = parser.parse_args().sets
+    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
+    arguments = parser.parse_args()
+    if arguments.draw:
+        draw()
+        return 0
+    sets = arguments.sets
     started, rng = time.monotonic(), np.random.default_rng(0)
     rows: list[dict[str, object]] = []
-    drawn: dict[str, np.ndarray] = {}
     for pairs in (6, 12):
         cut = design(0.99, pairs).inequality
         for name, p in p_values(cut, sets, rng):
             rows.append({"pairs": pairs, "model": name, **{f"share_p_{x:g}": float(np.mean(p < x)) for x in LEVELS}})
-            drawn[f"{pairs} pairs, {name}"] = p
             print(rows[-1], flush=True)
     reached = power(sets, rng)
     FOLDER.mkdir(parents=True, exist_ok=True)
     facts = {"sets": sets, "trials": TRIALS, "seed": 0, "seconds": time.monotonic() - started}
     provenance.write_json(FOLDER / "report.json", {**facts, "false_alarms": rows, "power": reached})
-    draw(drawn, FOLDER / "false_alarms.png")
+    draw()
     meta = provenance.provenance(["python", "scripts/false_alarms.py", *sys.argv[1:]], **facts)
     provenance.write_json(FOLDER / provenance.META, meta)
     alarms = max(float(str(row["share_p_0.01"])) for row in rows)
@@ -178,23 +183,38 @@ def main() -> int:
     return int(alarms > 0.01 or shown < 0.45)
 
 
-def draw(found: dict[str, np.ndarray], path: Path) -> None:
-    """The share of p-values up to x, against x: no curve may lie above the diagonal."""
-    with style.picture(path, 6.4, 4.6) as figure:
+def draw() -> None:
+    """The share of data sets with a p-value below each level, in units of the level: none may be above 1.
+
+    Draws what is saved. Models stand side by side, in the order of the report.
+    """
+    content = json.loads((FOLDER / "report.json").read_text())
+    rows, sets = content["false_alarms"], content["sets"]
+    kinds = (
+        ("counts (Chernoff's bound)", style.BLUE, "o", "full", [row for row in rows if "trials" not in row["model"]]),
+        ("trials (betting)", style.RED, "D", "none", [row for row in rows if "trials" in row["model"]]),
+    )
+    with style.picture(FOLDER / "false_alarms.png", 6.4, 4.8) as figure:
         axes = figure.subplots()
-        x = np.geomspace(1e-4, 1, 200)
-        for kind, colour, line in (("events", style.BLUE, "-"), ("trials", style.ORANGE, "--")):
-            label = {"events": "counts (Chernoff's bound)", "trials": "trials (betting)"}[kind]
-            for name, p in found.items():
-                if name.endswith("trials") == (kind == "trials"):
-                    share = np.searchsorted(np.sort(p), x, side="right") / len(p)
-                    axes.loglog(x, np.where(share > 0, share, np.nan), line, color=colour, lw=1, label=label)
-                    label = None
-        axes.loglog(x, x, color=style.BLACK, lw=1.2, ls=":", label="most that is allowed")
-        axes.set_xlabel("x")
-        axes.set_ylabel("share of p-values up to x")
-        axes.set_title("Leggett models at the bound are never excluded too often")
-        axes.legend()
+        for label, colour, marker, fill, chosen in kinds:
+            beside = np.linspace(-0.38, -0.04, len(chosen)) + (0.42 if fill == "none" else 0.0)
+            for number, level in enumerate(LEVELS):
+                share = np.array([row[f"share_p_{level:g}"] for row in chosen]) / level
+                look = {"color": colour, "fillstyle": fill, "ms": 4.5}
+                axes.plot(number + beside, share, marker, label=None if number else label, **look)
+        axes.axhline(1, color=style.BLACK, lw=1.2, ls=":")
+        style.name(axes, "most that is allowed", (len(LEVELS) - 0.55, 1), (0, 4), ha="right")
+        axes.set_ylim(-0.03, 1.12 * max(1, *(row[f"share_p_{level:g}"] / level for row in rows for level in LEVELS)))
+        axes.set_xticks(range(len(LEVELS)), [f"p < {level:g}" for level in LEVELS])
+        axes.set_xlabel("level of the p-value")
+        axes.set_ylabel("share of data sets below the level\n(in units of the level)")
+        most = max(row["share_p_0.01"] for row in rows)
+        style.title(
+            axes,
+            f"Leggett models have p < 0.01 in at most {most:.2%} of data sets",
+            f"{len(rows)} models at the bound of an inequality, {sets:,} data sets each",
+        )
+        style.legend_below(axes, 2)
 
 
 if __name__ == "__main__":

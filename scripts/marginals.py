@@ -1,6 +1,6 @@
 """When do the marginals of a state bind? Thresholds at all settings with and without them (docs/MARGINALS.md).
 
-    python scripts/marginals.py [--tolerance 1.5e-4] [--random 12]
+    python scripts/marginals.py [--tolerance 1.5e-4] [--random 12] [--draw]
 
 pure      cos(theta) |01> - sin(theta) |10>
 mixed     p of the pure state with theta = 0.4, and 1 - p of |00>
@@ -8,7 +8,8 @@ random    states of rank 2 and 3 (numerical, to 3e-3, at most 60 s each)
 
 "without" is the state with the same correlators and no marginals, half of it the state's spin flip. Points of the first
 two families are certified; points are saved as they are found, and a second run goes on where the first one ended.
-Writes results/marginals: points.json, marginals.png, meta.json. Takes about a quarter of an hour on two cores.
+Writes results/marginals: points.json, marginals.png and .svg, meta.json. Takes about a quarter of an hour on two cores;
+`--draw` only draws what is saved.
 """
 
 from __future__ import annotations
@@ -76,15 +77,23 @@ def wanted(tolerance: float, number: int) -> dict[str, Wanted]:
     return found
 
 
+def draw() -> None:
+    """Draw what is saved."""
+    plot_marginals(json.loads((FOLDER / "points.json").read_text()), FOLDER / "marginals.png")
+
+
 def main() -> None:
     """Compute what is missing, draw, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tolerance", type=float, default=1.5e-4)
     parser.add_argument("--random", type=int, default=12)
+    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
     arguments = parser.parse_args()
+    if arguments.draw:
+        return draw()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
-    content = begun(file, vars(arguments))
+    content = begun(file, {name: value for name, value in vars(arguments).items() if name != "draw"})
     names = wanted(arguments.tolerance, arguments.random)
     for name, (state, place, tolerance, certify) in names.items():
         if name in content["points"]:
@@ -101,7 +110,7 @@ def main() -> None:
         print(f"{name}  with and without: {brackets}{'  BIND' if point['bind'] else ''}", flush=True)
     content["points"] = {name: content["points"][name] for name in names}
     provenance.write_json(file, content)
-    plot_marginals(json.loads(file.read_text()), FOLDER / "marginals.png")
+    draw()
     seconds = sum(point[kind]["seconds"] for point in content["points"].values() for kind in ("with", "without"))
     command = ["python", "scripts/marginals.py", *sys.argv[1:]]
     provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=seconds))

@@ -1,9 +1,10 @@
 """The tables of docs/PERFORMANCE.md and their picture, from what scripts/benchmark.py measured.
 
-    python scripts/performance_page.py
+    python scripts/performance_page.py [--draw]
 
 Reads results/benchmark/benchmark.json, results/benchmark_gpu/benchmark.json where there is one, and what
-scripts/compile_for_gpu.py found; writes results/benchmark/benchmark.png and the tables of docs/PERFORMANCE.md.
+scripts/compile_for_gpu.py found; writes results/benchmark/benchmark.png and .svg and the
+tables of docs/PERFORMANCE.md; with `--draw` only the picture.
 """
 
 from __future__ import annotations
@@ -197,16 +198,19 @@ def tables(content: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
+def main(*, only_draw: bool = False) -> None:
     """Draw and write."""
     from jaxleggett.output.plots import plot_benchmark
 
     content = json.loads((FOLDER / "benchmark.json").read_text())
     plot_benchmark(content, FOLDER / "benchmark.png")
+    if only_draw:
+        return
     head, _, after = PAGE.read_text().partition(BEGIN)
     PAGE.write_text(f"{head}{BEGIN}\n\n{tables(content)}\n\n{END}{after.partition(END)[2]}")
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
+    main(only_draw=parser.parse_args().draw)

@@ -1,6 +1,6 @@
 """Largest compatible visibilities at all settings, certified: pure states, and Bell-diagonal ones on lines and a face.
 
-    python scripts/phase_diagrams.py [--tolerance 1.5e-4] [--face-tolerance 2.5e-3] [--points 9]
+    python scripts/phase_diagrams.py [--tolerance 1.5e-4] [--face-tolerance 2.5e-3] [--points 9] [--draw]
 
 pure      cos(theta) |01> - sin(theta) |10>, theta from 0 to pi/4, with the closed form of docs/PURE.md as another
           upper end, down to the smallest theta that is certified
@@ -11,7 +11,7 @@ face      mixtures of three Bell states with the probabilities p >= q >= r: a si
           faces have the same thresholds, for local rotations and flipping outcomes permute the Bell states
 
 Points are saved as they are found, and a second run goes on where the first one ended. Writes
-results/phase_diagrams: points.json, phase_diagrams.png, meta.json.
+results/phase_diagrams: points.json, phase_diagrams.png and .svg, meta.json. `--draw` only draws what is saved.
 """
 
 from __future__ import annotations
@@ -81,16 +81,24 @@ def times_closed_form(points: dict[str, Any]) -> tuple[float, float]:
     return float((upper / shown).min()), float((lower / shown).max())
 
 
+def draw() -> None:
+    """Draw what is saved."""
+    plot_phase_diagrams(json.loads((FOLDER / "points.json").read_text()), FOLDER / "phase_diagrams.png")
+
+
 def main() -> None:
     """Compute what is missing, draw, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tolerance", type=float, default=1.5e-4)
     parser.add_argument("--face-tolerance", type=float, default=2.5e-3)
     parser.add_argument("--points", type=int, default=9)
+    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
     arguments = parser.parse_args()
+    if arguments.draw:
+        return draw()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
-    content = begun(file, vars(arguments))
+    content = begun(file, {name: value for name, value in vars(arguments).items() if name != "draw"})
     names = wanted(arguments.points, arguments.tolerance, arguments.face_tolerance)
     for number, (name, (state, place, tolerance)) in enumerate(names.items(), 1):
         if name in content["points"]:
@@ -122,7 +130,7 @@ def main() -> None:
         )
     )
     provenance.write_json(file, content)
-    plot_phase_diagrams(json.loads(file.read_text()), FOLDER / "phase_diagrams.png")
+    draw()
     seconds = sum(point["seconds"] for point in content["points"].values())
     command = ["python", "scripts/phase_diagrams.py", *sys.argv[1:]]
     provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=seconds))

@@ -1,9 +1,10 @@
 """How many random setting pairs does it take to violate crypto-nonlocality with a Werner state?
 
-    python scripts/random_pairs.py [--workers 2] [--store random_pairs.zarr]
+    python scripts/random_pairs.py [--workers 2] [--store random_pairs.zarr] [--draw]
 
 Runs the sweep random_pairs.toml, going on where the store ends. Writes results/sweeps/random_pairs: thresholds.csv (a
-row a draw, with the seed that `jaxleggett threshold --seed` finds it by), random_pairs.png, sweep.toml, meta.json.
+row a draw, with the seed that `jaxleggett threshold --seed` finds it by), random_pairs.png and .svg, sweep.toml,
+meta.json. `--draw` only draws what is saved there.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import argparse
 import csv
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import xarray
 
 from jaxleggett.output import provenance
-from jaxleggett.output.plots import plot_sweep
+from jaxleggett.output.plots import draw_sweep
 from jaxleggett.sweeps import Cluster, Store, read_config, run
 
 CONFIG = Path(__file__).parent / "random_pairs.toml"
@@ -26,12 +28,29 @@ CONFIG = Path(__file__).parent / "random_pairs.toml"
 FOLDER = Path(__file__).parent.parent / "results" / "sweeps" / "random_pairs"
 
 
+def draw() -> None:
+    """Draw what is saved: a row of thresholds.csv for each point, draw by draw."""
+    config = tomllib.loads((FOLDER / "sweep.toml").read_text())
+    axes: dict[str, list[int]] = config["axes"]
+    with open(FOLDER / "thresholds.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    values = {
+        name: (list(axes), np.array([kind(row[column]) for row in rows]).reshape([len(axis) for axis in axes.values()]))
+        for name, column, kind in (("point_seed", "seed", int), ("lower", "lower", float), ("upper", "upper", float))
+    }
+    about = {"title": config["title"], "jaxleggett": {"sweep": {"job": config["job"]}}}
+    draw_sweep(xarray.Dataset(values, axes, about), FOLDER / "random_pairs.png")
+
+
 def main() -> None:
     """Compute what is missing, and write what there is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--store", type=Path, default=Path("random_pairs.zarr"))
+    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
     asked = parser.parse_args()
+    if asked.draw:
+        return draw()
     summary = run(Store.create(asked.store, read_config(CONFIG)), Cluster(asked.workers))
     print(summary)
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -49,8 +68,8 @@ def main() -> None:
         for i, pairs in enumerate(found["pairs"].values):
             upper = found["upper"].isel(pairs=i).values
             print(f"{pairs:4d} pairs: {np.mean(upper < 1):.0%} exclude something, median {np.median(upper):.4f}")
-    plot_sweep(asked.store, FOLDER / "random_pairs.png")
     shutil.copy(CONFIG, FOLDER / "sweep.toml")
+    draw()
     command = ["python", "scripts/random_pairs.py", *sys.argv[1:]]
     facts = {"seconds": summary.seconds, "tiles": summary.tiles, "tiles_of_earlier_runs": summary.resumed}
     provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, **facts))

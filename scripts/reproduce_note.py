@@ -1,13 +1,15 @@
 """Every number and every claim of Branciard's note, in its order, computed again: with a tick or a cross.
 
-    python scripts/reproduce_note.py
+    python scripts/reproduce_note.py [--draw]
 
 What the note cites and nobody recomputes here is listed as such. Writes results/note: report.json, report.txt,
-map.png and meta.json. Takes about a minute on two cores.
+map.png, map.svg and meta.json. Takes about a minute on two cores; `--draw` only draws what is saved.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +26,6 @@ from jaxleggett.output import provenance
 from jaxleggett.output.plots import plot_survey
 from jaxleggett.proofs.povms import Table, certify_povm
 from jaxleggett.survey import Survey, survey
-from jaxleggett.survey.cited import LITERATURE
 
 FOLDER = Path(__file__).parent.parent / "results" / "note"
 
@@ -212,8 +213,19 @@ def _claims(found: Survey) -> Iterator[Claim]:
     )
 
 
+def draw() -> None:
+    """Draw what is saved."""
+    content = json.loads((FOLDER / "report.json").read_text())
+    cited = [(row["visibility"], row["words"], row["source"]) for row in content["cited"]]
+    plot_survey(content["werner"], cited, FOLDER / "map.png")
+
+
 def main() -> None:
     """Compute, print, save; exit with 1 where a claim is found wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
+    if parser.parse_args().draw:
+        return draw()
     started = time.time()
     found = survey()
     claims = [c._replace(holds=None if c.holds is None else bool(c.holds)) for c in _claims(found)]
@@ -225,7 +237,7 @@ def main() -> None:
     content: dict[str, Any] = {"claims": [c._asdict() for c in claims], **found.to_json()}
     provenance.write_json(FOLDER / "report.json", content)
     (FOLDER / "report.txt").write_text(text)
-    plot_survey(found.brackets, LITERATURE, FOLDER / "map.png")
+    draw()
     command = ["python", "scripts/reproduce_note.py", *sys.argv[1:]]
     provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
     sys.exit(any(c.holds is False for c in claims))

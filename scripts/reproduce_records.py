@@ -1,12 +1,12 @@
 """Prove every record again from its inequality alone, by the checker, and write the tables.
 
-    python scripts/reproduce_records.py
+    python scripts/reproduce_records.py [--draw]
 
 One row by hand: jaxleggett check results/records/24/inequality.json
 
-Writes results/records: records.json, records.png, meta.json; results/records_shared, of the records whose pairs share
-settings: records.json, meta.json; the tables of docs/RECORDS.md; and jaxleggett/experiments/records.json, which the
-package brings along for `design` and `explore`.
+Writes results/records: records.json, records.png and .svg, meta.json; results/records_shared, of the records whose
+pairs share settings: records.json, meta.json; the tables of docs/RECORDS.md; and jaxleggett/experiments/records.json,
+which the package brings along for `design` and `explore`. `--draw` only draws what is saved.
 """
 
 from __future__ import annotations
@@ -147,19 +147,32 @@ def pack(published: list[tuple[int | None, float]]) -> None:
     PACKED.write_text(f'{{"records": [\n{text}\n],\n"published": {families}}}\n', encoding="utf-8")
 
 
+def published_thresholds() -> list[tuple[int, float]]:
+    """Numbers of pairs and thresholds of the published inequalities."""
+    tables = json.loads(PUBLISHED.read_text())["inequalities"]
+    return [(row["pairs"], row["published_form"]) for row in tables if row["pairs"]]
+
+
+def draw() -> None:
+    """Draw what is saved."""
+    content = json.loads((FOLDER / "records.json").read_text())
+    drawn: list[Record] = [{"pairs": row["pairs"], "threshold": row["threshold"]} for row in content["records"]]
+    plot_records(drawn, content["fit"], published_thresholds(), FOLDER / "records.png")
+
+
 def main() -> None:
     """Prove, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
+    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
+    if parser.parse_args().draw:
+        return draw()
     started = time.time()
-    tables = json.loads(PUBLISHED.read_text())["inequalities"]
-    published = [(row["pairs"], row["published_form"]) for row in tables if row["pairs"]]
+    published = published_thresholds()
     found = rows(published)
     law = fit(found)
     content = {"records": found, "fit": law}
     provenance.write_json(FOLDER / "records.json", content)
-    drawn: list[Record] = [{"pairs": row["pairs"], "threshold": row["threshold"]} for row in found]
-    plot_records(drawn, law, published, FOLDER / "records.png")
+    draw()
     write_into_page(BEGIN, table(found, law))
     command = ["python", "scripts/reproduce_records.py", *sys.argv[1:]]
     provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))

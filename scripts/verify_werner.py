@@ -1,13 +1,15 @@
 """The scan of the explicit model over V = 0 ... 1, written as a user imports the kernels.
 
-    python scripts/verify_werner.py [--samples 4e6] [--pairs 1024] [--seed 0]
+    python scripts/verify_werner.py [--samples 4e6] [--pairs 1024] [--seed 0] [--draw]
 
-Writes results/verify_werner: report.json, averages.npz, settings.csv, verification.png, meta.json.
+Writes results/verify_werner: report.json, averages.npz, settings.csv, verification.png and .svg, meta.json;
+`--draw` only draws what is saved.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import numpy as np
 
 import jaxleggett as jl
 from jaxleggett.output import saved
+from jaxleggett.output.plots import plot_verification
 
 FOLDER = Path(__file__).parent.parent / "results" / "verify_werner"
 
@@ -25,7 +28,10 @@ def main() -> None:
     parser.add_argument("--samples", type=float, default=4e6)
     parser.add_argument("--pairs", type=int, default=1024)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
     arguments = parser.parse_args()
+    if arguments.draw:
+        return plot_verification(json.loads((FOLDER / "report.json").read_text()), FOLDER / "verification.png")
 
     V = np.append(np.linspace(0, 1, 41), [jl.CRITICAL_VISIBILITY, 0.8536])
     V.sort()

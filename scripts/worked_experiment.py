@@ -1,16 +1,18 @@
 """An experiment from the plan to the verdict: design, simulate, analyze. Cells (# %%) can be run one by one.
 
-    python scripts/worked_experiment.py [--out DIR]
+    python scripts/worked_experiment.py [--out DIR] [--draw]
 
 A source is expected to give singlets at a visibility of 0.93, which the published test with three orthogonal axes
 cannot tell from Leggett's models. Instead of a laboratory there is `simulate` here; everything else is as it would be.
 Writes results/worked_experiment unless another folder is named: report.json, pictures, meta.json.
+`--draw` only draws what is saved there.
 """
 
 # %% What is needed
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from jaxleggett.experiments import (
     simulate_trials,
     source_of,
 )
+from jaxleggett.experiments.formats import read_counts
 from jaxleggett.experiments.trials import write_drawn
 from jaxleggett.inequalities import published
 from jaxleggett.output import provenance
@@ -36,8 +39,20 @@ from jaxleggett.output.plots import plot_analysis, plot_design
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 default = Path(__file__).parent.parent / "results" / "worked_experiment"
 parser.add_argument("--out", type=Path, default=default)
+parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
 folder = parser.parse_args().out
 folder.mkdir(parents=True, exist_ok=True)
+
+
+def draw() -> None:
+    """The pictures of the plan and of the verdict, from what is saved."""
+    saved = json.loads((folder / "report.json").read_text())
+    plot_design(saved["plan"], folder / "design.png")
+    plot_analysis(saved["counts"], read_counts(folder / "counts.csv"), jl.werner(), folder / "analysis.png")
+
+
+if parser.parse_args().draw:
+    sys.exit(draw())
 VISIBILITY, MISALIGNMENT = 0.93, 0.1
 
 # %% 1. The published test is out of reach: it needs a visibility of sqrt(8)/3 = 0.943.
@@ -51,7 +66,6 @@ events = plan.counts_per_pair_for_p_value
 assert events is not None
 plan = design(VISIBILITY, 8, misalignment=MISALIGNMENT, counts_per_pair=2 * events)  # to be on the safe side
 print(plan, "\n")
-plot_design(plan, folder / "design.png")
 
 # %% 3. What is set in the laboratory: angles of wave plates (degrees), and of gates (radians).
 print(apparatus_csv(plan.pairs).splitlines()[0])
@@ -78,7 +92,6 @@ provenance.write_json(folder / "inequality.json", plan.inequality.to_json())
 # %% 5. The verdict: the inequality was fixed by the plan, its bound is proved, the p-value holds for any number.
 verdict = analyze(counts, plan.inequality, options=AnalysisOptions(misalignment=MISALIGNMENT))
 print(verdict, "\n")
-plot_analysis(verdict, counts, folder / "analysis.png")
 
 # %% 6. With settings drawn at random in every trial, memory is allowed, and one may stop when one likes.
 number = 8 * plan.counts_per_pair
@@ -103,6 +116,7 @@ report = {
     "leggett_model": no_verdict.to_json(),
 }
 provenance.write_json(folder / "report.json", report)
+draw()
 facts = {"visibility": VISIBILITY, "misalignment": MISALIGNMENT, "seed": 1}
 provenance.write_json(
     folder / provenance.META, provenance.provenance(["python", "scripts/worked_experiment.py", *sys.argv[1:]], **facts)

@@ -41,7 +41,7 @@ EVERY = 30.0
         click.Option(["--dry-run"], is_flag=True, help="How many tiles, how long and how large; saves nothing."),
         click.Option(["--status"], is_flag=True, help="How many tiles are finished; also of a run under way."),
         click.Option(["--check"], is_flag=True, help="Hold every tile against its record; exit 1 if one is damaged."),
-        click.Option(["--plot"], is_flag=True, help="Draw what is there, to DIR.png."),
+        click.Option(["--plot"], is_flag=True, help="Draw what is there, to DIR.png and DIR.svg."),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object and nothing else."),
         click.Option(["--platform"], type=click.Choice(["cpu", "gpu"]), help="Where to compute [what JAX finds]."),
     ],
@@ -279,5 +279,7 @@ def _plot(store: Store, as_json: bool) -> int:
 
     picture = store.path.resolve().with_suffix(".png")
     plot_sweep(store.path, picture)
-    print(json.dumps({"store": str(store.path), "picture": str(picture)}) if as_json else f"Drawn: {picture}")
+    svg = picture.with_suffix(".svg")
+    answer = {"store": str(store.path), "picture": str(picture), "svg": str(svg)}
+    print(json.dumps(answer) if as_json else f"Drawn: {picture} and {svg}")
     return 0

@@ -21,6 +21,7 @@ from ..survey.cited import LITERATURE
 from ..thresholds.result import Threshold
 from ..verification.report import Verification
 from .provenance import META, provenance, write_json
+from .style import pictures
 
 if TYPE_CHECKING:
     from ..experiments import Analysis, Design, Trials
@@ -29,22 +30,24 @@ if TYPE_CHECKING:
     from ..survey import Survey
 
 
-VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", "verification.png", META)
+VERIFY_FILES = ("report.json", "averages.npz", "settings.csv", *pictures("verification"), META)
 
-SEARCH_FILES = ("report.json", "inequality.json", "settings.csv", "search.png", META)
+SEARCH_FILES = ("report.json", "inequality.json", "settings.csv", *pictures("search"), META)
 
 THRESHOLD_FILES = (
     *("report.json", "inequality.json", "model.npz", Certificate.FILE, IsotropicCertificate.FILE),
-    *("settings.csv", "threshold.png", META),
+    *("settings.csv", *pictures("threshold"), META),
 )
 
 REPORT_FILES = ("report.json", META)
 
-MAP_FILES = ("report.json", "map.png", META)
+MAP_FILES = ("report.json", *pictures("map"), META)
 
-ANALYSIS_FILES = ("report.json", "inequality.json", "settings.csv", "counts.csv", "analysis.png", META)
+ANALYSIS_FILES = ("report.json", "inequality.json", "settings.csv", "counts.csv", *pictures("analysis"), META)
 
-DESIGN_FILES = (*("report.json", "inequality.json", "settings.csv", "drawn.csv", "apparatus.csv", "design.png", META),)
+DESIGN_FILES = (
+    *("report.json", "inequality.json", "settings.csv", "drawn.csv", "apparatus.csv", *pictures("design"), META),
+)
 
 SIMULATION_FILES = ("report.json", "counts.csv", "trials.csv", "drawn.csv", META)
 
@@ -69,8 +72,9 @@ def save_verification(result: Verification, folder: Path, command: Sequence[str]
     names = ("mean", "covariance", "smallest", "witness")
     averages = {name: x for name, x in zip(names, result.averages.arrays(), strict=True) if x is not None}
     _save_arrays(folder / "averages.npz", a=result.settings.a, b=result.settings.b, **averages)
-    plot_verification(result, folder / "verification.png")
-    _save_shared(result.to_json(), folder, command, settings=result.settings, facts={"seed": result.seed})
+    report = result.to_json()
+    plot_verification(report, folder / "verification.png")
+    _save_shared(report, folder, command, settings=result.settings, facts={"seed": result.seed})
 
 
 def save_threshold(
@@ -141,7 +145,7 @@ def save_analysis(
     counts = data if isinstance(data, Counts) else data.counts()
     if counts is not None:
         counts.to_csv(folder / "counts.csv")
-        plot_analysis(result, counts, folder / "analysis.png")
+        plot_analysis(report, counts, result.state, folder / "analysis.png")
     _save_shared(report, folder, command, result.inequality, data.pairs)
 
 
@@ -153,7 +157,7 @@ def save_design(
 
     write_drawn(folder / "drawn.csv", result.pairs, result.probabilities)
     (folder / "apparatus.csv").write_text(apparatus_csv(result.pairs), encoding="ascii")
-    plot_design(result, folder / "design.png")
+    plot_design(report, folder / "design.png")
     _save_shared(report, folder, command, result.inequality, result.pairs)
 
 

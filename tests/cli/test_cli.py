@@ -69,7 +69,7 @@ def test_out_holds_everything(run, tmp_path):
     code, out, _ = run(*arguments)
     assert code == 0
     assert {p.name for p in folder.iterdir()} == {
-        "report.json", "averages.npz", "settings.csv", "verification.png", "meta.json",
+        "report.json", "averages.npz", "settings.csv", "verification.png", "verification.svg", "meta.json",
     }  # fmt: skip
     assert json.loads((folder / "report.json").read_text()) == json.loads(out)
     meta = json.loads((folder / "meta.json").read_text())
@@ -382,7 +382,7 @@ def test_search_writes_an_inequality_that_threshold_reads(run, tmp_path):
     assert oracles.V_C < answer["visibility_threshold"] < 0.9428
     file = tmp_path / "s" / "inequality.json"
     assert json.loads(file.read_text()) == answer["inequality"]
-    names = {"report.json", "inequality.json", "settings.csv", "search.png", "meta.json"}
+    names = {"report.json", "inequality.json", "settings.csv", "search.png", "search.svg", "meta.json"}
     assert {f.name for f in file.parent.iterdir()} == names
     meta = json.loads((tmp_path / "s" / "meta.json").read_text())
     assert meta["symmetry"] == "none"

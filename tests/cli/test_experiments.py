@@ -56,7 +56,8 @@ def test_design_simulate_analyze(tmp_path, run):
     assert answer["total_counts"] == 16000
     assert answer["bound"] == pytest.approx(planned["bound"], abs=1e-5)
     assert {path.name for path in (tmp_path / "verdict").iterdir()} == {
-        *("report.json", "inequality.json", "settings.csv", "counts.csv", "analysis.png", "meta.json")
+        *("report.json", "inequality.json", "settings.csv", "counts.csv"),
+        *("analysis.png", "analysis.svg", "meta.json"),
     }
     code, out, _ = run("analyze", tmp_path / "counts.csv", "--inequality", inequality, "--resamples", 0)
     assert code == 0

@@ -56,6 +56,8 @@ def test_a_sweep_from_its_plan_to_its_picture(run, config, tmp_path):
     code, out, err = run("sweep", "--store", store, "--plot")
     assert (code, err) == (0, "")
     assert store.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert out == f"Drawn: {store.with_suffix('.png')} and {store.with_suffix('.svg')}\n"
+    assert "<svg" in store.with_suffix(".svg").read_text(encoding="utf-8")
 
 
 def test_damage_is_named_and_repaired(run, config, tmp_path):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._checks import counted
-from ..style import BLUE, GREY, ORANGE, RED, picture
+from ..style import BLUE, GREY, ORANGE, RED, SMALL, legend_below, name, picture, rounded, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ...experiments import Analysis, Counts, Design
+    from ...experiments import Counts
+    from ...states import TwoQubitState
 
 WITH_LINES = 40
 """Most settings that are drawn with lines from the centre."""
@@ -21,82 +23,138 @@ WITH_LINES = 40
 LABELLED = 12
 """Most settings that are numbered in a picture; more would cover each other."""
 
+ELEVATION, AZIMUTH = np.radians(22), np.radians(-58)
+"""From where a sphere is looked at."""
 
-def plot_design(result: Design, path: Path) -> None:
-    """The settings of both parties on their spheres, and z against the number of events, as a PNG at `path`."""
-    with picture(path, 12, 4.2) as figure:
-        pairs = result.pairs
-        sides = zip((131, 132), ("Alice", "Bob"), (pairs.a, pairs.b), (BLUE, RED), result.settings, strict=True)
-        for place, name, settings, colour, number in sides:
-            sphere = figure.add_subplot(place, projection="3d")
-            _settings_on_sphere(sphere, settings, colour)
-            sphere.set_title(f"{name}: {counted(number, 'setting')}")
-        _significance(figure.add_subplot(133), result)
+RIGHT = np.array([-np.sin(AZIMUTH), np.cos(AZIMUTH), 0])
+TOWARDS = np.array([np.cos(ELEVATION) * np.cos(AZIMUTH), np.cos(ELEVATION) * np.sin(AZIMUTH), np.sin(ELEVATION)])
+SCREEN = np.stack([RIGHT, np.cross(TOWARDS, RIGHT)])
+"""The directions to the right, to the viewer and, as rows, those of the picture: right and up."""
 
 
-def _settings_on_sphere(sphere: Any, settings: np.ndarray, colour: str) -> None:
-    """Settings as lines from the centre of a sphere with its three axes; those behind are as strong as others."""
+def plot_design(report: Mapping[str, Any], path: Path) -> None:
+    """The settings of both parties on their spheres, and z against the number of events, as PNG and SVG at `path`.
+
+    `report` is the JSON answer.
+    """
+    with picture(path, 12, 4.3) as figure:
+        alice, bob, right = figure.subplots(1, 3)
+        settings = report["settings"]
+        looks = ((alice, "Alice", "a", BLUE, "o"), (bob, "Bob", "b", RED, "s"))
+        for (axes, party, side, colour, marker), number in zip(looks, report["num_settings"], strict=True):
+            _settings_on_sphere(axes, np.array(settings[side]), colour, marker)
+            title(axes, f"{party} measures {counted(number, 'setting')}", f"in {_pairs(report)}; hollow: far side")
+        _significance(right, report)
+
+
+def _pairs(report: Mapping[str, Any]) -> str:
+    return counted(report["num_pairs"], "setting pair")
+
+
+def _settings_on_sphere(axes: Axes, settings: np.ndarray, colour: str, marker: str) -> None:
+    """Settings as lines from the centre of a sphere with its three axes; those on the far side are hollow."""
     t = np.linspace(0, 2 * np.pi, 97)
     zero = np.zeros_like(t)
+    axes.plot(np.cos(t), np.sin(t), color="#A0A0A0", lw=0.8)
     for circle in ((np.cos(t), np.sin(t), zero), (np.cos(t), zero, np.sin(t)), (zero, np.cos(t), np.sin(t))):
-        sphere.plot(*circle, color="#C8C8C8", lw=0.8)
-    for axis, name in zip(1.25 * np.eye(3), "xyz", strict=True):
-        sphere.plot(*zip(-0.8 * axis, 0.8 * axis, strict=True), color="#C8C8C8", lw=0.8)
-        sphere.text(*axis, name, color=GREY, ha="center", va="center")
+        near = TOWARDS @ circle >= 0
+        x, y = SCREEN @ circle
+        axes.plot(np.where(near, x, np.nan), np.where(near, y, np.nan), color="#C8C8C8", lw=0.8)
+        axes.plot(np.where(near, np.nan, x), np.where(near, np.nan, y), ":", color="#C8C8C8", lw=0.8)
+    taken: list[np.ndarray] = []
+    for end, letter in zip(SCREEN.T, "xyz", strict=True):
+        axes.plot([-end[0], end[0]], [-end[1], end[1]], color="#C8C8C8", lw=0.8)
+        at = _free_place(end, taken, outwards=0.13)
+        axes.text(at[0], at[1], letter, color=GREY, ha="center", va="center")
     # Settings that are used more than once are drawn once.
     different = settings[np.sort(np.unique(np.round(settings, 6), axis=0, return_index=True)[1])]
-    for number, s in enumerate(different, 1):
-        if len(different) <= WITH_LINES:
-            sphere.plot(*zip(np.zeros(3), s, strict=True), color=colour, lw=1.2, alpha=0.7)
-        if len(different) <= LABELLED:
-            sphere.text(*(1.15 * s), str(number), fontsize=8, ha="center", va="center")
-    sphere.scatter(*different.T, color=colour, s=22, depthshade=len(different) > WITH_LINES)
-    sphere.set_box_aspect((1, 1, 1), zoom=1.5)
-    sphere.set_axis_off()
-    sphere.view_init(elev=22, azim=-58)
+    points, near = different @ SCREEN.T, different @ TOWARDS >= 0
+    taken += list(points)
+    for point, front in zip(points, near, strict=True):
+        if len(points) <= WITH_LINES:
+            axes.plot([0, point[0]], [0, point[1]], "-" if front else "--", color=colour, lw=1.2, alpha=0.7)
+        fill = colour if front else "white"
+        axes.plot(point[0], point[1], marker, color=colour, markerfacecolor=fill, ms=5.5)
+    if len(points) <= LABELLED:
+        for number, point in enumerate(points, 1):
+            at = _free_place(point, taken)
+            axes.text(at[0], at[1], str(number), fontsize=SMALL, ha="center", va="center")
+    axes.set_xlim(-1.2, 1.2)
+    axes.set_ylim(-1.2, 1.2)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
 
 
-def _significance(axes: Axes, result: Design) -> None:
+def _free_place(point: np.ndarray, taken: list[np.ndarray], outwards: float = 0.11) -> np.ndarray:
+    """Where a number beside a point is farthest from the points and numbers so far; outwards, if nothing is near."""
+    away = np.arctan2(point[1], point[0])
+    angles = away + np.radians([0, 25, -25, 50, -50, 80, -80, 120, -120, 180])
+    places = point + outwards * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    others = [x for x in taken if np.linalg.norm(x - point) > 1e-9]
+    room = [min((float(np.linalg.norm(x - place)) for x in others), default=1.0) for place in places]
+    # Any place with this much room is as good as another.
+    enough = 0.17
+    chosen = places[int(np.argmax(np.minimum(room, enough)))]
+    taken.append(chosen)
+    return chosen
+
+
+def _significance(axes: Axes, report: Mapping[str, Any]) -> None:
     """Expected z against events per pair."""
-    if not result.detectable:
-        axes.text(0.5, 0.5, "no number of events is enough", ha="center", va="center", transform=axes.transAxes)
+    threshold = report["threshold_visibility"]
+    needs = "no visibility breaks the bound" if threshold is None else f"Leggett's models end at V = {threshold:.4f}"
+    if not report["detectable"]:
+        title(axes, "No number of events is enough", f"visibility {report['visibility']:g} expected; {needs}")
         axes.set_axis_off()
         return
-    needed = result.counts_per_pair_for_5_sigma or result.counts_per_pair
-    events = np.geomspace(max(1.0, needed / 100), 10.0 * max(needed, result.counts_per_pair), 200)
-    z = result.expected_z * np.sqrt(events / result.counts_per_pair)
-    axes.loglog(events, z, "-", color=BLUE, label=f"visibility {result.visibility:g}")
-    axes.plot(result.counts_per_pair, result.expected_z, "o", color=RED, label=f"planned: {result.expected_z:.1f}")
-    axes.axhline(5, ls="--", lw=1.2, color=GREY, label=f"5: {needed:,} events a pair")
+    planned, z = report["counts_per_pair"], report["expected_z"]
+    needed = report["counts_per_pair_for_5_sigma"] or planned
+    events = np.geomspace(max(1.0, needed / 100), 10.0 * max(needed, planned), 200)
+    axes.loglog(events, z * np.sqrt(events / planned), "-", color=BLUE)
+    axes.plot(planned, z, "o", color=RED)
+    name(axes, f"planned: {planned:,}", (planned, z), (7, -9), va="center")
+    axes.axhline(5, ls="--", lw=1.2, color=GREY)
+    name(axes, "5 standard errors", (events[0], 5), (0, 4))
     axes.set_xlabel("events at each pair")
-    axes.set_ylabel("expected standard errors above the bound")
-    axes.set_title(f"Leggett's models are excluded above V = {result.threshold_visibility:.4f}")
-    axes.legend()
+    axes.set_ylabel("expected excess over the bound\n(standard errors)")
+    enough = report["counts_per_pair_for_5_sigma"]
+    finding = "Five standard errors take too many events"
+    if enough is not None:
+        finding = f"{enough:,} events a pair give 5 standard errors"
+    title(axes, finding, f"at V = {report['visibility']:g}; {needs}")
 
 
-def plot_analysis(result: Analysis, counts: Counts, path: Path) -> None:
-    """Measured correlators pair by pair, and the value beside the bound, as a PNG at `path`."""
-    with picture(path, 10, 4.2) as figure:
+def plot_analysis(report: Mapping[str, Any], counts: Counts, state: TwoQubitState, path: Path) -> None:
+    """Measured correlators pair by pair, and the value beside the bound, as PNG and SVG at `path`.
+
+    `report` is the JSON answer, `state` what the source should make.
+    """
+    with picture(path, 10, 4.4) as figure:
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
         number = np.arange(1, len(counts) + 1)
         C, events = counts.C, counts.events.sum(axis=1)
         error = np.sqrt(np.maximum(1 - C**2, 1 / (events + 1)) / events)
         left.errorbar(number, C, error, fmt="o", color=BLUE, capsize=2, label="measured, with standard error")
-        expected = np.asarray(result.state.correlation(counts.pairs.a, counts.pairs.b)[2])
-        left.plot(number, expected, "_", ms=12, color=GREY, label="the state at visibility 1")
-        left.set_xlabel("setting pair")
+        expected = np.asarray(state.correlation(counts.pairs.a, counts.pairs.b)[2])
+        left.plot(number, expected, "_", ms=12, color=GREY, label="the state at V = 1")
+        left.set_xlabel("setting pair (number)")
         left.set_ylabel("correlator C")
         left.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[attr-defined]
-        left.set_title("Measured correlators")
-        left.legend()
-        value, se = result.estimate.value, result.estimate.standard_error
+        V = report["visibility_estimate"]
+        finding = "Correlators are measured" if V is None else f"The correlators show a visibility of {V:.4f}"
+        title(left, finding, counted(report["total_counts"], "event"))
+        legend_below(left, 2)
+        value, se, bound = (report[key] for key in ("value", "standard_error", "bound"))
+        allowance = report["misalignment_allowance"]
         right.errorbar([value], [0], xerr=[se], fmt="o", color=BLUE, capsize=4, label="measured, with standard error")
-        right.axvline(result.bound, color=RED, label="proved bound of Leggett models")
-        if result.allowance:
-            right.axvline(result.bound - result.allowance, ls=":", color=ORANGE, label="without misalignment")
+        right.axvline(bound, color=RED, label="proved bound of Leggett models")
+        if allowance:
+            right.axvline(bound - allowance, ls=":", color=ORANGE, label="the same without misalignment")
         right.set_yticks([])
-        right.set_ylim(-1, 1.6)
+        right.set_ylim(-1, 1)
         right.grid(visible=False)
         right.set_xlabel("left side of the inequality")
-        right.set_title(f"{'Violated' if result.violated else 'Not violated'}: p = {result.p_value:.2g}")
-        right.legend(loc="upper center")
+        right.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[attr-defined]
+        verdict = "Leggett's models are excluded" if report["violated"] else "No violation is shown"
+        title(right, verdict, f"p = {rounded(report['p_value'])}, z = {report['z']:.2f}")
+        legend_below(right, 1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..style import BLUE, RED
+from ..style import BLUE, RED, legend_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +24,13 @@ def mark_settings(sphere: Axes, inequality: LinearInequality | None) -> None:
     """The settings that an inequality uses, Alice's and Bob's; this finishes the map."""
     if inequality is not None:
         used = np.abs(inequality.coefficients) > 1e-9
-        mark(sphere, inequality.a[used], "x", BLUE, "a", 24.0)
-        mark(sphere, inequality.b[used], "+", RED, "b", 40.0)
+        mark(sphere, inequality.a[used], "x", BLUE, "settings a", 24.0)
+        mark(sphere, inequality.b[used], "+", RED, "settings b", 40.0)
+    # On the map itself numbers would cover directions.
     sphere.set_xticklabels([])
     sphere.set_yticklabels([])
+    sphere.set_xlabel("azimuth, −180° to 180°, x in the middle")
+    sphere.set_ylabel("latitude, −90° to 90°")
+    sphere.set_anchor("N")  # its title beside that of its neighbour
     if sphere.collections:
-        sphere.legend(loc="lower center", bbox_to_anchor=(0.5, -0.22), ncols=4)
+        legend_below(sphere, 2, drop=0.4)

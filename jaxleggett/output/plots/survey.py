@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..style import BLACK, BLUE, GREY, ORANGE, RED, picture
+from ..style import BLUE, GREY, ORANGE, RED, VISIBILITY, picture, title
 
 ORDER = {
     "separable": "separable",
@@ -19,8 +19,8 @@ ORDER = {
 def plot_survey(
     brackets: Mapping[str, tuple[float, float]], cited: Sequence[tuple[float, str, str]], path: Path
 ) -> None:
-    """One line a notion: compatible, not decided, incompatible; with what is only cited as open marks; as a PNG."""
-    with picture(path, 10, 4.6) as figure:
+    """One line a notion: compatible, not decided, incompatible; what is only cited as open marks; as PNG and SVG."""
+    with picture(path, 10, 4.8) as figure:
         axes = figure.add_subplot()
         for height, (notion, words) in enumerate(ORDER.items()):
             low, high = brackets[notion]
@@ -47,6 +47,11 @@ def plot_survey(
         axes.set_ylim(-1.7 - 0.55 * len(cited), len(ORDER) - 0.3)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("visibility V of the Werner state, all projective measurements")
-        axes.set_title("Each notion ends at another visibility; Leggett's comes last", color=BLACK)
+        axes.set_xlabel(f"{VISIBILITY} of the Werner state")
+        widest, next_widest = (brackets[notion] for notion in list(ORDER)[:-3:-1])
+        title(
+            axes,
+            f"Leggett models reach V = {widest[0]:.4f}, local ones at most {next_widest[1]:.4f}",
+            "all projective measurements",
+        )
         axes.legend(loc="lower right")

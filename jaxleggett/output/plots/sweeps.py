@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...models.werner import CRITICAL_VISIBILITY
-from ..style import BLUE, CRITICAL, GREEN, ORANGE, PURPLE, RED, SKY, picture
+from ..style import BLUE, CRITICAL, GREEN, LARGEST, ORANGE, PAIRS, PURPLE, RED, SKY, VISIBILITY, legend_below, picture
+from ..style import title as entitle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,41 +21,80 @@ HEADLINES = {"verify": ["min_probability"], "threshold": ["lower", "upper"], "se
 
 LABELS = {
     "verify": "smallest probability found",
-    "threshold": "largest compatible visibility",
-    "search": "threshold of the best inequality",
+    "threshold": LARGEST,
+    "search": "visibility V above which\nWerner states are excluded",
 }
 """What that is, in words."""
 
+AXES = {"visibility": VISIBILITY, "pairs": PAIRS, "samples": "hidden vectors", "theta": "angle θ"}
+"""What an axis of a sweep is called in a picture, where its own name is not enough."""
+
 MOST_LINES = 6
 """Values of the second axis that are drawn as lines; numbers of more values make a heat map."""
+
+NAME = "$V_c$: all settings"
 
 LOOKS = list(zip((BLUE, ORANGE, GREEN, RED, SKY, PURPLE), ("o-", "s--", "^-.", "v:", "D-", "P--"), strict=True))
 
 
 def plot_sweep(store: Path, path: Path) -> None:
-    """What the store at `store` holds, over its longest axis of numbers, as a PNG at `path`.
+    """What the store at `store` holds, as PNG and SVG at `path`, by `draw_sweep`."""
+    import xarray
+
+    with xarray.open_zarr(store) as found:
+        draw_sweep(found.load(), path)
+
+
+def draw_sweep(found: Dataset, path: Path) -> None:
+    """What was found, over its longest axis of numbers, as PNG and SVG at `path`.
 
     A second axis makes lines, or a heat map if it has many numbers; over all others the median is taken, with the whole
     range as a band. What has not been computed is left out.
     """
-    import xarray
-
-    with xarray.open_zarr(store) as found, picture(path, 7, 4.6) as figure:
+    with picture(path, 7, 5) as figure:
         options = found.attrs["jaxleggett"]["sweep"]["job"]
         job = options["command"]
-        values = [found[name].load() for name in HEADLINES[job]]
+        values = [found[name] for name in HEADLINES[job]]
         mean = sum(values[1:], values[0]) / len(values)
         x, second = _axes_of(found, job)
         axes = figure.add_subplot()
-        if second is not None and _is_numeric(found[second]) and found.sizes[second] > MOST_LINES:
-            _draw_map(axes, mean, x, second, LABELS[job])
+        axes.set_xlabel(_words(mean, x))
+        critical = False
+        heat = second is not None and _is_numeric(found[second]) and found.sizes[second] > MOST_LINES
+        if second is not None and heat:
+            critical = _draw_map(axes, mean, x, second, LABELS[job])
         else:
             # V_c is Leggett's; other notions have their own.
             _draw_lines(axes, values, mean, x, second, options.get("notion", "leggett") == "leggett")
             axes.set_ylabel(LABELS[job])
-        axes.set_xlabel(f"{x} (rad)" if found[x].attrs.get("units") == "rad" else x)
+        kept = (x,) if second is None else (x, second)
+        others = [name for name in mean.dims if name not in kept]
+        over = [str(name) for name in others if mean.sizes[name] > 1]
+        facts = f"{int(mean.notnull().sum()):,} of {mean.size:,} points"
+        if over:
+            facts += f", medians over {', '.join(over)}" + ("" if heat else ", all within the band")
+        facts += ", white: $V_c$" if critical else ""
         title = found.attrs["title"].replace("$", r"\$")
-        axes.set_title(f"{title} ({int(mean.notnull().sum()):,} of {mean.size:,} points)")
+        entitle(axes, f"{title}: {_range(mean.median(others), x, second)}", facts)
+
+
+def _words(values: DataArray, axis: str) -> str:
+    """What stands at an axis of a sweep, with its unit."""
+    words = AXES.get(axis, axis)
+    return f"{words} ({values[axis].attrs['units']})" if values[axis].attrs.get("units", "1") != "1" else words
+
+
+def _range(line: DataArray, x: str, second: str | None) -> str:
+    """What is found from one end of the axis to the other, or from the least to the largest."""
+    known = line.values[np.isfinite(line.values)]
+    if not known.size:
+        return "nothing yet"
+    low, high = known.min(), known.max()
+    if second is None and _is_numeric(line[x]) and np.isfinite(line.values).all():
+        ordered = line.sortby(x).values.ravel()
+        if ordered[0] != ordered[-1]:
+            return f"from {ordered[0]:.4g} to {ordered[-1]:.4g}"
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
 def _is_numeric(values: DataArray) -> bool:
@@ -88,7 +128,7 @@ def _draw_lines(
             getattr(value.isel(at), end)(others).values
             for value, end in zip((values[0], values[-1]), ("min", "max"), strict=True)
         )
-        name = None if second is None else f"{second} = {mean[second].values[i]}"
+        name = None if second is None else f"{_words(mean, second)} = {mean[second].values[i]}"
         axes.fill_between(places, low, high, color=colour, alpha=0.2)
         axes.plot(places, line.median(others).values, style, color=colour, label=name)
     if not numeric:
@@ -96,29 +136,34 @@ def _draw_lines(
     if critical:
         _mark_critical(axes, mean, x)
     if axes.get_legend_handles_labels()[1]:
-        axes.legend()
+        # Names of things that are no numbers are turned, and need more room.
+        legend_below(axes, 3, drop=0.52 if numeric else 1.1)
 
 
 def _mark_critical(axes: Axes, mean: DataArray, x: str) -> None:
     """The critical visibility, where it is within what is drawn."""
     if x == "visibility":
-        axes.axvline(CRITICAL_VISIBILITY, label="$V_c$", **CRITICAL)
+        axes.axvline(CRITICAL_VISIBILITY, label=NAME, **CRITICAL)
     elif float(mean.min()) - 0.05 < CRITICAL_VISIBILITY < float(mean.max()) + 0.05:
-        axes.axhline(CRITICAL_VISIBILITY, label="$V_c$", **CRITICAL)
+        axes.axhline(CRITICAL_VISIBILITY, label=NAME, **CRITICAL)
 
 
-def _draw_map(axes: Axes, mean: DataArray, x: str, second: str, label: str) -> None:
-    """Colours over two axes of numbers, a contour at the critical visibility where there is one."""
+def _draw_map(axes: Axes, mean: DataArray, x: str, second: str, label: str) -> bool:
+    """Colours over two axes of numbers, a contour at the critical visibility where there is one; whether there is."""
     others = [name for name in mean.dims if name not in (x, second)]
     flat = mean.median(others).transpose(second, x).sortby([second, x])
     if not flat.notnull().any():
-        return
-    filled: Any = axes.pcolormesh(flat[x].values, flat[second].values, flat.values, cmap="viridis", shading="nearest")
-    if float(flat.min()) < CRITICAL_VISIBILITY < float(flat.max()) and bool(flat.notnull().all()):
+        return False
+    # Thousands of cells would make a large SVG.
+    look: Any = {"cmap": "viridis", "shading": "nearest", "rasterized": True}
+    filled: Any = axes.pcolormesh(flat[x].values, flat[second].values, flat.values, **look)
+    critical = float(flat.min()) < CRITICAL_VISIBILITY < float(flat.max()) and bool(flat.notnull().all())
+    if critical:
         axes.contour(flat[x].values, flat[second].values, flat.values, levels=[CRITICAL_VISIBILITY], colors="white")
     if x == "visibility":
         axes.axvline(CRITICAL_VISIBILITY, **CRITICAL)
-    axes.set_ylabel(second)
+    axes.set_ylabel(_words(mean, second))
     axes.grid(False)
     assert axes.figure is not None
     axes.figure.colorbar(filled, ax=axes, label=label)
+    return critical

@@ -5,13 +5,29 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
+from ..._checks import counted
 from ...models.werner import CRITICAL_VISIBILITY
 from ...notions.models import HiddenStates, LocalModel, TurnedHiddenStates
-from ..style import BLACK, BLUE, CRITICAL, GREY, ORANGE, RED, SKY, picture
+from ..style import (
+    BLACK,
+    BLUE,
+    CRITICAL,
+    GREY,
+    LARGEST,
+    ORANGE,
+    RED,
+    SKY,
+    VISIBILITY,
+    legend_below,
+    name,
+    picture,
+    rounded,
+    title,
+)
 from .sphere_map import mark, mark_settings
 
 if TYPE_CHECKING:
@@ -20,6 +36,9 @@ if TYPE_CHECKING:
 
     from ...notions.result import NotionThreshold
     from ...thresholds.result import Threshold
+
+
+ANGLE = "angle θ (rad)"
 
 
 class Point(TypedDict):
@@ -43,30 +62,45 @@ class PhaseDiagrams(TypedDict):
 
     points: dict[str, Point]
     closed_form_pure: list[ClosedForm]
+    times_closed_form: NotRequired[list[float]]
 
 
 def plot_threshold(result: Threshold | NotionThreshold, history: Sequence[tuple[float, float]], path: Path) -> None:
-    """The two bounds closing, round by round, and the settings with the model's hidden vectors, as a PNG at `path`.
+    """The two bounds closing, round by round, and the settings with the model's hidden vectors, as PNG and SVG.
 
     `history` has the bounds (lower, upper) of all rounds.
     """
-    with picture(path, 10, 4.2) as figure:
+    with picture(path, 10, 4.6) as figure:
         left, right = figure.add_subplot(121), figure.add_subplot(122, projection="mollweide")
         bounds = np.array([*history, (result.lower, result.upper)])
         rounds = np.arange(1, len(bounds) + 1)
-        left.plot(rounds, bounds[:, 1], "v-", color=RED, label="upper: an inequality")
-        left.plot(rounds, bounds[:, 0], "^--", color=BLUE, label="lower: a model")
-        left.set_xlabel("round")
+        left.plot(rounds, bounds[:, 1], "v-", color=RED, label="upper end: an inequality")
+        left.plot(rounds, bounds[:, 0], "^--", color=BLUE, label="lower end: a model")
+        left.set_xlabel("round (number)")
         left.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[attr-defined]
-        left.set_ylabel("visibility V")
-        left.set_title(f"{result.lower:.7f} $\\leq$ V $\\leq$ {result.upper:.7f} ({result.status})")
-        left.legend()
-        for (label, vectors, weights), (marker, colour) in zip(
-            _hidden(result), (("o", SKY), ("D", ORANGE)), strict=False
-        ):
+        left.set_ylabel(VISIBILITY)
+        proof = "proved" if result.certified else "numerical"
+        facts = f"{proof}, {result.status}, {counted(len(bounds), 'round')}"
+        title(left, f"The largest compatible V is in [{result.lower:.7f}, {result.upper:.7f}]", facts)
+        legend_below(left, 2)
+        hidden = _hidden(result)
+        for (label, vectors, weights), (marker, colour) in zip(hidden, (("o", SKY), ("D", ORANGE)), strict=False):
             mark(right, vectors, marker, colour, label, 4 + 300 * weights)
         mark_settings(right, result.inequality)
-        right.set_title("settings and hidden vectors")
+        title(right, _what_shows_it(result, len(hidden[0][1]) if hidden else 0))
+
+
+def _what_shows_it(result: Threshold | NotionThreshold, hidden: int) -> str:
+    """How many hidden vectors and setting pairs are drawn, in words."""
+    cut = result.inequality
+    used = 0 if cut is None else int((np.abs(cut.coefficients) > 1e-9).sum())
+    shown = [
+        *([counted(hidden, "hidden vector")] if hidden else []),
+        *([counted(used, "setting pair")] if used else []),
+    ]
+    if not shown:
+        return "No hidden vectors or setting pairs are written out"
+    return f"{' and '.join(shown)} {'shows' if [hidden, used] in ([0, 1], [1, 0]) else 'show'} it"
 
 
 def _hidden(result: Threshold | NotionThreshold) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -83,47 +117,69 @@ def _hidden(result: Threshold | NotionThreshold) -> list[tuple[str, np.ndarray, 
 
 
 def plot_phase_diagrams(content: PhaseDiagrams, path: Path) -> None:
-    """Brackets of pure and Bell-diagonal states, and how far below 1 those of pure states are, as a PNG at `path`."""
+    """Brackets of pure and Bell-diagonal states, and how far below 1 those of pure states are, as PNG and SVG."""
     families: dict[str, list[Point]] = {}
-    for name, point in content["points"].items():
-        families.setdefault(name.partition(":")[0], []).append(point)
-    certified = all(point["certified"] for point in content["points"].values())
-    with picture(path, 10, 8.2) as figure:
+    for key, point in content["points"].items():
+        families.setdefault(key.partition(":")[0], []).append(point)
+    form = np.array([(point["theta"], point["upper"]) for point in content["closed_form_pure"]])
+    with picture(path, 10, 9) as figure:
         (first, second), (third, fourth) = figure.subplots(2, 2)
-        _draw_line(first, families["pure"], r"both ends, $\cos\theta\,|01\rangle-\sin\theta\,|10\rangle$", BLUE, "o-")
-        _draw_line(second, families["edge"], r"both ends, $T=\mathrm{diag}(-1,-s,-s)$", BLUE, "o-")
-        _draw_line(second, families["diagonal"], r"both ends, $T=\mathrm{diag}(-s,-s,-s)$", ORANGE, "s--")
-        form = np.array([(point["theta"], point["upper"]) for point in content["closed_form_pure"]])
+        pure, edge = (sorted(families[key], key=lambda point: point["place"]) for key in ("pure", "edge"))
+        _draw_line(first, pure, "both ends", BLUE, "o-")
         first.plot(*form[form[:, 0] > 0.01].T, "--", color=RED, label="upper end in closed form")
-        small = [point for point in families["pure"] if point["place"] > 0]
-        theta = np.array([point["place"] for point in small])
-        for end, marker, colour in (("lower", "v", BLUE), ("upper", "^", SKY)):
-            gap = [1 - point[end] for point in small]
-            third.loglog(theta, gap, marker, color=colour, label=f"1 $-$ {end} end")
-        third.loglog(form[:, 0], 1 - form[:, 1], "--", color=RED, label="1 $-$ upper end in closed form")
-        third.loglog(form[:, 0], form[:, 0] ** 2 / 2, ":", color=GREY, label=r"$\theta^2/2$, to compare")
-        for axes, label in ((first, r"$\theta$"), (second, "s"), (third, r"$\theta$")):
-            axes.set_xlabel(label)
-        for axes, label in ((first, "V"), (second, "V"), (third, "1 $-$ V")):
-            axes.set_ylabel(f"largest compatible visibility, {label}" if label == "V" else label)
+        first.set_xlabel(ANGLE)
+        where = f"{pure[-1]['upper']:.4f} at θ = {pure[-1]['place']:.3f}"
+        title(first, f"Pure states: V falls to {where}", f"cos θ |01⟩ − sin θ |10⟩, {_proof(pure)}")
+        _draw_line(second, edge, "edge, diag(−1, −s, −s)", BLUE, "o-")
+        _draw_line(second, families["diagonal"], "Werner, diag(−s, −s, −s)", ORANGE, "s--")
+        second.set_xlabel("correlation s of the state")
+        last = edge[-1]
+        title(
+            second,
+            f"Bell-diagonal states: V falls to {last['upper']:.4f} at s = {last['place']:g}",
+            f"the singlet is at s = 1, {_proof([*edge, *families['diagonal']])}",
+        )
         for axes in (first, second):
-            axes.axhline(CRITICAL_VISIBILITY, label="$V_c$", **CRITICAL)
-        for axes in (first, second, third):
-            axes.legend()
-        first.set_title("pure states")
-        second.set_title("Bell-diagonal states: an edge, and through the middle")
-        third.set_title("pure states, close to a product")
+            axes.axhline(CRITICAL_VISIBILITY, **CRITICAL)
+            name(axes, "$V_c$", (0, CRITICAL_VISIBILITY), (-4, 4))
+            axes.set_ylabel(LARGEST)
+            axes.legend(loc="lower left", bbox_to_anchor=(0.0, 0.13))
+        _draw_small(third, [point for point in pure if point["place"] > 0], form, content.get("times_closed_form"))
         _draw_face(figure, fourth, families["face"])
-        proof = "certified" if certified else "numerical where not certified"
-        figure.suptitle(f"All projective measurements, both ends {proof}", fontsize=11)
 
 
-def _draw_line(axes: Axes, points: list[Point], name: str, colour: str, style: str) -> None:
+def _proof(points: Sequence[Point]) -> str:
+    """Whether brackets are certified, and how wide they are at most."""
+    widest = max(point["upper"] - point["lower"] for point in points)
+    certified = "certified" if all(point["certified"] for point in points) else "numerical where not certified"
+    return f"brackets {certified}, at most {rounded(widest, up=True)} wide"
+
+
+def _draw_line(axes: Axes, points: Sequence[Point], label: str, colour: str, style: str, **look: Any) -> None:
     """Brackets along a line. They are narrower than a line: their ends are drawn as one band with a mark."""
     points = sorted(points, key=lambda point: point["place"])
     x, lower, upper = (np.array([point[key] for point in points]) for key in ("place", "lower", "upper"))
     axes.fill_between(x, lower, upper, alpha=0.5, color=colour)
-    axes.plot(x, (lower + upper) / 2, style, ms=3.5, color=colour, label=name)
+    axes.plot(x, (lower + upper) / 2, style, color=colour, label=label, **{"ms": 3.5, **look})
+
+
+def _draw_small(axes: Axes, points: Sequence[Point], form: np.ndarray, times: Sequence[float] | None) -> None:
+    """How far below 1 the ends of pure states are, down to the smallest angle that is certified."""
+    theta = np.array([point["place"] for point in points])
+    for end, marker, colour in (("lower", "v", BLUE), ("upper", "^", SKY)):
+        gap = [1 - point[end] for point in points]
+        axes.loglog(theta, gap, marker, color=colour, label=f"{end} end")
+    axes.loglog(form[:, 0], 1 - form[:, 1], "--", color=RED, label="upper end in closed form")
+    axes.loglog(form[:, 0], form[:, 0] ** 2 / 2, ":", color=GREY, label="θ²/2, to compare")
+    axes.set_xlabel(ANGLE)
+    axes.set_ylabel("1 − largest compatible visibility V")
+    proved = "V < 1 is proved for pure states" if (form[:, 1] < 1).all() else "Pure states close to a product,"
+    shown = "all angles above 0"
+    if times is not None:
+        least = np.floor(10 * times[0]) / 10
+        shown = f"1 − V is {least:.1f} to {rounded(times[1], up=True)} times what the closed form shows"
+    title(axes, f"{proved} down to θ = {rounded(float(form[:, 0].min()), 0)}", shown)
+    axes.legend(loc="upper left")
 
 
 def _draw_face(figure: Figure, axes: Axes, points: list[Point]) -> None:
@@ -140,38 +196,36 @@ def _draw_face(figure: Figure, axes: Axes, points: list[Point]) -> None:
     axes.plot(*(np.array(list(middle)) @ corners).T, ".", ms=3, color=BLACK, label="computed; the rest by symmetry")
     separable = (corners[[0, 1, 0, 2, 1, 2]].reshape(3, 2, 2)).mean(axis=1)[[0, 1, 2, 0]]
     axes.plot(*separable.T, "--", color=RED, label="separable within")
-    widest = max(point["upper"] - point["lower"] for point in points)
-    axes.set_title(f"a face of the tetrahedron (brackets at most {widest:.1e} wide)", pad=18)
+    least, most = min(middle.values()), max(middle.values())
+    title(axes, f"A face of the Bell-diagonal states: V from {least:.3f} to {most:.3f}", _proof(points))
+    axes.set_ylim(-0.02, 0.95)  # room for the name of the upper corner
     axes.set_aspect("equal")
     axes.set_axis_off()
-    for corner, place, name in zip(
-        corners, ("right", "left", "center"), (r"$\Psi^-$", r"$\Phi^-$", r"$\Phi^+$"), strict=True
-    ):
-        axes.annotate(
-            name, corner, (0, 8 if place == "center" else -8), textcoords="offset points", ha=place, va="center"
-        )
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.2, 1.0))
-    figure.colorbar(filled, ax=axes, shrink=0.8, label="largest compatible visibility V")
+    for corner, side, words in zip(corners, ("right", "left", "center"), ("Ψ⁻", "Φ⁻", "Φ⁺"), strict=True):
+        name(axes, words, corner, (0, 8 if side == "center" else -8), ha=side, va="center", fontsize=10)
+    legend_below(axes, 1, drop=0.3)
+    figure.colorbar(filled, ax=axes, shrink=0.8, label=LARGEST, ticks=[0.85, 0.9, 0.95, 1.0])
 
 
 def plot_marginals(content: dict[str, Any], path: Path) -> None:
-    """Brackets of pure states and of their mixtures with |00>, with and without marginals, as a PNG at `path`."""
-    with picture(path, 10, 4.2) as figure:
-        for axes, family, label, title in zip(
+    """Brackets of pure states and of their mixtures with |00>, with and without marginals, as PNG and SVG."""
+    with picture(path, 10, 4.4) as figure:
+        for axes, family, label, words in zip(
             figure.subplots(1, 2),
             ("pure", "mixed"),
-            (r"$\theta$", "p"),
-            ("pure states: marginals do not bind", r"mixed with $|00\rangle$: marginals bind"),
+            (ANGLE, "share p of the pure state"),
+            ("Pure states", "Mixed with |00⟩"),
             strict=True,
         ):
-            points = [point for name, point in content["points"].items() if name.startswith(family)]
-            for kind, style, colour, name in (
-                ("without", "s--", ORANGE, "correlators alone"),
-                ("with", "o-", BLUE, "the state, with its marginals"),
+            points = [point for key, point in content["points"].items() if key.startswith(family)]
+            for kind, style, colour, line, look in (
+                ("without", "s--", ORANGE, "correlators alone", {"ms": 8, "fillstyle": "none"}),
+                ("with", "o-", BLUE, "the state, with its marginals", {}),
             ):
                 brackets = [Point(place=point["place"], **point[kind]) for point in points]
-                _draw_line(axes, brackets, name, colour, style)
+                _draw_line(axes, brackets, line, colour, style, **look)
             axes.set_xlabel(label)
-            axes.set_ylabel("largest compatible visibility V")
-            axes.set_title(title)
-            axes.legend()
+            axes.set_ylabel(LARGEST)
+            bind = sum(point["bind"] for point in points)
+            title(axes, f"{words}: marginals bind at {bind or 'none'} of {counted(len(points), 'state')}")
+            axes.legend(loc="lower left")
