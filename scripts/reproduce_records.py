@@ -147,17 +147,22 @@ def pack(published: list[tuple[int | None, float]]) -> None:
     PACKED.write_text(f'{{"records": [\n{text}\n],\n"published": {families}}}\n', encoding="utf-8")
 
 
-def published_thresholds() -> list[tuple[int, float]]:
-    """Numbers of pairs and thresholds of the published inequalities."""
+def published_thresholds() -> list[tuple[int | None, float]]:
+    """Numbers of pairs and thresholds of the published inequalities; None for infinitely many pairs."""
     tables = json.loads(PUBLISHED.read_text())["inequalities"]
-    return [(row["pairs"], row["published_form"]) for row in tables if row["pairs"]]
+    return [(row["pairs"], row["published_form"]) for row in tables]
+
+
+def finitely_many() -> list[tuple[int, float]]:
+    """Those of them that have finitely many pairs."""
+    return [(pairs, threshold) for pairs, threshold in published_thresholds() if pairs]
 
 
 def draw() -> None:
     """Draw what is saved."""
     content = json.loads((FOLDER / "records.json").read_text())
     drawn: list[Record] = [{"pairs": row["pairs"], "threshold": row["threshold"]} for row in content["records"]]
-    plot_records(drawn, content["fit"], published_thresholds(), FOLDER / "records.png")
+    plot_records(drawn, content["fit"], finitely_many(), FOLDER / "records.png")
 
 
 def main() -> None:
@@ -167,7 +172,7 @@ def main() -> None:
     if parser.parse_args().draw:
         return draw()
     started = time.time()
-    published = published_thresholds()
+    published = finitely_many()
     found = rows(published)
     law = fit(found)
     content = {"records": found, "fit": law}
@@ -179,7 +184,7 @@ def main() -> None:
     started = time.time()
     shared = shared_rows(published)
     provenance.write_json(SHARED / "records.json", {"records": shared})
-    pack([(row["pairs"], row["published_form"]) for row in tables])
+    pack(published_thresholds())
     write_into_page(BEGIN_SHARED, shared_table(shared))
     provenance.write_json(SHARED / provenance.META, provenance.provenance(command, seconds=time.time() - started))
 
