@@ -234,8 +234,8 @@ def as_state(state: TwoQubitState | str | ArrayLike | Operator) -> TwoQubitState
     Raises InputError for what is none.
 
     >>> import numpy as np
-    >>> as_state("werner") == as_state([0, 1, -1, 0] / np.sqrt(2)) == werner()
-    True
+    >>> as_state("werner") == werner(), np.round(as_state([0, 0, 0, 1]).r_A).tolist()
+    (True, [0.0, 0.0, -1.0])
     """
     if isinstance(state, TwoQubitState):
         return state

@@ -69,7 +69,9 @@ def plot_verification(report: Mapping[str, Any], path: Path) -> None:
         how = "exact integration" if samples is None else counted(samples, "hidden vector")
         facts = f"model '{report['model']}', {how}, {counted(report['num_pairs'], 'setting pair')}"
         entitle(upper, _finding(V, verdicts, scan), facts)
-        entitle(lower, f"Averages are off by at most {rounded(float(error.max()), up=True)}")
+        most = float(error.max())
+        finding = f"are off by at most {rounded(most, up=True)}" if np.isfinite(most) else "are no numbers everywhere"
+        entitle(lower, f"Averages {finding}")
         legend_below(lower, 2, drop=0.52 if scan else 0.15)
 
 
