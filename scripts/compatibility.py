@@ -36,6 +36,9 @@ FOLDER = ROOT / "results" / "compatibility"
 
 PYTHONS = ("3.11", "3.12", "3.13")
 
+WHICH = "not slow and not gpu"
+"""Marks of the tests that are run."""
+
 SELECTION = (
     "tests/test_correlation.py tests/test_settings.py tests/test_sphere.py tests/test_states.py "
     "tests/test_state_files.py tests/test_imports.py tests/models tests/kernels tests/inequalities tests/proofs "
@@ -121,7 +124,7 @@ def tried(case: Case, python: str, tests: list[str], source: Path) -> Row:
         listed = json.loads(_said(own, "-m", "pip", "list", "--format=json"))
         row["installed"] = {one["name"]: one["version"] for one in listed if one["name"] != "jaxleggett"}
         began = time.monotonic()
-        command = [own, "-m", "pytest", "-q", "-n", "0", f"--junitxml={junit}", *tests]
+        command = [own, "-m", "pytest", "-q", "-n", "0", "-m", WHICH, f"--junitxml={junit}", *tests]
         # Nothing of the tree's own environment may be seen.
         clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(command, cwd=source, env=clean, capture_output=True, text=True)

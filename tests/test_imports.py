@@ -236,6 +236,7 @@ def test_the_core_imports_only_jax_and_numpy(name):
     assert inside <= {*allowed, "scipy"}, f"{name} imports {inside - allowed}"
 
 
+@pytest.mark.thorough
 def test_the_core_runs_where_nothing_but_jax_and_numpy_can_be_imported():
     """Every import that a module of the package makes is looked at; jax may go on importing what it needs."""
     watched = (

@@ -12,6 +12,7 @@ from jaxleggett.proofs.werner import certify_werner
 GRID = np.linspace(0, np.pi, 61)
 
 
+@pytest.mark.thorough
 def test_known_edges_and_symmetry():
     np.testing.assert_allclose(twirled_bound(0, GRID), np.sin(GRID / 2), atol=1e-14)
     np.testing.assert_allclose(twirled_bound(np.pi, GRID), np.cos(GRID / 2), atol=1e-14)

@@ -33,6 +33,7 @@ def entries(home):
     return sorted(home.glob("jaxleggett/*/*-cache"))
 
 
+@pytest.mark.thorough
 def test_programs_are_kept_and_damaged_ones_made_again(tmp_path):
     first = run(tmp_path)
     made = entries(tmp_path)
@@ -51,12 +52,14 @@ def test_programs_are_kept_and_damaged_ones_made_again(tmp_path):
     assert made[0].read_bytes() != content[: len(content) // 2]
 
 
+@pytest.mark.thorough
 def test_a_folder_of_ones_own_is_used_as_quietly(tmp_path):
     first = run(tmp_path / "none", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
     assert run(tmp_path / "none", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own")) == first
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.thorough
 def test_it_can_be_switched_off_and_is_no_condition(tmp_path):
     first = run(tmp_path / "off", JAXLEGGETT_CACHE="off")
     assert not (tmp_path / "off").exists()

@@ -53,6 +53,7 @@ def test_exact_answers_with_nulls(run):
     assert (row["max_standard_error"], row["max_z"], row["witness"]) == (None, None, None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_has_settings_of_its_own(run, model):
     code, out, _ = run("verify", "--json", "--model", model, "--samples", 2000, "--precision", "single")
@@ -63,6 +64,7 @@ def test_every_model_has_settings_of_its_own(run, model):
         assert [(row["visibility"], row["verdict"]) for row in answer["visibilities"]] == [(None, "reproduces")]
 
 
+@pytest.mark.thorough
 def test_out_holds_everything(run, tmp_path):
     folder = tmp_path / "new" / "run"
     arguments = ("verify", "--samples", 2000, "--settings", "random:7", "--out", folder, "--json")
@@ -189,6 +191,7 @@ def test_what_is_no_fault_of_the_input_exits_with_1(run, monkeypatch):
     assert "ZeroDivisionError" in err
 
 
+@pytest.mark.thorough
 def test_an_interruption_reports_what_was_finished(run, monkeypatch, tmp_path):
     in_small_blocks = functools.partial(verification.verify, options=verification.VerifyOptions(block=8))
     monkeypatch.setattr(verification, "verify", in_small_blocks)
@@ -245,6 +248,7 @@ def test_threshold_at_finitely_many_settings(run, tmp_path):
     assert run("threshold", "--out", folder)[0] == 2
 
 
+@pytest.mark.thorough
 def test_an_inequality_is_proved_again_from_its_file(run, tmp_path):
     folder = tmp_path / "out"
     roughly = ("--tolerance", "1e-3", "--json")
@@ -373,6 +377,7 @@ def test_bad_input_of_threshold(run, tmp_path, arguments, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("briefly")
 def test_search_writes_an_inequality_that_threshold_reads(run, tmp_path):
     code, out, err = run("search", "--pairs", 6, "--restarts", 2, "--seed", 3, "--json", "--out", tmp_path / "s")
@@ -398,6 +403,7 @@ def test_search_writes_an_inequality_that_threshold_reads(run, tmp_path):
     assert "Leggett inequalities with 6 setting pairs" in out
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("briefly")
 def test_search_says_so_when_nothing_is_found(run, tmp_path):
     code, out, _ = run("search", "--pairs", 1, "--restarts", 2, "--out", tmp_path / "s")
@@ -406,6 +412,7 @@ def test_search_says_so_when_nothing_is_found(run, tmp_path):
     assert {f.name for f in (tmp_path / "s").iterdir()} == {"report.json", "meta.json"}
 
 
+@pytest.mark.thorough
 def test_search_for_where_the_model_breaks(run, tmp_path):
     code, out, err = run("search", "--target", "model", "--restarts", 64, "--json", "--out", tmp_path / "m")
     assert (code, err) == (0, "")
@@ -494,6 +501,7 @@ def _process(*arguments, **environment):
     )
 
 
+@pytest.mark.thorough
 def test_ctrl_c_in_the_middle_of_a_long_run():
     command = [sys.executable, "-m", "jaxleggett", "verify", "--samples", "1e11", "--json"]
     # Tests that run in the background ignore Ctrl-C, and would pass that on.
@@ -556,12 +564,14 @@ def _figures(**environment):
 DEVICES = "--xla_force_host_platform_device_count="
 
 
+@pytest.mark.thorough
 def test_as_a_process_on_one_device_and_on_two():
     one, two = (_answer(XLA_FLAGS=DEVICES + n) for n in "12")
     assert one["visibilities"] == two["visibilities"]
     assert (one["device"], two["device"]) == ("cpu", "2 x cpu")
 
 
+@pytest.mark.thorough
 def test_the_seed_fixes_the_bits_whatever_the_environment_says():
     """All at once; one by one they are slow."""
     usual, changed = DEVICES + "1", dict(setting.split("=") for setting in ANSWERS_ANYWAY)
@@ -575,6 +585,7 @@ def test_the_seed_fixes_the_bits_whatever_one_variable_says(setting):
     assert _figures(XLA_FLAGS=usual, **dict([setting.split("=")])) == _figures(XLA_FLAGS=usual)
 
 
+@pytest.mark.thorough
 def test_too_few_samples_are_said_to_be_too_few(run):
     few = ("verify", "--model", "white-noise", "--settings", "icosahedron", "--samples", 16)
     code, out, _ = run(*few)

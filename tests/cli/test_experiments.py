@@ -65,6 +65,7 @@ def test_design_simulate_analyze(tmp_path, run):
         assert text in out
 
 
+@pytest.mark.thorough
 def test_trials_of_a_leggett_model_are_no_violation(tmp_path, run, plan):
     plan.pairs.to_csv(tmp_path / "settings.csv")
     code, out, _ = run(
@@ -196,6 +197,7 @@ def test_repeated_pairs_are_merged_with_a_note(run, counts, tmp_path, plan):
     assert "1 row " in answer["notes"][0]
 
 
+@pytest.mark.thorough
 def test_qiskit_dictionaries_are_read(run, counts, tmp_path, plan):
     read = Counts.from_csv(counts)
     inequality = tmp_path / "inequality.json"

@@ -26,6 +26,7 @@ def test_the_bare_command_shows_its_help(run):
     assert all(f"\n  {name} " in out for name in cli.cli.commands)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_that_ends_a_help_works_as_printed(run, command, tmp_path, monkeypatch):
     line = shlex.split(example(run(*command, "--help")[1]))

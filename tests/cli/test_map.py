@@ -10,6 +10,7 @@ YES, NO = "compatible", "incompatible"
 TABLE = "ax,ay,az,bx,by,bz,MA,MB,C\n0,0,1,0,0,1,0,0,1\n0,0,1,1,0,0,0,0,1\n1,0,0,0,0,1,0,0,1\n1,0,0,1,0,0,0,0,-1\n"
 
 
+@pytest.mark.thorough
 def test_tables_from_files(tmp_path, run):
     path = tmp_path / "box.csv"
     path.write_bytes(("\ufeff" + TABLE.replace("\n", "\r") + "\r").encode())

@@ -26,6 +26,7 @@ def counts(plan):
     return simulate(jl.werner(0.93), plan.pairs, 3000, seed=1)
 
 
+@pytest.mark.thorough
 def test_inequality_of_the_settings_is_the_record(plan, counts):
     found = analyze(counts, options=QUICK)
     assert found.threshold_visibility == pytest.approx(plan.threshold_visibility, abs=2e-5)
@@ -57,6 +58,7 @@ def test_json_has_the_fields_of_the_contract(plan, counts):
     assert all(text.endswith(".") for text in answer["assumptions"])
 
 
+@pytest.mark.thorough
 def test_inequality_in_another_order_says_the_same(plan, counts):
     i, order = plan.inequality, np.random.default_rng(0).permutation(8)
     turned = jl.LeggettInequality(-i.coefficients[order], -i.a[order], i.b[order], i.alice[order], -i.bob[order], 0.0)
@@ -72,6 +74,7 @@ def test_no_violation_where_there_is_none(plan):
     assert found.compatibility.distance == 0
 
 
+@pytest.mark.thorough
 def test_choosing_on_the_tested_counts_is_refused(plan, counts):
     with pytest.raises(jl.InputError, match="unless --split divides the data"):
         AnalysisOptions(choose="counts")
@@ -97,6 +100,7 @@ def test_choosing_on_the_tested_counts_is_refused(plan, counts):
         analyze(counts, plan.inequality, options=AnalysisOptions(choose="counts", split=0.5))
 
 
+@pytest.mark.thorough
 def test_misalignment_enlarges_the_bound(plan, counts):
     exact, off = (
         analyze(counts, plan.inequality, options=AnalysisOptions(misalignment=x, resamples=0)) for x in (0, 0.3)
@@ -106,6 +110,7 @@ def test_misalignment_enlarges_the_bound(plan, counts):
     assert any("0.3 degrees" in text for text in off.assumptions)
 
 
+@pytest.mark.thorough
 def test_missing_outcomes(plan, counts):
     lost = np.zeros((8, 5), np.int64)
     lost[:, 4] = 30  # one in a hundred, without any outcome
@@ -122,6 +127,7 @@ def test_missing_outcomes(plan, counts):
     assert not any("Fair sampling" in text for text in worst.assumptions)
 
 
+@pytest.mark.thorough
 def test_trials(plan):
     trials = simulate_trials(jl.werner(0.93), plan.pairs, 24000, plan.probabilities, seed=1)
     found = analyze(trials, plan.inequality, options=QUICK)
@@ -145,6 +151,7 @@ def test_p_values_too_small_for_a_double(plan):
     assert found.to_json()["log10_p_value"] == pytest.approx(found.log_p_value / np.log(10))
 
 
+@pytest.mark.thorough
 def test_trials_with_missing_outcomes_and_few_pairs(plan):
     trials = simulate_trials(jl.werner(0.93), plan.pairs, 2000, seed=2)
     alpha = trials.alpha.copy()
@@ -200,6 +207,7 @@ def test_bad_inequalities(counts, plan):
         analyze(Counts(many, np.ones((1001, 4), int)))
 
 
+@pytest.mark.thorough
 def test_trials_may_name_a_pair_twice(plan):
     trials = simulate_trials(jl.werner(0.93), plan.pairs, 4000, seed=5)
     half = np.arange(4000) % 2

@@ -33,6 +33,7 @@ def test_quantum_counts_have_the_frequencies_of_the_born_rule():
     assert np.array_equal(simulate(jl.TwoQubitState.from_density_matrix(rho), pairs, 10**6, 3).counts, counts.counts)
 
 
+@pytest.mark.thorough
 def test_leggett_model_stands_at_its_boundary(boundary):
     source, reached = boundary
     assert reached == pytest.approx(np.sqrt(8) / 3, abs=2e-6)
@@ -59,6 +60,7 @@ def test_trials_are_drawn_with_their_probabilities(kind, boundary):
     assert abs(product[: len(product) // 2].mean() - product[len(product) // 2 :].mean()) < 0.05
 
 
+@pytest.mark.thorough
 def test_ctrl_c_leaves_no_model_that_stands_anywhere(monkeypatch):
     ended = jl.threshold(jl.werner(), PAIRS, tolerance=0.1)
     monkeypatch.setattr(simulation, "threshold", lambda *a, **k: replace(ended, status=Ending.INTERRUPTED))

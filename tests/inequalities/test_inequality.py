@@ -84,6 +84,7 @@ def test_value_and_threshold_against_the_born_rule():
     assert LeggettInequality([1.0], AXES[:1], AXES[:1], [0], [0], 1.0).threshold(jl.werner()) == np.inf
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("power", [-300, -160, 0, 300])
 def test_numbers_of_any_size_have_the_same_threshold(power):
     g, a, b, f, h = _random(4, 3)
@@ -125,6 +126,7 @@ FAMILIES = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("axes", "eta", "known"), FAMILIES, ids=["orthogonal", "tetrahedral", "icosa", "dodeca"])
 def test_published_thresholds(axes, eta, known):
     v = oracles.unit(np.random.default_rng(5), 200000)

@@ -61,6 +61,7 @@ def test_no_point_is_cheaper_than_what_a_search_finds(number, marginals):
     assert search(jax.random.key(seed + 100), p)[2][0] == pytest.approx(least[0], abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_known_hidden_vectors_are_starts():
     p = _prices(20, 0.05, 3)
     u, v, least = search(jax.random.key(0), p)
@@ -78,6 +79,7 @@ def test_a_corner_that_nearly_meets_others_is_reached_from_every_lattice():
     assert np.ptp(least) < 1e-10
 
 
+@pytest.mark.thorough
 def test_narrow_valleys_between_nearly_parallel_settings_are_followed_to_their_end():
     """Four pairs that a search for inequalities came upon: short searches ended 1e-4 above, at different places."""
     p = np.array([0.25057648, 0.45163654, 0.09162966, 0.2067883])

@@ -60,6 +60,7 @@ def test_the_chunks_of_a_rotation_are_one_lattice():
             np.testing.assert_allclose(u[rotation], whole, atol=1e-14)
 
 
+@pytest.mark.thorough
 def test_sums_lose_no_bits():
     """A constant correlator comes back to rounding after 10^6 samples, in both precisions."""
     pairs = jl.PRBoxModel().pairs
@@ -82,6 +83,7 @@ def test_single_precision_wears_no_sum_away():
     np.testing.assert_allclose(C, np.float32(0.1), rtol=0, atol=2e-8)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["stream", "at_once"])
 def test_a_correlator_that_is_no_number_hides_no_other(monkeypatch, form):
     monkeypatch.setattr(chunks, "stream", getattr(chunks, form))
@@ -179,6 +181,7 @@ class _Unshared(jl.WernerModel):
         return super().correlator(u, v, a, b)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("plan", "dtype", "tolerance"),
     [
@@ -203,6 +206,7 @@ def test_interpolated_correlators_are_what_the_correlator_says(plan, dtype, tole
         np.testing.assert_allclose(found.smallest, called.smallest, rtol=0, atol=tolerance)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["stream_moduli", "moduli_at_once"])
 @pytest.mark.parametrize("plan", [Plan.of(3000, "mc"), None])
 def test_weights_are_evaluated_once_a_pair(monkeypatch, form, plan):

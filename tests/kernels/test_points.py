@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 import oracles
 from tolerances import EXACT
 
@@ -11,6 +12,7 @@ from jaxleggett.verification.montecarlo import average
 KEY = jax.random.key(5)
 
 
+@pytest.mark.thorough
 def test_quadrature_is_exact_for_every_model():
     rng = np.random.default_rng(3)
     R = oracles.random_rotation(rng)

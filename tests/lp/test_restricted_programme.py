@@ -112,6 +112,7 @@ def test_the_interior_point_method_ends_near_the_optimum_and_away_from_corners()
     assert programme.solver.getOptionValue("solver")[1] == "ipm"
 
 
+@pytest.mark.thorough
 def test_a_state_that_is_compatible_at_full_visibility_comes_to_an_end():
     """An optimum at V = 1, a bound of the programme, made the simplex method wander for ever."""
     state = _mixed(2)
@@ -125,6 +126,7 @@ def test_a_state_that_is_compatible_at_full_visibility_comes_to_an_end():
     at_some.check()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "state",
     [

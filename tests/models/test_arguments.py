@@ -38,6 +38,7 @@ def _constant(C):
     return Constant()
 
 
+@pytest.mark.thorough
 def test_no_class_is_taken_for_another():
     """JAX holds registered dataclasses for equal, and runs what was compiled for one where hashes fall together."""
     u = oracles.unit(np.random.default_rng(0), 4)

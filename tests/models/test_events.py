@@ -13,6 +13,7 @@ from jaxleggett.models.events import simulate_counts
 KEY = jax.random.key(5)
 
 
+@pytest.mark.thorough
 def test_counts_follow_the_averaged_probabilities():
     pairs = jl.SettingPairs.random(6)
     counts = simulate_counts(KEY, jl.WernerModel(0.8), pairs.a, pairs.b, 5000)
@@ -34,6 +35,7 @@ def test_a_model_with_negative_probabilities_shows_no_events():
         simulate_counts(KEY, jl.WernerModel(0.5), 2 * pairs.a, pairs.b, 5)
 
 
+@pytest.mark.thorough
 def test_events_are_drawn_from_unit_vectors_and_finite_probabilities_alone():
     """`sample(key, 64)` shows neither fault."""
 

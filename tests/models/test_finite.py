@@ -29,6 +29,7 @@ def test_atoms_are_drawn_as_often_as_they_weigh():
     np.testing.assert_allclose(seen, model.weights, atol=0.015)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("num", [1, 7, 100])
 def test_systematic_draws_keep_their_error_bound(num):
     model = _uneven()
@@ -44,6 +45,7 @@ def test_systematic_draws_keep_their_error_bound(num):
             np.testing.assert_array_equal(again, seen)
 
 
+@pytest.mark.thorough
 def test_rare_atoms_are_not_met_or_missed_together():
     """64 atoms of weight 1/1000 each, in an order in which 16 equally spaced levels meet all or none of them."""
     rare, num = 64, 16

@@ -67,6 +67,7 @@ def test_the_mean_modulus_is_that_of_the_hidden_vectors_turned_one_by_one(kind):
             assert float(model.mean(a, b)) == pytest.approx(each.mean(), abs=allowed + 1e-15)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["written out", "O(2)", "SO(3)"])
 @pytest.mark.parametrize("method", ["sample", "lattice"])
 def test_hidden_vectors_are_drawn_as_the_mean_modulus_says(kind, method):
@@ -124,6 +125,7 @@ def test_a_correction_is_at_most_everything():
     assert noise <= 1 - turned
 
 
+@pytest.mark.thorough
 def test_a_corrected_model_obeys_the_conditions_with_the_right_marginals():
     rng = np.random.default_rng(5)
     pairs, state = jl.SettingPairs.random(20), jl.pure(0.7)
@@ -173,6 +175,7 @@ CASES = {
 LONG = ("all, SO(3)", "all, O(2)", "all, O(2), turned")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=pytest.mark.slow) if case in LONG else case for case in CASES]
 )
@@ -198,6 +201,7 @@ def test_the_certified_model_is_the_one_of_the_certified_bound():
     assert jl.verify(found.model, pairs, target=state.with_visibility(found.lower), method="exact").reproduces
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("settings", ["all", "random:4"])
 def test_events_are_drawn_from_what_threshold_found(settings):
     state = jl.werner()

@@ -88,6 +88,7 @@ def test_a_larger_scenario_closes_in_time():
     found.check()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("notion", NOTIONS[1:])
 def test_thresholds_at_settings_do_not_change_in_other_frames(notion, rng):
     R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
@@ -99,6 +100,7 @@ def test_thresholds_at_settings_do_not_change_in_other_frames(notion, rng):
     assert max(one.lower, two.lower) <= min(one.upper, two.upper) + 1e-9
 
 
+@pytest.mark.thorough
 def test_notions_are_ordered():
     """A separable state is unsteerable, an unsteerable one is local: at any settings."""
     pairs = jl.SettingPairs.product(jl.SettingPairs.random(5).a, jl.SettingPairs.random(6, seed=7).b)
@@ -109,6 +111,7 @@ def test_notions_are_ordered():
         assert ends[0].upper < ends[1].lower < ends[1].upper < ends[2].lower
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("notion", "lower", "upper"),
     [("steering", 0.5, 0.5), ("separable", 1 / 3, 1 / 3), ("navascues", 1 / 3, 1 / 3), ("bell", 0.60, 1 / np.sqrt(2))],
@@ -135,6 +138,7 @@ def test_a_mixed_state_is_separable_up_to_its_partial_transpose(rng):
     pure.check()
 
 
+@pytest.mark.thorough
 def test_steering_without_marginals_is_the_mean_length(rng):
     m = rng.normal(size=(10**6, 3))
     m /= np.linalg.norm(m, axis=1, keepdims=True)
@@ -151,6 +155,7 @@ def test_steering_without_marginals_is_the_mean_length(rng):
     assert jl.threshold(jl.bell_diagonal(0, 0, 1), notion="steering").upper == pytest.approx(1)
 
 
+@pytest.mark.thorough
 def test_the_programme_for_steering_agrees_with_the_closed_form():
     """With a marginal that is small, so that the closed form is nearly right and the programme has to run."""
     state = jl.TwoQubitState(np.array([0, 0, 1e-6]), np.zeros(3), np.diag([-0.9, -0.8, -0.85]))
@@ -224,6 +229,7 @@ def test_marginals_of_rounding_leave_a_certified_bracket_narrow(size):
     found.check()
 
 
+@pytest.mark.thorough
 def test_bounds_of_two_qubits_are_not_missed(rng):
     """Answering in turn can take very many turns; the bound has to hold for hidden variables found otherwise."""
     for _ in range(3):

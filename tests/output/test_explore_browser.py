@@ -157,6 +157,7 @@ def test_tabs_sliders_and_spheres_by_keyboard_alone(page):
     assert _by_id(page, "record-choice").get_attribute("value") == "2"
 
 
+@pytest.mark.thorough
 def test_records_can_be_stepped_through_and_turned_by_mouse_and_finger(page):
     from selenium.webdriver import ActionChains
 

@@ -102,6 +102,7 @@ def test_a_save_that_fails_still_prints_the_answer(monkeypatch, capsys, tmp_path
     assert not out.exists()
 
 
+@pytest.mark.thorough
 def test_an_answer_that_cannot_be_printed_is_still_saved(tmp_path):
     with open("/dev/full", "w") as full:
         done = subprocess.run([*RUN, "--out", str(tmp_path / "out")], stdout=full, stderr=subprocess.PIPE, text=True)
@@ -110,6 +111,7 @@ def test_an_answer_that_cannot_be_printed_is_still_saved(tmp_path):
     assert (tmp_path / "out" / "meta.json").exists()
 
 
+@pytest.mark.thorough
 def test_the_backend_of_a_notebook_and_a_home_that_cannot_be_written(tmp_path):
     environment = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "HOME": "/proc/1/nowhere"}
     environment |= {"PYTHONIOENCODING": "ascii"}

@@ -95,6 +95,7 @@ def _broken_by_none(power):
     return LeggettInequality(size * np.array([0.1, -0.2]), a, b, size * f, size * h, 0.0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("certify", [True, False])
 def test_a_product_state_breaks_no_inequality_however_small_or_large_its_numbers(certify):
     for power in TINY_AND_HUGE:
@@ -118,6 +119,7 @@ def test_bounds_of_subnormal_coefficients_are_rounded_up():
         assert g <= enclose(inequality([g], a, b), 1e-4).bound <= g + 5e-324
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [1, 5])
 def test_an_inequality_of_zeros_is_answered(number, rng):
     zeros = inequality(np.zeros(number), oracles.unit(rng, number), oracles.unit(rng, number))

@@ -85,12 +85,14 @@ def test_the_polynomials_are_the_conditions():
             assert best.min() > -1e-12
 
 
+@pytest.mark.thorough
 def test_theorem_b_is_proved():
     assert certify_povm() == Fraction(159688, 255591) == TABLE.visibility
     with pytest.raises(OutOfTime):
         certify_povm(time_limit=1e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -116,6 +118,7 @@ def test_a_certificate_that_claims_too_much_is_refused(name, change, monkeypatch
         certify_povm(wrong)
 
 
+@pytest.mark.thorough
 def test_squares_that_miss_a_zero_are_not_proved():
     """The Bernstein test refuses a polynomial that is negative at one point of the disk only."""
 

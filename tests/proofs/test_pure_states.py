@@ -49,6 +49,7 @@ def _excess(inequality, seed=0):
     return (max(reached, float(i.at(*worst_vectors(i, seed)))) - i.bound) / i.bound
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theta", [t if t in (0.6, 0.01) else pytest.param(t, marks=pytest.mark.slow) for t in THETAS])
 def test_no_hidden_vectors_go_beyond_the_bound(theta):
     excess = _excess(pure_state_inequality(theta))
@@ -56,6 +57,7 @@ def test_no_hidden_vectors_go_beyond_the_bound(theta):
     assert excess >= -VIOLATION  # the bound is reached, by u = -v = x
 
 
+@pytest.mark.thorough
 def test_the_tester_sees_a_wrong_bound_and_a_wrong_weight():
     i = pure_state_inequality(0.3)
     columns = (i.a, i.b, i.alice, i.bob)

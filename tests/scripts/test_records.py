@@ -25,6 +25,7 @@ def _record(folder):
     return files.read_inequality(str(folder / "inequality.json"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("folder", BOTH, ids=lambda folder: folder.name)
 def test_records_are_proved_again(folder):
     proof = checked(folder / "inequality.json", with_symmetries)

@@ -27,6 +27,7 @@ def _script(name):
     return module
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_the_kernels_of_the_benchmark_do_the_same_work(monkeypatch, real):
@@ -142,6 +143,7 @@ def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypat
         assert [name for name, worst, allowed in section(device, precision) if worst <= allowed] == []
 
 
+@pytest.mark.thorough
 def test_the_suite_for_gpus_sees_what_is_written_to_memory(suite, monkeypatch):
     def writes_all(u, v, weights, a, b, *centre):
         values = jax.numpy.stack([a.T @ u.T.astype(a.dtype), b.T @ v.T.astype(b.dtype)])
@@ -154,6 +156,7 @@ def test_the_suite_for_gpus_sees_what_is_written_to_memory(suite, monkeypatch):
         jax.clear_caches()  # of what was compiled before the change, then with it
 
 
+@pytest.mark.thorough
 def test_the_suite_for_gpus_sees_bits_and_verdicts_change(suite, monkeypatch):
     device = jax.devices("cpu")[0]
     average = suite.average
@@ -171,6 +174,7 @@ def test_the_suite_for_gpus_sees_bits_and_verdicts_change(suite, monkeypatch):
     ] == [1]
 
 
+@pytest.mark.thorough
 def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):
     """Without what is computed of the right ones, which the script does too."""
     fuzz, taken = _script("fuzz"), []
@@ -215,6 +219,7 @@ def test_the_fuzz_sees_every_rule_broken():
     assert [fuzz.case(3, 5), fuzz.case(3, 6)] == [fuzz.case(3, 5), fuzz.case(3, 6)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["rqmc", "mc"])
 def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
     """Right models are not rejected, wrong ones are, and a judge without allowance or t is found out."""

@@ -8,6 +8,7 @@ from jaxleggett.searches import explicit_model
 from jaxleggett.searches.explicit_model import break_model
 
 
+@pytest.mark.thorough
 def test_the_explicit_model_breaks_at_its_critical_visibility():
     found = break_model(256)
     assert found.critical_visibility == pytest.approx(oracles.V_C, abs=1e-12)

@@ -24,6 +24,7 @@ def test_the_published_settings_are_improved():
     assert found.inequality.value(jl.werner()) == pytest.approx(1)
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_inequality(brief):
     first, second = (jl.search(6, restarts=1, seed=3, options=brief) for _ in range(2))
     for name in ("coefficients", "a", "b"):
@@ -35,6 +36,7 @@ def test_the_same_seed_gives_the_same_inequality(brief):
     assert jl.search(6, restarts=1, seed=4, options=brief).visibility_threshold != first.visibility_threshold
 
 
+@pytest.mark.thorough
 def test_orbits_keep_their_symmetry(brief, rng):
     found = jl.search(12, restarts=2, symmetry="O", options=brief)
     assert found.num_pairs == len(found.inequality.a) == 12
@@ -43,6 +45,7 @@ def test_orbits_keep_their_symmetry(brief, rng):
     assert found.inequality.at(u @ turn.T, v @ turn.T) == pytest.approx(found.inequality.at(u, v))
 
 
+@pytest.mark.thorough
 def test_too_few_pairs_exclude_nothing(brief):
     found = jl.search(1, restarts=2, options=brief)
     assert found.visibility_threshold == 1
@@ -62,6 +65,7 @@ def test_coefficients_of_either_sign_begin_the_same_search():
     assert first.b == pytest.approx(second.b)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.95])
 def test_ctrl_c_keeps_the_best(share, brief):
     """While the start is polished, in the annealing, in a polish, in the last one."""
@@ -83,6 +87,7 @@ def test_ctrl_c_keeps_the_best(share, brief):
     assert found.inequality is not None
 
 
+@pytest.mark.thorough
 def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch, brief):
     real = run.prove
 
@@ -97,6 +102,7 @@ def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch, brief):
     assert found.visibility_threshold < 0.9429
 
 
+@pytest.mark.thorough
 def test_a_time_limit_ends_the_search_with_what_there_is():
     pairs_of_restarts = SearchOptions(batch=2)  # like the other tests, so that nothing is compiled anew
     found = jl.search(6, restarts=10**6, time_limit=1e-3, options=pairs_of_restarts)
@@ -107,6 +113,7 @@ def test_a_time_limit_ends_the_search_with_what_there_is():
     assert started.visibility_threshold < 0.9429
 
 
+@pytest.mark.thorough
 def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch, brief):
     real = run.prove
 

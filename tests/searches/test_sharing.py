@@ -32,6 +32,7 @@ def _sides(cut):
     return np.unique(cut.a, axis=0), np.unique(cut.b, axis=0)
 
 
+@pytest.mark.thorough
 def test_all_pairs_are_made_of_few_settings(found):
     cut = found.inequality
     a, b = _sides(cut)
@@ -53,6 +54,7 @@ def test_its_bound_is_no_lower_than_what_hidden_vectors_reach(found, rng):
     assert cut.bound - 0.05 < left.max() < cut.bound
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_inequality(found):
     again = jl.search(sides="3x4", restarts=2, seed=1, options=BRIEF)
     assert again.visibility_threshold == found.visibility_threshold
@@ -99,6 +101,7 @@ def test_the_lesser_of_two_weights_of_one_pair_is_taken_off_both():
     assert few == pytest.approx(np.delete(g, 1))
 
 
+@pytest.mark.thorough
 def test_best_weights_have_the_sign_that_settings_ask_for(found):
     """The search found the best weights for its settings; turned around, these have coefficients of the other sign.
 
@@ -112,6 +115,7 @@ def test_best_weights_have_the_sign_that_settings_ask_for(found):
     assert cut.threshold(jl.werner()) == pytest.approx(found.visibility_threshold, abs=5e-6)
 
 
+@pytest.mark.thorough
 def test_ctrl_c_while_weights_are_sought_keeps_the_best(monkeypatch):
     def stop(*arguments, **options):
         raise KeyboardInterrupt

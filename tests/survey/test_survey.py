@@ -54,6 +54,7 @@ def test_the_verdicts_of_the_note():
     assert "Werner state, V = 0.68" in str(found)
 
 
+@pytest.mark.thorough
 def test_verdicts_follow_the_physics(monkeypatch):
     """Each example with what makes it an example taken away."""
     one = np.ones(2)

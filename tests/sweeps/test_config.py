@@ -150,6 +150,7 @@ BAD = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("text", "line", "message"), BAD, ids=[message[:40] for _, _, message in BAD])
 def test_errors_name_the_line(write, text, line, message):
     path = write(text)

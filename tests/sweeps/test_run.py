@@ -39,6 +39,7 @@ def whole(sweep, tmp_path, contents):
     return contents(store.path)
 
 
+@pytest.mark.thorough
 def test_a_point_is_what_the_command_finds_with_its_seed(write, tmp_path):
     store = Store.create(tmp_path / "x.zarr", read_config(write(VERIFY)))
     run(store)
@@ -82,6 +83,7 @@ def test_tasks_that_are_none(text):
         ArrayTask.parse(text)
 
 
+@pytest.mark.thorough
 def test_workers_find_the_same(sweep, whole, tmp_path, contents):
     store = Store.create(tmp_path / "x.zarr", sweep)
     assert run(store, Cluster(2)).status == "complete"
@@ -130,6 +132,7 @@ def wait_for(store, tiles, process, seconds=60):
         time.sleep(0.002)
 
 
+@pytest.mark.thorough
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(write, whole, tmp_path, contents):
     store = tmp_path / "x.zarr"
     chance = random.Random(0)
@@ -145,6 +148,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(write, whole, t
     assert contents(store) == whole
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_after_the_tile_in_hand(write, tmp_path, number, contents):
     store, many = tmp_path / "x.zarr", write().read_text().replace("num = 10", "num = 1000")

@@ -13,6 +13,7 @@ KET = np.array([0.2, 0.7 + 0.2j, -0.6, 0.1j]) / np.sqrt(0.04 + 0.53 + 0.36 + 0.0
 """Entangled, with marginals, and without any symmetry."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theta", [pytest.param(np.pi / 4, marks=pytest.mark.slow), 0.6])
 def test_both_ends_are_proved_on_demand(theta):
     state, pairs = jl.pure(theta), jl.SettingPairs.random(24, seed=6)

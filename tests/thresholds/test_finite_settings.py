@@ -14,6 +14,7 @@ from jaxleggett.thresholds import finite_settings
 from jaxleggett.thresholds.run import threshold
 
 
+@pytest.mark.thorough
 def test_published_three_axes_are_optimal_for_their_settings():
     found = threshold(jl.werner(), jl.SettingPairs(THREE_AXES.a, THREE_AXES.b), tolerance=1e-7)
     assert found.status == "converged"

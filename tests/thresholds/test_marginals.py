@@ -28,6 +28,7 @@ def test_half_a_state_and_half_its_spin_flip_has_the_correlators_and_no_marginal
     np.testing.assert_allclose(np.concatenate([alone.r_A, alone.r_B]), 0, atol=1e-15)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theta", [0.65])
 def test_marginals_lower_the_threshold_by_no_more_than_the_bound(theta):
     psi = np.array([0, np.cos(theta), -np.sin(theta), 0])

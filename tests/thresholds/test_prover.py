@@ -81,6 +81,7 @@ def test_proofs_that_bring_nothing_closer_end_the_rounds(prover_that):
     assert given_up.futile
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("certify", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_after_ctrl_c_no_second_programme_is_begun(certify, monkeypatch):
     begun = []

@@ -11,6 +11,7 @@ from jaxleggett.thresholds.result import Threshold
 from jaxleggett.thresholds.run import threshold
 
 
+@pytest.mark.thorough
 def test_a_check_finds_what_is_wrong():
     found = threshold(jl.werner(), jl.SettingPairs(THREE_AXES.a, THREE_AXES.b), tolerance=1e-7)
     model, cut = found.model, found.inequality

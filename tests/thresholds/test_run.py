@@ -8,6 +8,7 @@ from jaxleggett.lp.restricted_programme import RestrictedProgramme, SolverError
 from jaxleggett.thresholds.run import threshold
 
 
+@pytest.mark.thorough
 def test_a_time_limit_leaves_a_valid_bracket():
     found = threshold(jl.werner(), "random:40", tolerance=1e-12, time_limit=1e-6)
     assert (found.lower, found.upper, found.status, found.model) == (0.0, 1.0, "time_limit", None)

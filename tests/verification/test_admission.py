@@ -86,6 +86,7 @@ def _plain(model):
     return Opaque()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", [lambda model: model, _plain], ids=["pytree", "opaque"])
 @pytest.mark.parametrize("at", [0.2, 0.7])
 def test_a_family_is_affine_at_every_visibility(form, at):

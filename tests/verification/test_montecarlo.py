@@ -49,6 +49,7 @@ class _Elsewhere(jl.SeparableModel):
         return super().correlator(u, v, a, b)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("plan", [Plan.of(1000, "mc"), Plan.of(1000, "rqmc"), Plan.of(1000, "rqmc", half=True), None])
 def test_every_hidden_vector_is_a_unit_vector(plan):
     pairs = jl.SettingPairs.random(4)
@@ -106,6 +107,7 @@ def test_the_same_bits_on_one_device_and_on_two(method, dtype):
     assert _bits(one) == _bits(two)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("dtype", "rounding"),
     [
@@ -124,6 +126,7 @@ def test_pairs_do_not_depend_on_their_block(dtype, rounding):
         np.testing.assert_allclose(x, y, rtol=0, atol=rounding)
 
 
+@pytest.mark.thorough
 def test_single_precision_is_double_to_its_rounding():
     pairs = jl.SettingPairs.random(100)
     ends = [jl.WernerModel(0.0), jl.WernerModel(1.0)]
@@ -134,6 +137,7 @@ def test_single_precision_is_double_to_its_rounding():
     assert not np.array_equal(single.mean, double.mean)
 
 
+@pytest.mark.thorough
 def test_single_precision_with_few_values_of_the_correlator():
     pairs = jl.SettingPairs.random(300)
     plan = Plan.of(2**16, "rqmc")
@@ -185,6 +189,7 @@ class _Mine:
         return self.sign * jax.numpy.dot(u, a) * jax.numpy.dot(v, b)
 
 
+@pytest.mark.thorough
 def test_a_model_of_the_users_own():
     pairs = jl.SettingPairs.random(8)
     plan = Plan.of(20000, "mc")
@@ -228,6 +233,7 @@ MANY_CORES = pytest.mark.skipif(
 )
 
 
+@pytest.mark.thorough
 @MANY_CORES
 def test_the_same_hidden_vectors_on_one_core_and_on_two():
     code = """

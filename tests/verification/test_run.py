@@ -19,6 +19,7 @@ REPRODUCED = [0.0, 0.2, 0.5, 0.8, 0.853553]
 BROKEN = [-1 / 3, -0.01, 0.8536, 0.86, 0.9, 1.0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
 @pytest.mark.parametrize("precision", ["double", "single"])
 def test_the_explicit_model_on_both_sides_of_its_range(method, precision):
@@ -115,6 +116,7 @@ def test_off_its_circle_the_great_circle_model_breaks():
     assert verdicts_of(jl.verify(jl.GreatCircleModel(), "random:50", samples=3000)) == ["negative_probability"]
 
 
+@pytest.mark.thorough
 def test_everything_may_be_rotated():
     """Rotating settings, normals and decompositions together changes no verdict and no exact average."""
     rng = np.random.default_rng(0)
@@ -130,6 +132,7 @@ def test_everything_may_be_rotated():
     np.testing.assert_allclose(one.averages.mean, two.averages.mean, atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_equal_and_opposite_settings_are_no_special_case():
     a = oracles.unit(np.random.default_rng(1), 4)
     pairs = jl.SettingPairs(np.concatenate([a, a]), np.concatenate([a, -a]))
@@ -207,6 +210,7 @@ def test_targets_are_those_of_every_visibility():
         jl.verify(lambda V: jl.WernerModel(V * V), "random:16", [0.0, 0.4, 0.8])
 
 
+@pytest.mark.thorough
 def test_a_subclass_that_samples_otherwise_is_sampled():
     class Hemisphere(jl.WernerModel):
         def sample(self, key, num):
@@ -226,6 +230,7 @@ def test_the_callers_configuration_does_not_matter():
         assert jl.verify(jl.WernerModel, "random:4", [0.1, 0.5], samples=2000).reproduces
 
 
+@pytest.mark.thorough
 def test_a_hundred_thousand_visibilities_in_seconds():
     V = np.linspace(0, 0.8535, 10**5)
     told = []

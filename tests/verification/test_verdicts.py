@@ -59,6 +59,7 @@ def test_a_wrong_model_is_found_out(fault, method):
     assert set(verdicts_of(found)) <= {"wrong_average", "negative_probability"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["rqmc", "mc"])
 def test_without_a_fault_the_same_class_passes(method):
     found = jl.verify(
@@ -67,6 +68,7 @@ def test_without_a_fault_the_same_class_passes(method):
     assert found.reproduces
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["rqmc", "exact"])
 def test_a_visibility_off_by_one_in_ten_thousand_is_found_out(method):
     found = jl.verify(lambda V: jl.WernerModel(V + 1e-4), "random:64", 0.5, method=method, target=jl.werner)
@@ -117,6 +119,7 @@ def test_blocks_of_pairs_are_judged_as_one():
         assert (x.verdict, x.max_z) == (y.verdict, y.max_z)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("model", "seed"), [(jl.WhiteNoiseModel(), 269), (jl.SeparableModel(), 3)])
 def test_few_samples_reject_no_right_model_and_say_that_they_could_not(model, seed):
     """White noise at 16 samples was rejected with z = 19.7: batches of one point are far from normal."""
@@ -124,6 +127,7 @@ def test_few_samples_reject_no_right_model_and_say_that_they_could_not(model, se
     assert (row.verdict, row.tolerance) == ("reproduces", None)
 
 
+@pytest.mark.thorough
 def test_the_tolerance_is_the_largest_error_that_passes():
     pairs, z = jl.SettingPairs.random(8), np.array([[0.0, 0.0, 1.0]])
     model = jl.SeparableModel(np.ones(1), z, z)  # never off, so that a target decides the error
@@ -146,6 +150,7 @@ class _Shifted:
         return M_A, M_B, C + self.shift
 
 
+@pytest.mark.thorough
 def test_many_atoms_hide_no_fault():
     """4000 atoms, T off by 0.2, 10^6 samples: an allowance of one draw for each atom let it pass, at z = 290."""
     rng = np.random.default_rng(1)
@@ -183,6 +188,7 @@ def test_the_allowance_of_a_run():
         Judge.of(plan, 40, [Own()], rounding)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["mc", "rqmc", "exact"])
 def test_a_pair_without_figures_hides_no_negative_probability(method):
     """0/0 where a = b, as users write it; the other pairs show the singlet's negative probabilities."""

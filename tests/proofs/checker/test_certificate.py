@@ -61,6 +61,7 @@ def _changed(certificate, part, **changes):
     return dataclasses.replace(certificate, **{part: dataclasses.replace(getattr(certificate, part), **changes)})
 
 
+@pytest.mark.thorough
 def test_what_claims_too_much_is_refused(case):
     c, _ = case
     w = c.inequality.w.copy()
@@ -121,6 +122,7 @@ def _try_mutations(case, number, rng, path):
     return refused
 
 
+@pytest.mark.thorough
 def test_no_mutation_that_is_accepted_claims_more_than_is_true(case, rng, tmp_path):
     refused = _try_mutations(case, 25, rng, tmp_path / "certificate.npz")
     assert 3 < refused < 25
@@ -286,6 +288,7 @@ main()
 """
 
 
+@pytest.mark.thorough
 def test_nothing_but_numpy_and_click_is_needed(tmp_path):
     """Exit codes: 0 for what is proved, 1 for what is not, 2 for what is not there."""
     certificate, _ = _finite()
