@@ -2,8 +2,8 @@
 
 import jax
 import numpy as np
-import pytest
 import oracles
+import pytest
 from tolerances import EXACT
 
 import jaxleggett as jl
