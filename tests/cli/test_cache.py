@@ -52,7 +52,7 @@ def test_programs_are_kept_and_damaged_ones_made_again(tmp_path):
     assert made[0].read_bytes() != content[: len(content) // 2]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_folder_of_ones_own_is_used_as_quietly(tmp_path):
     first = run(tmp_path / "none", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
     assert run(tmp_path / "none", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own")) == first

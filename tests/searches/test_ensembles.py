@@ -31,7 +31,7 @@ def test_free_ensembles_meet_the_linear_programme(state):
     assert best.upper - 1e-5 < found.visibility <= best.upper + 1e-9
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_ascent_itself_comes_close():
     """With the best weights for what gradients found, and nothing else; random hidden vectors miss by 0.04."""
     once = AscentOptions(corners=1)
