@@ -83,7 +83,6 @@ ALLOWED = 2**22
 
 TOOLS = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "bin"
 
-
 PRODUCTS = {"interpolated": 8, "general": 9}
 """Multiplications of an evaluation: two scalar products (6) and, interpolated, the weights of m and of d; general, at
 each visibility again, a weight for each bound and that of C. By these the evaluations in a loop are counted."""

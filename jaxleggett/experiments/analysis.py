@@ -82,8 +82,8 @@ def analyze(
 
     data         `Counts`, or `Trials` whose settings were drawn at random
     inequality   the one that is tested; it has to be fixed before the data were looked at [the best at the settings]
-    state        the state that the source should make [the singlet]: the inequality that excludes it from the lowest
-                 visibility on is taken, and visibilities are its
+    state        the state that the source should make, given as to `jl.threshold` [the singlet]: the inequality that
+                 excludes it from the lowest visibility on is taken, and visibilities are its
     options      what is assumed of the data, and what is computed beside
     seed         of a split, of resamples, and of the lattices of searches
     time_limit   seconds after which proofs and resamples end; a bound that is not yet as low as it could be still holds

@@ -186,8 +186,9 @@ def design(
     sides             most settings of Alice and of Bob: (m, n), or the text "mxn"
     settings          setting pairs, where they cannot be chosen; the best coefficients at them are found
     counts_per_pair   planned number of events at each pair
-    state             the state at visibility 1 [the singlet]; for others the settings of the singlet's inequality are
-                      turned to the state's correlations, and the coefficients are found anew
+    state             the state at visibility 1, given as to `jl.threshold` [the singlet]; for others the settings of
+                      the singlet's inequality are turned to the state's correlations, and the coefficients are found
+                      anew
     misalignment      angle in degrees by which settings may be off: the bound is enlarged by what that can do
     seed, time_limit  of searches and proofs, where they are made
 

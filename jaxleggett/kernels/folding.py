@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .._shapes import Array, DTypeLike, Float
 
 EVEN = 64
-"""Hidden vectors come in multiples of this, for which the compiler loads and unrolls evenly: 3125, as in 10^6 samples,
-took a third more instructions."""
+"""Hidden vectors come in multiples of this, for which the compiler loads and unrolls evenly; 3125, as in 10^6
+samples, would take more instructions each."""
 
 Numbers = Sequence["Array"]
 """Scalars, while a reduction is traced."""

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .._shapes import Array, Float
 
 STEP = 16
-"""Most hidden vectors in one step of the loop on a CPU. Measured; with 8 or 24 it is a tenth slower."""
+"""Most hidden vectors in one step of the loop on a CPU: they share what is loaded and stored for a pair. More would
+hold more numbers than there are registers."""
 
 LANES = 2**14
 """Lanes of the loop on a CPU: pairs, times groups of hidden vectors where the pairs are fewer. So many that the cores,

@@ -56,14 +56,14 @@ class _Objective:
         """Gradient (3,) and second derivatives (3, 3) at three angles, by the chain rule.
 
         What is a sum over the points is written out: p, e and o of `axial_wave` are linear in z, and automatic
-        differentiation of the mean takes five times as long.
+        differentiation of the mean takes several times as long.
         """
         points, z, ways = jnp.asarray(self.points), _vectors(angles), jax.jacfwd(_vectors)(angles).T
         p, e, o = axial_wave(points, z)
         # Derivatives of p, e, o, and of S = e^2 + o^2, in the directions in which the three angles move z: (3, N).
         p_way, e_way, o_way = axial_wave(points, ways[:, None])
         S_way = 2 * (e * e_way + o * o_way)
-        f_p, f_S, f_pp, f_pS, f_SS = (self.sign * self.weights * x for x in derivatives_of_wave(p, e * e + o * o)[1:])
+        f_p, f_S, f_pp, f_pS, f_SS = (self.sign * self.weights * x for x in derivatives_of_wave(p, e * e + o * o))
         left = jnp.stack([p_way, S_way, e_way, o_way])
         right = jnp.stack([f_pp * p_way + f_pS * S_way, f_pS * p_way + f_SS * S_way, 2 * f_S * e_way, 2 * f_S * o_way])
         second = jnp.einsum("kin,kjn->ij", left, right)

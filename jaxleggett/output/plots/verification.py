@@ -70,8 +70,10 @@ def plot_verification(report: Mapping[str, Any], path: Path) -> None:
         facts = f"model '{report['model']}', {how}, {counted(report['num_pairs'], 'setting pair')}"
         entitle(upper, _finding(V, verdicts, scan), facts)
         most = float(error.max())
-        finding = f"are off by at most {rounded(most, up=True)}" if np.isfinite(most) else "are no numbers everywhere"
-        entitle(lower, f"Averages {finding}")
+        if np.isfinite(most):
+            entitle(lower, f"Averages are off by at most {rounded(most, up=True)}")
+        else:
+            entitle(lower, "Some averages are NaN or infinite")
         legend_below(lower, 2, drop=0.52 if scan else 0.15)
 
 
