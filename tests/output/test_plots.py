@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-import matplotlib
+import matplotlib.style
 import numpy as np
 import oracles
 import pictures
