@@ -31,7 +31,8 @@ def test_records_of_the_package_are_those_of_the_results():
     for file in files:
         kept = read_inequality(str(file))
         record = found.pop(json.dumps(kept.to_json()))
-        assert record.threshold == kept.threshold(jl.werner())
+        # Processors add up in different orders, and so differ in the last digit.
+        assert record.threshold == pytest.approx(kept.threshold(jl.werner()), rel=4e-16, abs=0)
         assert record.pairs == np.count_nonzero(kept.coefficients)
     assert not found
 
