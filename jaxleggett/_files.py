@@ -1,4 +1,4 @@
-"""Files that a user names: only regular ones are opened, never more than is allowed is read."""
+"""Files that a user names: only regular files are opened, and none is read beyond `MAX_BYTES`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ def names_a_file(text: str) -> bool:
 
 @contextlib.contextmanager
 def opened(what: str, path: str | Path) -> Generator[BinaryIO]:
-    """The regular file `path`, open for reading. InputError, also for what fails while it is read, says why not."""
+    """The regular file `path`, open for reading; `what` names it in messages.
+
+    Raises InputError where it cannot be opened, and where reading it inside the `with` block fails.
+    """
     if "\0" in str(path):
         raise InputError(f"{what} {quoted(str(path))} cannot be read: no name of a file holds a NUL")
     try:
-        # Looked at before it is opened: a FIFO without a writer would wait for ever.
+        # Checked before the file is opened: opening a FIFO without a writer would wait for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise InputError(f"{what} {path} must be a regular file")
         with open(path, "rb") as file:
@@ -41,7 +44,7 @@ def opened(what: str, path: str | Path) -> Generator[BinaryIO]:
 
 
 def read_bytes(what: str, path: str | Path) -> bytes:
-    """What the file `path` holds; InputError where that is more than `MAX_BYTES`."""
+    """The content of the file `path`; InputError where it is longer than `MAX_BYTES`."""
     with opened(what, path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -50,9 +53,10 @@ def read_bytes(what: str, path: str | Path) -> bytes:
 
 
 def read_json(what: str, path: str | Path) -> object:
-    """The JSON that the file `path` holds, in any Unicode encoding, with a byte order mark or without.
+    """The JSON document in the file `path`, in any Unicode encoding, with or without a byte order mark.
 
-    An object in which a name stands twice is refused: Python would keep the last, and say nothing.
+    Raises InputError for anything else, and for an object with the same name twice, of which Python would silently
+    keep the last.
     """
     content = read_bytes(what, path)
     try:
@@ -66,9 +70,10 @@ def read_json(what: str, path: str | Path) -> object:
 
 
 def _names_once(members: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(members)
-    if len(found) < len(members):
-        names = [name for name, _ in members]
-        twice = next(name for name in found if names.count(name) > 1)
-        raise InputError(f"must have each name once in an object of JSON, but has {quoted(twice)} twice")
+    """An object of JSON from its names and values, in the order of the file."""
+    found: dict[str, object] = {}
+    for name, value in members:
+        if name in found:
+            raise InputError(f"must have each name once in an object of JSON, but has {quoted(name)} twice")
+        found[name] = value
     return found
