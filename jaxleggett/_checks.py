@@ -1,8 +1,9 @@
-"""Checks of what a user hands in. Each failure is one sentence: what, which value, what is allowed."""
+"""Checks of what a user hands in. Each message is one sentence: which argument, what it is, and what is allowed."""
 
 from __future__ import annotations
 
 import operator
+from numbers import Real
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -16,22 +17,22 @@ UNIT_TOLERANCE = 1e-6
 """How far from 1 the norm of a setting or of a Bloch vector may be before it is refused."""
 
 ROUNDING = 1e-15
-"""How far from 1 a vector divided by its norm may have its norm, computed again (3.4e-16 in 2 10^7 tries)."""
+"""How far from 1 the norm of a vector may be after division by its norm (at most 3.4e-16 in 2 x 10^7 trials)."""
 
 MAX_PAIRS = 10**7
 """Most setting pairs of one run."""
 
 MAX_SEARCHED_PAIRS = 1000
-"""Most setting pairs of an inequality that is searched for: a polish has five unknowns a pair."""
+"""Most setting pairs of an inequality that is searched for: its polish has five unknowns for each pair."""
 
 MAX_RESTARTS = 10**6
-"""Most random beginnings of a search."""
+"""Most random starts of a search."""
 
 MAX_SAMPLES = 2**42
 """Most samples of one run: chunks are counted in 32 bits and hold at least 2048 samples of a large run."""
 
 MAX_COUNTS = 10**11
-"""Most events of one kind at a setting pair: more than any experiment has, and exact in floating point."""
+"""Most events with one outcome at a setting pair: more than any experiment has, and exact in floating point."""
 
 MAX_TRIALS = 10**7
 """Most trials of one file."""
@@ -64,12 +65,13 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def unit_vectors(name: str, value: ArrayLike) -> Float[np.ndarray, "n 3"]:
-    """`value` as float64 unit vectors of shape (N, 3); InputError if it is none.
+    """`value` as float64 unit vectors of shape (N, 3); a single vector of shape (3,) becomes one row.
 
-    A vector that is unit to rounding keeps its bits, any other is renormalised, so doing it again changes nothing.
+    A vector whose norm is 1 to within `ROUNDING` keeps its bits, any other is renormalised; so a second call changes
+    nothing. Raises InputError for another shape, and for a vector whose norm misses 1 by more than `UNIT_TOLERANCE`.
     """
     try:
-        vectors = np.asarray(value, dtype=np.float64)
+        vectors = real_array(value)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} must be an array of 3-vectors, but is {quoted(value)}") from None
     if vectors.ndim == 1:
@@ -86,6 +88,13 @@ def unit_vectors(name: str, value: ArrayLike) -> Float[np.ndarray, "n 3"]:
             f"{vectors[row].tolist()} with norm {norms[row]:.9g}"
         )
     return vectors / np.where(np.abs(norms - 1) <= ROUNDING, 1, norms)[:, None]
+
+
+def real_array(value: ArrayLike) -> Float[np.ndarray, "..."]:
+    """`value` as a float64 array; TypeError, ValueError or OverflowError where it holds anything but real numbers."""
+    if np.iscomplexobj(value):  # NumPy would drop the imaginary parts
+        raise TypeError("complex numbers")
+    return np.asarray(value, dtype=np.float64)
 
 
 _FLOATING: tuple[type, ...] = (float, np.floating)
@@ -114,15 +123,15 @@ def _whole(number: float) -> int:
 
 
 def time_limit(value: object) -> None:
-    """InputError unless `value` is None or a number of seconds above 0."""
-    if value is not None and not (isinstance(value, int | float) and value > 0):
+    """InputError unless `value` is None or a number of seconds above 0, Python's or NumPy's."""
+    if value is not None and not (isinstance(value, Real) and value > 0):
         raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(value)}")
 
 
 def visibilities(value: ArrayLike) -> Float[np.ndarray, "n"]:
     """`value` as a float64 array of visibilities in [-1/3, 1], at least one."""
     try:
-        V = np.atleast_1d(np.asarray(value, dtype=np.float64))
+        V = np.atleast_1d(real_array(value))
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"visibility must be a number, but is {quoted(value)}") from None
     if V.ndim != 1 or len(V) == 0:

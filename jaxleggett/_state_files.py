@@ -15,17 +15,20 @@ from typing import cast
 import numpy as np
 
 from ._checks import InputError, quoted
-from ._files import read_bytes
+from ._files import MAX_BYTES, read_bytes
 
 SHAPES = ((4, 4), (4,), (4, 1))
-"""Of a density matrix, and of a state vector."""
+"""Shapes of a density matrix, and of a state vector as a row or a column."""
 
 MAX_MEMBER = 10**5
-"""Most bytes that an array of such a shape takes in an archive; larger ones are not unpacked."""
+"""Most bytes that an array with one of the `SHAPES` takes in an archive; larger members are not unpacked."""
 
 
 def read_state_array(path: str | Path) -> np.ndarray:
-    """The array in the file `path`, whose suffix names its format; InputError where there is none."""
+    """The array in the file `path`, whose suffix names its format; that it is a state is not checked.
+
+    Raises InputError for an unknown suffix, and for a file that cannot be read or holds no such array.
+    """
     decode = DECODERS.get(Path(path).suffix.lower())
     if decode is None:
         raise InputError(f"state {quoted(str(path))} must be a file with the suffix {', '.join(DECODERS)}")
@@ -46,7 +49,7 @@ def _npy(content: bytes) -> np.ndarray:
         raise ValueError(f"it has version {version} of the format")
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = header(stream)
-    # NumPy makes room for what the header says before it looks whether there is so much.
+    # NumPy would allocate the size that the header states before it finds that the file is shorter.
     if math.prod(shape) * dtype.itemsize > len(content):
         raise ValueError("it is shorter than its header says")
     stream.seek(0)
@@ -56,6 +59,8 @@ def _npy(content: bytes) -> np.ndarray:
 def _npz(content: bytes) -> np.ndarray:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         small = [member for member in archive.infolist() if member.file_size <= MAX_MEMBER]
+        if sum(member.file_size for member in small) > MAX_BYTES:
+            raise ValueError(f"its arrays have more than {MAX_BYTES} bytes")
         arrays = {member.filename.removesuffix(".npy"): _npy(archive.read(member)) for member in small}
     return arrays[_chosen({name: array.shape for name, array in arrays.items()})]
 
@@ -84,7 +89,7 @@ def _json(content: bytes) -> np.ndarray:
 
 
 def _chosen(shapes: dict[str, tuple[int, ...]]) -> str:
-    """The name of the one array with a shape of a state, or of the one of them that is named rho."""
+    """The name of the only array with a shape of a state, or "rho" where one of several has that name."""
     fitting = [name for name, shape in shapes.items() if shape in SHAPES]
     if len(fitting) == 1:
         return fitting[0]

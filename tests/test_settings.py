@@ -1,3 +1,4 @@
+import math
 import os
 
 import numpy as np
@@ -196,6 +197,7 @@ def test_named_sets_have_their_sizes():
         ([[1, 0]], [[1, 0]], r"shape \(N, 3\)"),
         ("text", [[1, 0, 0]], "must be an array of 3-vectors"),
         ([[1, 0, 0], [1, 0]], [[1, 0, 0]], "must be an array of 3-vectors"),
+        (np.array([[1, 1j, 0]]), [[1, 0, 0]], "a must be an array of 3-vectors, but is array"),
     ],
 )
 def test_bad_arrays(a, b, message):
@@ -219,6 +221,20 @@ def test_integers_that_python_does_not_print():
 @pytest.mark.parametrize(("value", "number"), [("1e6", 10**6), (1e6, 10**6), ("12", 12), (np.int64(5), 5)])
 def test_good_sample_numbers(value, number):
     assert _checks.integer("samples", value, 1, _checks.MAX_SAMPLES) == number
+
+
+def test_visibilities_are_real():
+    for value in (1j, [0.5, 1j], np.array([0.5 + 0.1j])):
+        with pytest.raises(jl.InputError, match="visibility must be a number, but is"):
+            _checks.visibilities(value)
+
+
+def test_time_limits_are_numbers_of_python_or_numpy():
+    for value in (None, 1, 0.5, np.int64(5), np.float32(0.5), math.inf):
+        _checks.time_limit(value)
+    for value in (0, -1, math.nan, "3", np.float64("nan"), [1], 1j):
+        with pytest.raises(jl.InputError, match="time_limit must be a number of seconds above 0, but is"):
+            _checks.time_limit(value)
 
 
 def test_large_seeds_are_exact():

@@ -11,7 +11,7 @@ import pytest
 import scipy.io
 
 import jaxleggett as jl
-from jaxleggett import _files
+from jaxleggett import _files, _state_files
 from jaxleggett.states import parse_nearest_state, parse_state
 
 RHO = oracles.random_rho(np.random.default_rng(4))
@@ -127,6 +127,16 @@ def test_what_is_refused(tmp_path, name, content, message):
         with pytest.raises(jl.InputError, match=message) as caught:
             parse(str(path))
         assert len(str(caught.value)) < 400 + len(str(path))
+
+
+def test_an_archive_of_many_arrays_is_not_unpacked(tmp_path, monkeypatch):
+    """None of them is large, but together they are more than may be read."""
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, *np.zeros((11, 12000)), rho=RHO)
+    np.testing.assert_allclose(parse_state(str(path)).density_matrix(), RHO, atol=1e-15)
+    monkeypatch.setattr(_state_files, "MAX_BYTES", 10**6)
+    with pytest.raises(jl.InputError, match="its arrays have more than 1000000 bytes"):
+        parse_state(str(path))
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "mat", "json"])
