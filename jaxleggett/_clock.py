@@ -1,4 +1,4 @@
-"""Time limits: deadlines are seconds of `time.monotonic`, None for no limit."""
+"""Deadlines: values of `time.monotonic`, in seconds, or None where there is no time limit."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 
 
 class OutOfTime(Exception):
-    """The time limit passed before there was an answer."""
+    """Raised where a time limit passes before there is an answer."""
 
 
 def late(deadline: float | None) -> bool:
-    """Whether a deadline has passed."""
+    """Whether `deadline` has passed."""
     return deadline is not None and time.monotonic() > deadline

@@ -1,4 +1,4 @@
-"""Releases of XLA that are known to compute wrong numbers. Imports no JAX, so that asking is cheap."""
+"""Releases of XLA (jaxlib) that are known to compute wrong numbers. This module imports no JAX."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import importlib.metadata
 WRONG = {
     "0.10.2": "wrong sums on CPUs, without an error (jax-ml/jax issue 39103)",
 }
-"""Versions of jaxlib, and what they compute; pyproject.toml excludes them too, and tests/test_compiler.py any other."""
+"""Version of jaxlib -> what it computes wrongly. pyproject.toml excludes these versions.
+
+tests/test_compiler.py holds a program that shows the fault, and so fails with any other version that has it.
+"""
 
 
 def compiler_fault() -> str | None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """The functions `__getattr__` and `__dir__` of `package`, whose public names live in the modules `homes` names.
+    """The functions `__getattr__` and `__dir__` for `package`, which import its public names when they are first used.
 
-    homes       name -> module of the package that defines it, such as {"WernerModel": "werner"}
+    homes       public name -> the module of the package that defines it, such as {"WernerModel": "werner"}
 
-    The modules themselves can be asked for, too, as if the package had imported them. A name that is in neither raises
-    AttributeError. Both functions go into the package's `__init__`:
+    These modules become attributes of the package in the same way. Any other name raises AttributeError. The package's
+    `__init__` has the line
 
         __getattr__, __dir__ = lazy_names(__name__, {"WernerModel": "werner"})
     """
@@ -26,7 +26,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], 
             value = importlib.import_module(f".{name}", package)
         else:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        # Python asks `__getattr__` only for names that the package does not hold: the next look-up is a plain one.
+        # Python calls `__getattr__` only for attributes that a module lacks: from now on it has this one.
         setattr(sys.modules[package], name, value)
         return value
 

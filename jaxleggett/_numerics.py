@@ -1,4 +1,4 @@
-"""What every kernel needs: products and tangents of 3-vectors, double precision, and parameters that compare."""
+"""What every kernel needs: operations on 3-vectors, double precision, random keys, and dataclasses equal by value."""
 
 # JAX's own types are incomplete; what is made of them here is annotated.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -32,8 +32,8 @@ def dot(p: np.ndarray, q: np.ndarray) -> np.ndarray: ...
 def dot(p: Float[AnyArray, "... 3"], q: Float[AnyArray, "... 3"]) -> AnyArray:
     """Scalar product of 3-vectors along the last axis, shapes (..., 3) -> (...).
 
-    Written out, because XLA lowers a batched `jnp.dot` of 3-vectors to a matrix product that no
-    elementwise work is fused into; the three products below stay in registers.
+    Written out, because XLA makes a matrix product of a batched `jnp.dot` of 3-vectors, into which it fuses no
+    elementwise operations. The three products below stay in registers.
     """
     return p[..., 0] * q[..., 0] + p[..., 1] * q[..., 1] + p[..., 2] * q[..., 2]
 
@@ -51,13 +51,19 @@ def normalised(x: Float[AnyArray, "*n 3"]) -> Float[Array, "*n 3"]:
 
 
 def shape_for(rows: int) -> int:
-    """The length to fill up `rows` of an array to: few shapes, because compiling one costs more than the rows added."""
+    """The length, at least `rows`, to which an array is padded: 64, 256, or a multiple of 1024.
+
+    Each shape is compiled anew, which takes longer than the added rows.
+    """
     return next((size for size in (64, 256) if rows <= size), -(-rows // 1024) * 1024)
 
 
 @contextlib.contextmanager
 def double_precision() -> Generator[None]:
-    """64-bit types, JAX's usual promotion and random bits, whatever the caller's configuration, which comes back."""
+    """A context with 64-bit types, and with JAX's default type promotion and random bits.
+
+    Afterwards the caller's configuration is as it was.
+    """
     types = jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow")
     with contextlib.ExitStack() as stack:
         for setting in (*types, jax.threefry_partitionable(True)):
@@ -68,19 +74,18 @@ def double_precision() -> Generator[None]:
 def random_key(seed: int) -> Array:
     """The key of a seed from 0 to 2^64 - 1, for the generator Threefry-2x32.
 
-    That of `jax.random.key(seed)` as JAX comes, but `jax_default_prng_impl` and `jax_random_seed_offset`
-    have no say: the seed alone fixes the bits.
+    It is the key of `jax.random.key(seed)` in JAX's default configuration with 64-bit types. The caller's
+    `jax_default_prng_impl` and `jax_random_seed_offset` have no influence: the seed alone fixes the bits.
     """
     data = jnp.asarray(np.array([seed >> 32, seed % 2**32], np.uint32))
     return jax.random.wrap_key_data(data, impl="threefry2x32")
 
 
 def in_double(function: Callable[P, R]) -> Callable[P, R]:
-    """Run `function` with 64-bit types enabled, leaving the caller's configuration alone.
+    """`function`, run in `double_precision`, whatever the caller's configuration.
 
-    NumPy arrays and Python numbers in, NumPy arrays out; with a JAX array among the arguments, JAX
-    arrays out. Inside a caller's own trace (jit, vmap, grad) nothing is changed: there the caller's
-    dtypes rule.
+    It returns JAX arrays where a JAX array is among its arguments, NumPy arrays otherwise. Inside a caller's own
+    trace (jit, vmap, grad) nothing is changed: the caller's dtypes hold there.
     """
 
     @functools.wraps(function)
@@ -98,18 +103,18 @@ def in_double(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _tracers(result: object) -> list[object]:
-    """Tracers among the leaves: constants computed inside a caller's trace have no values yet."""
+    """The tracers among the leaves of a result: what is computed inside a caller's trace has no values yet."""
     return [leaf for leaf in jax.tree.leaves(result) if isinstance(leaf, jax.core.Tracer)]
 
 
 def as_float(x: ArrayLike) -> Float[Array, "..."]:
-    """`x` as a floating-point JAX array (integers and lists become the default float)."""
+    """`x` as a JAX array of floating-point numbers; integers, and lists of numbers, get JAX's default float."""
     array = jnp.asarray(x)
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
 
 
 class ByValue:
-    """Equality and hash of a frozen dataclass by its fields' values, arrays included (with `eq=False` of its own)."""
+    """Equality and hash by the values of all fields, arrays included, for a dataclass with `frozen=True, eq=False`."""
 
     def _values(self) -> tuple[object, ...]:
         arrays = (np.asarray(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]

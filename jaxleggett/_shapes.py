@@ -1,4 +1,4 @@
-"""Types of arrays with their shapes, for annotations alone: no module imports this one when it runs.
+"""Types of arrays with their shapes, for annotations only: no module imports this one at run time.
 
     from __future__ import annotations
 
@@ -7,14 +7,14 @@
 
     def margin(u: Float[Array, "*n 3"], a: Float[Array, "3"]) -> Float[Array, "*n"]: ...
 
-So the package needs no jaxtyping. In the tests each function with such an annotation is checked at every call, traced
-ones too: tests/shapes.py looks the names up here, and an array of another dtype or shape raises
-`jaxtyping.TypeCheckError`. An axis that is named stands for the same number throughout one call, `*n` for any number
-of axes, `_` for an axis and `...` for axes that nothing else depends on. Fields of dataclasses are checked where JAX
-does not take the objects apart (`register_dataclass`: inside `vmap` its leaves may be anything).
+So the package does not depend on jaxtyping. In the tests every call of a function with such an annotation is checked,
+also under `jit` and `vmap`: tests/shapes.py looks the names up here, and an array of another dtype or shape raises
+`jaxtyping.TypeCheckError`. A named axis has the same length throughout one call. `*n` stands for any number of axes,
+`_` for one axis and `...` for any number of axes whose lengths are not compared. Fields of dataclasses are checked, but
+not those of classes with `register_dataclass`, whose leaves may be anything inside JAX's transformations.
 
-What a function takes from users is `ArrayLike`, which lists and numbers are as well: it checks such arguments itself,
-in sentences. Where one of the library's own functions takes NumPy's arrays and JAX's, it says `AnyArray`.
+An argument that users pass is `ArrayLike`, which includes lists and numbers: the function checks it itself, with a
+message for the user. An argument of an internal function that takes arrays of NumPy and of JAX is `AnyArray`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
-from jaxtyping import Bool, Complex, Float, Float32, Int, Key, Shaped
+from jaxtyping import Bool, Complex, Float, Int, Shaped
 from numpy.typing import ArrayLike
 
 AnyArray = Array | np.ndarray
@@ -39,9 +39,7 @@ __all__ = [
     "Complex",
     "DTypeLike",
     "Float",
-    "Float32",
     "Int",
-    "Key",
     "Number",
     "Shaped",
 ]

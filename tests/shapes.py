@@ -19,7 +19,7 @@ import numpy as np
 
 PACKAGE = "jaxleggett"
 
-KINDS = {"Bool", "Complex", "Float", "Float32", "Int", "Key", "Shaped"}
+KINDS = {"Bool", "Complex", "Float", "Int", "Shaped"}
 """Annotations with one of these names have a shape."""
 
 
