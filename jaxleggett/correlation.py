@@ -1,4 +1,4 @@
-"""Binary-outcome correlations: P <-> (M^A, M^B, C), and what non-negativity leaves of C.
+"""Correlations with two outcomes a side: P <-> (M^A, M^B, C), and the bounds on C that P >= 0 implies.
 
 [B13] is C. Branciard, "Not all entangled states violate Leggett's crypto-nonlocality" (2013), a reply
 to arXiv:1303.5124v2; its equation numbers are used throughout the package.
@@ -28,7 +28,7 @@ def probabilities(M_A: ArrayLike, M_B: ArrayLike, C: ArrayLike) -> Float[Array, 
 
     The marginals `M_A` and `M_B` and the correlator `C` are numbers or arrays that broadcast against each other to a
     shape (...). The result has shape (..., 4), outcomes in the order ++, +-, -+, --. Negative values are returned as
-    they are: they say that there is no such correlation.
+    they are: they show that no correlation has these moments.
 
     >>> import jaxleggett as jl
     >>> jl.probabilities(0.0, 0.0, -1.0).tolist()  # the singlet, measured along one axis
@@ -50,10 +50,10 @@ def moments(P: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"], Float
 
 @in_double
 def correlation_bounds(M_A: ArrayLike, M_B: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
-    """-1 + |M^A + M^B| <= C <= 1 - |M^A - M^B|: all that P >= 0 asks of C.   [B13 (5)]
+    """-1 + |M^A + M^B| <= C <= 1 - |M^A - M^B|: equivalent to P >= 0.   [B13 (5)]
 
     `M_A` and `M_B` are the marginals, numbers or arrays that broadcast against each other. Returns (lower, upper),
-    each of their common shape. The interval is empty only where a marginal leaves [-1, 1].
+    each of their common shape. lower > upper only where a marginal lies outside [-1, 1].
 
     >>> import jaxleggett as jl
     >>> lower, upper = jl.correlation_bounds(0.5, -0.25)
@@ -65,15 +65,15 @@ def correlation_bounds(M_A: ArrayLike, M_B: ArrayLike) -> tuple[Float[Array, "*n
 
 
 def smallest_probability(M_A: ArrayLike, M_B: ArrayLike, C: Float[AnyArray, "..."]) -> Float[Array, "..."]:
-    """Smallest of the four probabilities, a quarter of the `margin`.   [B13 (4)]"""
+    """The smallest of the four probabilities, which is `margin`/4.   [B13 (4)]"""
     return margin(M_A, M_B, C) / 4
 
 
 def margin(M_A: ArrayLike, M_B: ArrayLike, C: Float[AnyArray, "..."]) -> Float[Array, "..."]:
-    """How far C keeps from the nearer of its bounds, min(C - lower, upper - C); negative outside.   [B13 (5)]
+    """The distance of C from the nearer of its bounds, min(C - lower, upper - C); negative outside.   [B13 (5)]
 
-    A quarter of the arithmetic of `4 * probabilities(...).min(-1)`, for the inner loop of the sampler.
-    `jnp.where` rather than `jnp.minimum`: the latter must propagate NaN, which costs a factor of two.
+    It equals `4 * probabilities(...).min(-1)` with a quarter of the arithmetic, for the inner loop of the sampler.
+    `jnp.minimum` would take twice the time of `jnp.where`, because it has to propagate NaN.
     """
     lower, upper = correlation_bounds(M_A, M_B)
     return jnp.where(C - lower < upper - C, C - lower, upper - C)

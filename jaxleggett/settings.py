@@ -24,10 +24,10 @@ ANGLES_HEADER = "theta_a,phi_a,theta_b,phi_b"
 """Polar angle from the z axis and azimuth from the x axis, in degrees."""
 
 INDEX_NAMES = ("", "#", "i", "index", "pair")
-"""Headers of a leading column that numbers the rows and is passed over."""
+"""Headers of a first column that numbers the rows; this column is ignored."""
 
 MAX_LINE = 400
-"""Most bytes of a line of a CSV file, on average: ten numbers need at most 250."""
+"""Most bytes of a line of a CSV file, on average over its lines; ten numbers need at most 250."""
 
 NAMED_SETTINGS = "random:N, grid:N, equatorial:N, icosahedron or the name of a CSV file"
 
@@ -36,7 +36,8 @@ NAMED_SETTINGS = "random:N, grid:N, equatorial:N, icosahedron or the name of a C
 class SettingPairs:
     """Pairs of settings: `a` for Alice and `b` for Bob, unit vectors of shape (N, 3), float64.
 
-    Vectors of norm 1 to within 1e-6 are renormalised; anything else raises InputError.
+    Vectors whose norm is 1 to within 1e-6 are renormalised. Raises InputError for other vectors or shapes, for unequal
+    numbers of settings, and for more than 10^7 pairs.
 
     >>> import jaxleggett as jl
     >>> pairs = jl.SettingPairs([[0, 0, 1], [1, 0, 0]], [[0, 0, 1], [0, 0, 1]])
@@ -70,18 +71,19 @@ class SettingPairs:
 
     @classmethod
     def product(cls, alice: ArrayLike, bob: ArrayLike) -> SettingPairs:
-        """Every direction of `alice` with every one of `bob`, Alice-major: pair i * len(bob) + j is (i, j)."""
+        """Each setting of `alice` with each of `bob`: pair i * len(bob) + j is (alice[i], bob[j])."""
         a, b = unit_vectors("a", alice), unit_vectors("b", bob)
         return cls(np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1)))
 
     @classmethod
     def parse(cls, text: str, seed: int = 0) -> SettingPairs:
-        """Settings by name: `random:N`, `grid:N`, `equatorial:N`, `icosahedron`, or a CSV file.
+        """The settings that `text` names: `random:N`, `grid:N`, `equatorial:N`, `icosahedron`, or a CSV file.
 
-        `random:N` draws N pairs from `seed`; `grid:N` pairs N Fibonacci directions with themselves;
-        `equatorial:N` the N angles k 180/N degrees of the circle z = 0; `icosahedron` its 6 axes.
+        `random:N` draws N pairs from `seed`. The others are all pairs of two directions from one set: `grid:N` has N
+        points of a Fibonacci lattice, `equatorial:N` the angles k 180/N degrees on the circle z = 0, and `icosahedron`
+        the 6 axes through its vertices. Raises InputError for another name, and as `from_csv` does.
         """
-        # Imported here, as in `random`: reading settings, which proofs do, needs no JAX.
+        # Imported here, as in `random`, because proofs read settings and are to load no JAX.
         from .sphere import equatorial_directions, fibonacci_directions, icosahedron_axes
 
         name, colon, number = text.partition(":")
@@ -100,7 +102,7 @@ class SettingPairs:
 
     @classmethod
     def random(cls, num: int, seed: int = 0) -> SettingPairs:
-        """`num` independent pairs, each setting uniform on S^2, the same for the same `seed`."""
+        """`num` independent pairs of settings, uniform on S^2, which depend on `num` and `seed` alone."""
         from ._numerics import double_precision, random_key
         from .sphere import sample_sphere
 
@@ -113,26 +115,27 @@ class SettingPairs:
     def from_csv(cls, path: str | Path) -> SettingPairs:
         """The pairs of a CSV file with the header `ax,ay,az,bx,by,bz`, or `theta_a,phi_a,theta_b,phi_b` in degrees.
 
-        theta is the polar angle from z, phi the azimuth from x. Semicolons, tabs or spaces may stand for the
-        commas, and a first column may number the rows. A bad row is named by its line.
+        theta is the polar angle from z, phi the azimuth from x. Semicolons, tabs or spaces may take the place of the
+        commas, and a first column may number the rows. Raises InputError, which names the line, for a row that does
+        not hold two unit vectors, or angles in range.
         """
         return cls(*np.split(read_numbers(path, CSV_HEADER), 2, axis=1))
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the pairs in the format that `from_csv` reads, to the last bit."""
+        """Write a CSV file from which `from_csv` reads the same pairs, to the last bit."""
         rows = np.concatenate([self.a, self.b], axis=1)
         np.savetxt(path, rows, fmt="%.17g", delimiter=",", header=CSV_HEADER, comments="")
 
 
 class Columns(Protocol):
-    """What the columns behind the settings may hold."""
+    """What the columns after those of the settings may hold."""
 
     def fine(self, rows: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, "n"]:
-        """Whether each of the rows, without its settings, may stand as it is."""
+        """Whether each row is allowed; `rows` holds the columns after those of the settings."""
         ...
 
     def fault(self, numbers: Sequence[float]) -> str:
-        """What is wrong with a row that is not fine, as the end of a sentence that begins with its place."""
+        """What is wrong with these columns of a row, as the end of a sentence that begins with the file and line."""
         ...
 
 
@@ -141,24 +144,24 @@ class _Format:
     """How the columns of a CSV file are to be read."""
 
     delimiter: str | None
-    """None: any white space."""
+    """None for any white space."""
     columns: int
-    """Of the file, a leading index included."""
+    """Number of columns of the file, with one that numbers the rows."""
     indexed: bool
-    """Whether its first column numbers the rows."""
+    """Whether the first column numbers the rows."""
     angles: bool
-    """Whether its settings are angles."""
+    """Whether the settings are given by angles."""
     rest: Columns | None
-    """What the columns behind the settings may hold; None: any numbers."""
+    """What the columns after the settings may hold, None for any numbers."""
 
     def fine(self, rows: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, "n"]:
-        """Whether each of the rows, without its index, has settings and what `rest` allows behind them."""
+        """Whether each of the rows, given without its number, has settings followed by what `rest` allows."""
         fine = self._settings_fine(rows)
         return fine if self.rest is None else fine & self.rest.fine(rows[:, self._width :])
 
     @property
     def _width(self) -> int:
-        """Columns of the settings."""
+        """Number of columns of the settings."""
         return 4 if self.angles else 6
 
     def _settings_fine(self, rows: Float[np.ndarray, "n columns"]) -> Bool[np.ndarray, "n"]:
@@ -170,7 +173,7 @@ class _Format:
         return (np.abs(norms - 1) <= UNIT_TOLERANCE).all(axis=1)
 
     def fault(self, numbers: Sequence[float]) -> str:
-        """What is wrong with a row that is not fine."""
+        """What is wrong with a row for which `fine` is false, as the end of a sentence."""
         if self.rest is not None and self._settings_fine(np.array([numbers]))[0]:
             return self.rest.fault(numbers[self._width :])
         if self.angles:
@@ -184,7 +187,7 @@ class _Format:
         return f"must hold unit vectors (to {UNIT_TOLERANCE:g}), but the norm of {party} is {norms[party]:.9g}"
 
     def cartesian(self, rows: Float[np.ndarray, "n _"]) -> Float[np.ndarray, "n _"]:
-        """The rows with their settings as vectors."""
+        """The rows with their settings as unit vectors."""
         if not self.angles:
             return rows
         theta, phi = np.radians(rows[:, 0:4:2]), np.radians(rows[:, 1:4:2])
@@ -195,10 +198,11 @@ class _Format:
 def read_numbers(
     path: str | Path, *headers: str, what: str = "settings", rest: Columns | None = None
 ) -> Float[np.ndarray, "n _"]:
-    """The rows of a CSV file of numbers with one of the `headers`, which begin with `CSV_HEADER`: two unit vectors.
+    """The rows of a CSV file of numbers whose header is one of `headers`, each of which begins with `CSV_HEADER`.
 
-    `ANGLES_HEADER` may stand in its place in the file; the rows hold vectors all the same. `what` names the file in
-    messages, `rest` says what the columns behind the settings may hold [any numbers].
+    In the file `ANGLES_HEADER` may take the place of `CSV_HEADER`; the rows that are returned hold vectors in either
+    case. `what` names the file in messages. `rest` says what the columns after the settings may hold, None for any
+    numbers. Raises InputError, which names the file and the line at fault.
     """
     with opened(what, path) as file:
         if _too_long(file):
@@ -231,7 +235,7 @@ def _format(path: str | Path, first: str, headers: Sequence[str], rest: Columns 
 
 
 def _too_long(file: BinaryIO) -> bool:
-    """Whether it has more lines than a run has pairs, or too long ones, found without holding more than a block."""
+    """Whether the file has more than `MAX_PAIRS` rows, or too long lines; it is read block by block."""
     newlines = size = 0
     while block := file.read(1 << 20):
         newlines += block.count(b"\n")
@@ -243,9 +247,9 @@ def _too_long(file: BinaryIO) -> bool:
 
 
 def _read_at_once(text: TextIO, kind: _Format) -> np.ndarray | None:
-    """The rows; None where one is at fault."""
+    """The rows without their numbers; None where one is not as it should be."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a file without rows, which the caller sees
+        warnings.simplefilter("ignore", UserWarning)  # that there are no rows, which the caller reports
         try:
             rows = np.loadtxt(text, delimiter=kind.delimiter, comments=None, quotechar='"', ndmin=2)
         except ValueError:
@@ -257,7 +261,7 @@ def _read_at_once(text: TextIO, kind: _Format) -> np.ndarray | None:
 
 
 def _read_line_by_line(path: str | Path, text: TextIO, kind: _Format) -> np.ndarray:
-    """The rows, or an InputError that names the first line at fault."""
+    """The rows without their numbers; InputError names the first line that is not as it should be."""
     rows: list[list[float]] = []
     for line_number, line in enumerate(text, start=1):
         if line_number == 1 or not line.strip():
@@ -280,7 +284,7 @@ def _read_line_by_line(path: str | Path, text: TextIO, kind: _Format) -> np.ndar
 
 
 def _number(field: str) -> float:
-    """float(), but for 1_0 and the digits of other scripts, which nobody means."""
+    """The number in `field`; ValueError also for 1_0 and for digits of other scripts, which float() takes."""
     if not field.isascii() or "_" in field:
         raise ValueError
     return float(field.strip().strip('"'))

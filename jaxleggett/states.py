@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import register_dataclass
 
-from ._checks import InputError, quoted
+from ._checks import InputError, counted, quoted
 from ._files import names_a_file
 from ._numerics import ByValue, as_float, dot, in_double
 from ._state_files import SHAPES, read_state_array
@@ -29,16 +29,17 @@ STATE_TOLERANCE = 1e-9
 """How far from Hermitian, from trace 1 and from positive a density matrix may be."""
 
 PAULI = np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-"""1, sigma_x, sigma_y, sigma_z."""
+"""sigma_0 = 1, sigma_x, sigma_y and sigma_z."""
 
 _PRODUCTS = np.einsum("iab,jcd->ijacbd", PAULI, PAULI).reshape(4, 4, 4, 4)
+"""sigma_i x sigma_j as 4x4 matrices, by i and j."""
 
 _REMEDY = "; nearest=True (--project) takes the nearest state"
 
 
 @runtime_checkable
 class Operator(Protocol):
-    """QuTiP's objects: they are no arrays, and show their numbers by this method."""
+    """An object that is no array and returns its numbers by `full`, as those of QuTiP do."""
 
     def full(self) -> np.ndarray:
         """The matrix, or the vector as a column."""
@@ -50,9 +51,9 @@ class Operator(Protocol):
 class TwoQubitState(ByValue):
     """A two-qubit state: Bloch vectors `r_A`, `r_B` of shape (3,), correlation matrix `T` of shape (3, 3).
 
-    `r_A` and `r_B` are the means of the Pauli matrices at Alice's and Bob's side, `T` those of their products, with
-    Alice's in the rows. Nothing is checked: whether there is such a state is known to `from_density_matrix` only.
-    States are equal where all their numbers are.
+    `r_A` and `r_B` are the means of the Pauli matrices on Alice's and on Bob's side. `T` holds those of their products,
+    with Alice's matrices along the rows. Here nothing is checked; `from_density_matrix` checks that there is such a
+    state. States are equal where all their numbers are.
 
     >>> import jaxleggett as jl
     >>> jl.TwoQubitState.from_density_matrix([0, 1, 0, 0]).T.round(12).tolist()  # |01>
@@ -70,7 +71,7 @@ class TwoQubitState(ByValue):
         Alice's qubit is the first factor of the tensor product, as the matrix stands. QuTiP's objects and Qiskit's
         `DensityMatrix` and `Statevector` are taken too; Qiskit numbers qubits from the right, so that there Alice's
         is qubit 1 (`reverse_qargs()` exchanges the two). With `nearest` a measured matrix is replaced by the state
-        nearest to it: see `nearest_to`.
+        nearest to it, as by `nearest_to`.
 
         Raises InputError for an array of another shape or with a number that is not finite, for a vector whose norm
         is not 1 to within 1e-9, and without `nearest` for a matrix that is not Hermitian, not of trace 1 or not
@@ -107,12 +108,12 @@ class TwoQubitState(ByValue):
 
     @classmethod
     def _of(cls, rho: Complex[np.ndarray, "4 4"]) -> TwoQubitState:
-        """<sigma_i x sigma_j> of a density matrix."""
+        """The state with <sigma_i x sigma_j> = Tr(rho sigma_i x sigma_j), for any Hermitian rho."""
         moments = np.einsum("ab,ijba->ij", rho, _PRODUCTS).real
         return cls(r_A=moments[1:, 0], r_B=moments[0, 1:], T=moments[1:, 1:])
 
     def density_matrix(self) -> Complex[np.ndarray, "4 4"]:
-        """rho = (1/4) sum_ij <sigma_i x sigma_j> sigma_i x sigma_j (sigma_0 = 1)."""
+        """rho = (1/4) sum_ij <sigma_i x sigma_j> sigma_i x sigma_j, with i, j from 0 to 3 and sigma_0 = 1."""
         moments = np.zeros((4, 4))
         moments[0, 0] = 1
         moments[1:, 0], moments[0, 1:], moments[1:, 1:] = self.r_A, self.r_B, self.T
@@ -125,7 +126,7 @@ class TwoQubitState(ByValue):
         return _correlation(self, a, b)
 
     def with_visibility(self, V: float) -> TwoQubitState:
-        """V rho + (1 - V) 1/4: white noise scales (r_A, r_B, T) by V."""
+        """V rho + (1 - V) 1/4: mixing with white noise multiplies r_A, r_B and T by V."""
         return TwoQubitState(V * self.r_A, V * self.r_B, V * self.T)
 
 
@@ -150,9 +151,9 @@ def _square(rho: ArrayLike | Operator) -> Complex[np.ndarray, "4 4"]:
 
 
 def _onto_simplex(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """The point nearest to the ascending `values` among those with entries >= 0 that sum to 1.
+    """The point nearest to the ascending `values` among those whose entries are at least 0 and sum to 1.
 
-    All entries fall by the same amount, those that would fall below 0 stop there.
+    The same number is subtracted from all entries, and those that would be negative become 0.
     """
     falling = values[::-1]
     number = np.arange(1, len(values) + 1)
@@ -175,7 +176,7 @@ def _correlation(
 def werner(V: Number = 1.0) -> TwoQubitState:
     """The Werner state V |Psi-><Psi-| + (1 - V) 1/4: no marginals, C(a, b) = -V a.b.   [B13 (6)]
 
-    `V` is the visibility. V = 1 is the singlet; it is a state for V in [-1/3, 1], which is not checked.
+    `V` is the visibility; V = 1 is the singlet. There is such a state for V in [-1/3, 1], which is not checked.
 
     >>> import jaxleggett as jl
     >>> z = [0.0, 0.0, 1.0]
@@ -189,7 +190,7 @@ def werner(V: Number = 1.0) -> TwoQubitState:
 def bell_diagonal(t1: Number, t2: Number, t3: Number) -> TwoQubitState:
     """The Bell-diagonal state with T = diag(`t1`, `t2`, `t3`) and no marginals; the singlet is (-1, -1, -1).
 
-    It is a state for (t1, t2, t3) in the tetrahedron of the four Bell states, which is not checked.
+    There is such a state for (t1, t2, t3) in the tetrahedron of the four Bell states, which is not checked.
 
     >>> import jaxleggett as jl
     >>> jl.bell_diagonal(-1, -1, -1) == jl.werner()
@@ -201,7 +202,7 @@ def bell_diagonal(t1: Number, t2: Number, t3: Number) -> TwoQubitState:
 
 @in_double
 def pure(theta: Number) -> TwoQubitState:
-    """The pure state cos(theta) |01> - sin(theta) |10>, `theta` in radians; the singlet is pi/4.
+    """The pure state cos(theta) |01> - sin(theta) |10>, `theta` in radians; theta = pi/4 gives the singlet.
 
     r_A = cos(2 theta) z = -r_B, T = diag(-sin 2 theta, -sin 2 theta, -1).
 
@@ -219,19 +220,19 @@ NAMED_STATES = "werner, bell-diagonal:t1,t2,t3, pure:THETA, or a file (.npy, .np
 
 
 def parse_state(text: str) -> TwoQubitState:
-    """A state by name: `werner` (the singlet), `bell-diagonal:t1,t2,t3`, `pure:THETA`, or a file.
+    """The state that `text` names: `werner` (the singlet), `bell-diagonal:t1,t2,t3`, `pure:THETA`, or a file.
 
     The file holds a 4x4 density matrix, or a vector (4,): `.npy`; `.npz` or `.mat` with one such array, or one named
-    rho; `.json` with nested lists, complex numbers as [re, im], or {"real": lists, "imag": lists}. Raises
-    InputError for anything else, and for what is no state.
+    rho; `.json` with nested lists, complex numbers as [re, im], or {"real": lists, "imag": lists}. Raises InputError
+    for another name, for a file that cannot be read, and as `TwoQubitState.from_density_matrix` does.
     """
     return TwoQubitState.from_density_matrix(named_matrix(text))
 
 
 def as_state(state: TwoQubitState | str | ArrayLike | Operator) -> TwoQubitState:
-    """A state that is one already, or by name as for `parse_state`, or by its density matrix (4, 4) or vector (4,).
+    """`state` as a `TwoQubitState`: itself, or by a name for `parse_state`, or by a density matrix or vector.
 
-    Raises InputError for what is none.
+    Raises InputError as `parse_state` and `TwoQubitState.from_density_matrix` do.
 
     >>> import numpy as np
     >>> as_state("werner") == werner(), np.round(as_state([0, 0, 0, 1]).r_A).tolist()
@@ -243,14 +244,18 @@ def as_state(state: TwoQubitState | str | ArrayLike | Operator) -> TwoQubitState
 
 
 def parse_nearest_state(text: str) -> tuple[TwoQubitState, float]:
-    """The state nearest to what `text` names as for `parse_state`, and its distance: `TwoQubitState.nearest_to`."""
+    """The state nearest to the matrix that `text` names, and its distance, as by `TwoQubitState.nearest_to`.
+
+    `text` is a name or a file as for `parse_state`.
+    """
     return TwoQubitState.nearest_to(named_matrix(text))
 
 
 def named_matrix(text: str) -> Shaped[np.ndarray, "..."]:
-    """What should be the density matrix, or the vector, of the state that `text` names; that it is one is not checked.
+    """The density matrix, or the state vector, that `text` names; whether there is such a state is not checked.
 
-    Raises InputError for a name or a file that `parse_state` does not know.
+    `text` is a name or a file as for `parse_state`. Raises InputError for another name, and for a file that cannot be
+    read.
     """
     name, colon, numbers = text.partition(":")
     if text == "werner":
@@ -262,7 +267,7 @@ def named_matrix(text: str) -> Shaped[np.ndarray, "..."]:
         except ValueError:
             values = []
         if len(values) != expected or not np.isfinite(values).all():
-            raise InputError(f"state {name} must have {expected} finite numbers, but is {quoted(text)}")
+            raise InputError(f"state {name} must have {counted(expected, 'finite number')}, but is {quoted(text)}")
         state = pure(*values) if name == "pure" else bell_diagonal(*values)
         return state.density_matrix()
     if not names_a_file(text):
@@ -273,6 +278,6 @@ def named_matrix(text: str) -> Shaped[np.ndarray, "..."]:
 def correlation_in_numpy(
     state: TwoQubitState, a: Float[np.ndarray, "n 3"], b: Float[np.ndarray, "n 3"]
 ) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
-    """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) at settings `a`, `b`, in NumPy: proofs are not left to a compiler."""
+    """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) at settings `a`, `b`, in NumPy alone, for proofs and checks of them."""
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
     return a @ r_A, b @ r_B, ((a @ T) * b).sum(1)

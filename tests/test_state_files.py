@@ -165,7 +165,7 @@ def test_only_regular_files_of_a_bounded_size_are_read(tmp_path, monkeypatch, su
         ("nowhere/rho.npy", "state 'nowhere/rho.npy' cannot be read: No such file or directory"),
         ("rho.npy", "No such file or directory"),
         ("a\0.npy", "no name of a file holds a NUL"),
-        ("pure:" + "9" * 400, "must have 1 finite numbers"),
+        ("pure:" + "9" * 400, "must have 1 finite number, but is"),
     ],
 )
 def test_names_of_files_that_are_none(name, message):

@@ -224,7 +224,7 @@ def test_states_by_name(tmp_path):
     (tmp_path / "pickled.npy").write_bytes(b"\x93NUMPY nonsense")
     for text, message in (
         ("wener", "state must be werner, bell-diagonal"),
-        ("pure:x", "must have 1 finite numbers"),
+        ("pure:x", "state pure must have 1 finite number, but is"),
         ("bell-diagonal:1,2", "must have 3 finite numbers"),
         ("bell-diagonal:1,1,1", "must be positive, but has the eigenvalue -0.5"),
         (str(tmp_path / "bad.json"), "cannot be read as a density matrix"),
