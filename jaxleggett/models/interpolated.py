@@ -200,7 +200,7 @@ class AxialModel(InterpolatedModel):
         x, w = np.polynomial.legendre.leggauss(ARC_ORDER)
         ends = []
         for second in (b, -b):
-            p, c, s = self.axis.waves(self.u, self.v, a, second)
+            p, c, s = self.axis.wave(self.u, self.v, a, second)
             q = jnp.sqrt(c * c + s * s)
             crossing = jnp.arccos(jnp.clip(-p / jnp.where(q > 0, q, 1), -1, 1))
             first = jnp.arctan2(s, c)
