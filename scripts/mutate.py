@@ -110,12 +110,7 @@ EQUIVALENT = {
     ("models/werner", "_norm", "1  ->  2"): "stands in for a root that is not taken",
     ("models/mixtures", "_normal_to", "2  ->  3"): CLAMPED,
     ("models/mixtures", "_second", "1  ->  2"): CLAMPED,
-    (
-        "models/mixtures",
-        "_split",
-        "1  ->  2",
-    ): "stands in for a length of 0; or clips weights that are normalised afterwards",
-    ("models/mixtures", "_split", "2  ->  3"): "weights are normalised afterwards",
+    ("models/finite", "opposite", "1  ->  2"): "stands in for a length of 0; or for weights above 1, by rounding alone",
     ("models/werner", "quadrature", "-1  ->  +1"): "the last axis of two",
     ("models/werner", "quadrature", "3  ->  4"): f"{CLAMPED}, and dot reads three components",
     ("models/werner", "quadrature", "2  ->  3"): CLAMPED,
@@ -126,7 +121,6 @@ EQUIVALENT = {
     ): ("a random shift either way"),
     ("models/white_noise", "lattice", "3  ->  4"): CLAMPED,
     ("models/white_noise", "lattice", "0  ->  1"): "all three arrays are of one length",
-    ("models/mixtures", "at", "2  ->  3"): "ends a search early whose answer is an error by then",
     (
         "models/mixtures",
         "mixture",

@@ -1,4 +1,4 @@
-"""Models as arguments of jitted functions, and what is asked of their hidden vectors."""
+"""Models as arguments of jitted functions, and a check that their hidden vectors are unit vectors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @register_static
 @dataclass(frozen=True, eq=False)
 class _Opaque:
-    """A model that is no pytree: compiled into the kernel, anew for every run that makes a wrapper."""
+    """A model that is no pytree. It is compiled into the kernel, again for each object of this class."""
 
     model: LeggettModel
 
@@ -32,13 +32,13 @@ class _Opaque:
 class _Typed:
     """A model that is a pytree, with the types of its nodes.
 
-    JAX holds two registered dataclasses for one where they have equally many fields: their hashes
-    differ, but where these fall together, in one process of some, the code that was compiled for
-    one class runs for the other. The types tell them apart.
+    JAX takes two registered dataclasses with equally many fields for the same structure. Usually their hashes differ;
+    but if, by chance, they have the same hash in a process, JAX runs for one class what was compiled for the other.
+    The types prevent that.
     """
 
     model: Any
-    """Of any class: a model, but `of_each` of `verification.admission` packs what a model should reproduce too."""
+    """A model, or another pytree: `of_each` of `verification.admission` also packs what a model should reproduce."""
     types: tuple[object, ...] = field(metadata={"static": True})
 
 
@@ -47,13 +47,13 @@ Packed = _Opaque | _Typed
 
 
 def _types(structure: Any) -> tuple[object, ...]:
-    """The types of the nodes of a pytree's structure, nested as they are."""
+    """The types of the nodes of a pytree's structure, nested as the nodes are."""
     node = structure.node_data()
     return node and node[0], *map(_types, structure.children())
 
 
 def as_pytree(model: Any) -> Packed:
-    """`model` in a form that jitted functions accept as an argument: `opened` is the way back.
+    """`model` in a form that jitted functions accept as an argument; `opened` gives the model back.
 
     >>> from jaxleggett.models import WernerModel
     >>> (model,) = opened([as_pytree(WernerModel(0.5))], "float32")
@@ -63,14 +63,14 @@ def as_pytree(model: Any) -> Packed:
     if isinstance(model, _Opaque | _Typed):
         return model
     structure = jax.tree.structure(model)
-    # What is a leaf to JAX is no pytree, and may be no array either.
+    # To JAX a model that is no pytree is a leaf, but only arrays and numbers may be leaves of an argument.
     return _Opaque(model) if structure == jax.tree.structure(0) else _Typed(model, _types(structure))
 
 
 def opened(models: Sequence[LeggettModel | Packed], dtype: DTypeLike) -> list[CompleteModel]:
-    """The models themselves, out of `as_pytree`, their floating-point parameters in `dtype`.
+    """The models that `as_pytree` packed, with their floating-point parameters in `dtype`.
 
-    Which of the optional methods they have, `offers` says.
+    `offers` tells which of the optional methods each of them has.
     """
 
     def cast(leaf: ArrayLike) -> jax.Array:
@@ -84,12 +84,12 @@ def opened(models: Sequence[LeggettModel | Packed], dtype: DTypeLike) -> list[Co
 
 
 def off_unit(u: Float[AnyArray, "n 3"], v: Float[AnyArray, "n 3"]) -> Float[Array, ""]:
-    """By how much the norm of the worst of these hidden vectors (n, 3) misses 1; NaN where one is NaN."""
+    """The largest difference between 1 and the norm of any of these hidden vectors (n, 3); NaN where one is NaN."""
     return jnp.max(jnp.abs(jnp.sqrt(jnp.stack([dot(u, u), dot(v, v)])) - 1)).astype(float)
 
 
 def unit_to_rounding(off: jax.Array | np.floating | float) -> None:
-    """InputError where the norm of a hidden vector misses 1 by `off`, and that is NaN or more than rounding."""
+    """InputError where `off`, the result of `off_unit`, is NaN or above `UNIT_TOLERANCE`."""
     if not float(off) <= UNIT_TOLERANCE:
         raise InputError(
             f"hidden vectors of a model must be unit vectors (to {UNIT_TOLERANCE:g}), "

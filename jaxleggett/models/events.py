@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 @in_double
 def outcomes(lam: ArrayLike, P: ArrayLike) -> tuple[Int[Array, "*n"], Int[Array, "*n"]]:
-    """The detection event (alpha, beta) of the lower-level hidden variable lambda.   [B13, footnote 2]
+    """The detection event (alpha, beta) for values of the lower-level hidden variable lambda.   [B13, footnote 2]
 
     >>> import numpy as np
     >>> alpha, beta = outcomes(np.array([0.1, 0.6]), np.array([0.0, 0.5, 0.5, 0.0]))
     >>> alpha.tolist(), beta.tolist()
     ([1, -1], [-1, 1])
 
-    A deterministic splitting of P_{u,v}: lambda (`lam`) in [0, 1) falls into one of four intervals of
-    lengths P(++), P(+-), P(-+), P(--), so uniform lambda give back `P` of shape (..., 4). For a
-    single lambda the outcome of one party may depend on the other's setting: it is signalling.
+    P_{u,v} becomes deterministic: lambda (`lam`, in [0, 1)) lies in one of four intervals with the lengths P(++),
+    P(+-), P(-+), P(--), which is the event. So uniformly distributed lambda reproduce `P`, of shape (..., 4). For a
+    single lambda, the outcome of one party may depend on the other's setting: that is signalling.
     """
     bounds = jnp.cumsum(jnp.asarray(P), axis=-1)[..., :3]
     outcome = jnp.sum(jnp.asarray(lam)[..., None] >= bounds, axis=-1)
@@ -41,17 +41,17 @@ def outcomes(lam: ArrayLike, P: ArrayLike) -> tuple[Int[Array, "*n"], Int[Array,
 
 
 EVENTS = 1024
-"""Detection events per pair and chunk of `simulate_counts`: they fix which keys are used, and so the counts."""
+"""Detection events of a pair in one chunk of `simulate_counts`. Another number would use other keys: other counts."""
 
 PAIRS = 4096
-"""Pairs of a chunk: as many as fit into memory with their events, 0.5 GB in all. They fix keys too."""
+"""Pairs in one chunk: their events take 0.5 GB of memory. Another number would use other keys, too."""
 
 
 @functools.partial(jax.jit, static_argnames="num")
 def _chunk_counts(
     key: Array, models: Sequence[Packed], a: Float[Array, "3 P"], b: Float[Array, "3 P"], num: int
 ) -> tuple[Int[Array, "P 4"], Float[Array, "P"], Float[Array, "P"]]:
-    """Outcome counts (P, 4) of `num` events at each pair of a (3, P), b (3, P), the smallest P, and `off_unit`."""
+    """Counts (P, 4) of `num` events at each pair of settings a, b (3, P), the smallest probability, and `off_unit`."""
     (model,) = opened(models, float)
 
     def one_pair(number: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
@@ -59,8 +59,8 @@ def _chunk_counts(
         u, v = model.sample(hidden_key, num)
         P = probabilities(*marginals(u, v, a, b), correlator_at(model, a, b)(u, v))
         alpha, beta = outcomes(jax.random.uniform(lambda_key, (num,), float), P)
-        number = (1 - alpha) + (1 - beta) // 2
-        return jnp.bincount(number, length=4), P.min(), off_unit(u, v)
+        outcome = (1 - alpha) + (1 - beta) // 2
+        return jnp.bincount(outcome, length=4), P.min(), off_unit(u, v)
 
     return jax.vmap(one_pair, in_axes=(0, 1, 1))(jnp.arange(a.shape[1]), a, b)
 
@@ -83,8 +83,8 @@ def simulate_counts(key: jax.Array, model: LeggettModel, a: np.ndarray, b: np.nd
     >>> counts.shape, int(counts.sum())
     ((1, 4), 1000)
 
-    Raises InputError for settings or counts that are none, and if the model's probabilities turn
-    negative or NaN, or its hidden vectors are no unit vectors: such a model shows no events.
+    Raises InputError for settings that are no unit vectors, for `counts` that is no integer in range, and for a model
+    with hidden vectors that are no unit vectors, or with probabilities that are negative or NaN.
     """
     pairs = SettingPairs(a, b)
     a, b, counts = pairs.a, pairs.b, integer("counts", counts, 0, MAX_SAMPLES)

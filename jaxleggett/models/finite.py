@@ -1,4 +1,4 @@
-"""Leggett models with finitely many pairs of hidden vectors (atoms), whatever their correlator is."""
+"""Leggett models with finitely many pairs of hidden vectors (atoms), with any correlator."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from ..states import TwoQubitState, correlation_in_numpy
 from .interface import for_any_correlator
 
 if TYPE_CHECKING:
-    from .._shapes import AnyArray, Array
+    from .._shapes import AnyArray, Array, Float
 
 
 class FiniteModel:
     """Sampling and exact averages of a model with finitely many pairs of hidden vectors (atoms).
 
-    A subclass says which atoms (`atoms`), and adds a `correlator`. `symmetry` is what the atoms are averaged over
-    in sampling, None for a model whose hidden vectors are all written out.
+    A subclass defines the atoms (`atoms`) and a `correlator`. `symmetry` is the group over which its hidden vectors are
+    averaged, None where the atoms are all of its hidden vectors.
     """
 
     symmetry: ClassVar[Symmetry] = None
 
     def atoms(self) -> tuple[AnyArray, AnyArray, AnyArray]:
-        """Weights (K,), u (K, 3) and v (K, 3)."""
+        """Weights (K,), which are non-negative and sum to 1, and unit vectors u (K, 3) and v (K, 3)."""
         raise NotImplementedError
 
     @in_double
     def sample(self, key: Array, num: int) -> tuple[Array, Array]:
-        """`num` independent draws of an atom."""
+        """`num` independent draws of an atom: u and v, each (num, 3)."""
         return self._at(jax.random.uniform(key, (num,), float))
 
     @in_double
     def lattice(self, key: Array, index: Array, num: int) -> tuple[Array, Array]:
         """Systematic sampling: equally spaced levels of the cumulative weights, shifted at random.
 
-        The atoms stand in an order of their own in every rotation, or those that are rare and equally
-        spaced would be met or missed together.
+        Each key puts the atoms into a random order. In a fixed order, rare atoms at the spacing of the levels would be
+        drawn all together or not at all.
         """
         shift_key, order_key = jax.random.split(key)
         shift = jax.random.uniform(shift_key, (), float)
@@ -50,36 +50,40 @@ class FiniteModel:
 
     @for_any_correlator
     def lattice_error(self, num: int) -> float:
-        """(1/2 num) sum_k max(phi_k, 1 - phi_k), phi_k the fraction of num w_k, over the atoms where it is not 0.
+        """sum_k max(f_k, 1 - f_k)/(2 num), where f_k is the fractional part of num w_k, over all k with f_k > 0.
 
-        Systematic sampling draws an atom of weight w either floor(num w) or ceil(num w) times; these
-        errors add up to 0, and P is in [0, 1].
+        Systematic sampling draws an atom of weight w either floor(num w) or ceil(num w) times. The errors of all atoms
+        add up to 0, and P is in [0, 1]; so an average of P is off by at most half of the sum of their moduli.
         """
         weights = np.asarray(self.atoms()[0], dtype=np.float64)
         expected = num * weights
         short = np.abs(expected - np.round(expected))
-        # A whole number of draws may be reached but for the rounding of the cumulative weights.
+        # f_k = 0, up to the rounding of the cumulative weights, means that each key draws the atom equally often.
         uneven = short > 4 * np.finfo(float).eps * num * len(weights)
         return float((1 - short)[uneven].sum()) / (2 * num)
 
     @for_any_correlator
     def quadrature(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
-        """The atoms themselves."""
+        """The atoms themselves, as nodes with their weights."""
         weights, u, v = self.atoms()
         return jnp.asarray(u), jnp.asarray(v), jnp.asarray(weights)
 
     def _at(self, level: Array, order: Array | slice = slice(None)) -> tuple[Array, Array]:
+        """u and v of the atoms in whose share of the cumulative weights each `level` in [0, 1) lies."""
         weights, u, v = (jnp.asarray(x)[order] for x in self.atoms())
-        # The last bound is left out, so that rounding cannot point beyond the last atom.
+        # Without the last cumulative weight, which rounding may leave below 1: no level lies beyond the last atom.
         atom = jnp.searchsorted(jnp.cumsum(weights.astype(float))[:-1], level, side="right")
         return u[atom], v[atom]
 
     def excess(self, state: TwoQubitState, V: float, pairs: SettingPairs) -> float:
-        """By how much the model misses the state at visibility V: the largest breach of (P).
+        """By how much the hidden vectors miss `state` at visibility `V`, at `pairs` and with the best correlator.
 
-        Zero or rounding where its hidden vectors reproduce all correlations at `pairs` with non-negative
-        probabilities, for the best correlator. In NumPy, as all that proofs rest on.
+        This is the largest of |E[u.a] - M^A|, |E[v.b] - M^B|, E|u.a + v.b| - 1 - C and E|u.a - v.b| - 1 + C. It is
+        zero, up to rounding, where some correlator with non-negative probabilities reproduces the state. It is computed
+        in NumPy. Raises NotImplementedError for a model that is averaged over SO(3).
         """
+        if self.symmetry == "SO(3)":
+            raise NotImplementedError("excess is not computed for a model that is averaged over SO(3)")
         weights, u, v = (np.asarray(x, np.float64) for x in self.atoms())
         M_A, M_B, C = (V * x for x in correlation_in_numpy(state, pairs.a, pairs.b))
         axis = self.symmetry if isinstance(self.symmetry, Axis) else None
@@ -95,6 +99,20 @@ class FiniteModel:
         return float(max(np.max(breach) for breach in breaches))
 
     def to_json(self) -> dict[str, list[float] | list[list[float]] | str | None]:
-        """Weights, hidden vectors and the name of the symmetry, as plain lists."""
+        """The weights and hidden vectors as lists, and the name of the symmetry, as the command line prints them."""
         weights, u, v = (np.asarray(x).tolist() for x in self.atoms())
         return {"weights": weights, "u": u, "v": v, "symmetry": None if self.symmetry is None else str(self.symmetry)}
+
+
+def opposite(mean: Float[np.ndarray, "*n 3"]) -> tuple[Float[np.ndarray, "*n 2"], Float[np.ndarray, "*n 2 3"]]:
+    """Weights (1 + r)/2 and (1 - r)/2 of two opposite unit vectors n and -n with the mean r n = `mean`, and the two.
+
+    Where `mean` is the Bloch vector of a mixed qubit, this is its decomposition into two pure states. The length r is
+    to be at most 1; what rounding adds to it is ignored.
+    """
+    length = np.linalg.norm(mean, axis=-1, keepdims=True)
+    # Of a vector whose square is subnormal, the length is too inaccurate. Its direction makes no difference.
+    long = length > 1e-150
+    n = np.where(long, mean / np.where(long, length, 1), [0.0, 0.0, 1.0])
+    weights = np.clip(np.concatenate([1 + length, 1 - length], axis=-1) / 2, 0, 1)
+    return weights, np.stack([n, -n], axis=-2)

@@ -6,29 +6,32 @@ qubits u and v, M^A = u.a [B13 (2)] and M^B = v.b [B13 (3)]. So a model is two f
     sample(key, num) -> (u, v)            num independent pairs of hidden vectors, each (num, 3)
     correlator(u, v, a, b) -> C           for single vectors of shape (3,), free within [B13 (5)]
 
-and any object that has both can be passed to `verify`. Five more make it faster or exact:
+and any object that has both can be passed to `verify`. These optional methods make it faster or exact:
 
-    lattice(key, index, num) -> (u, v)    points `index` of a randomised num-point rule: method rqmc
+    lattice(key, index, num) -> (u, v)    points `index` of a randomised rule of num points: method rqmc
     half_lattice(key, index, num) -> (u, v, weights)
-                                          the same where C_{-u,-v} = C_{u,v}: every point also stands
-                                          for its opposite, at which the marginals change sign
-    lattice_error(num)                    bound on what the scatter over rotations of num points does
-                                          not show of their error, where it is below the general one
-    quadrature(a, b) -> (u, v, weights)   nodes for one pair of settings: method exact
-    interpolation(a, b) -> (p^-, p^+)     for a correlator that is the same mean of the two bounds of
-                                          [B13 (5)] at all hidden vectors, as in [B13 (9)]:
-                                          C = p^- (-1 + |u.a + v.b|) + p^+ (1 - |u.a - v.b|)
+                                          the same for a model with C_{-u,-v} = C_{u,v}: each point also
+                                          stands for its opposite, at which the marginals change sign
+    lattice_error(num)                    an upper bound of the error of a rule of num points that its
+                                          scatter over rotations may not show; used where it is less
+                                          than what `verify` allows for any model
+    quadrature(a, b) -> (u, v, weights)   nodes and weights for one pair of settings: method exact
+    interpolation(a, b) -> (p^-, p^+)     for a correlator that is a mixture of the two bounds of
+                                          [B13 (5)], with the same weights for all hidden vectors, as in
+                                          [B13 (9)]: C = p^- (-1 + |u.a + v.b|) + p^+ (1 - |u.a - v.b|)
+    atoms() -> (weights, u, v)            all hidden vectors, where there are finitely many
 
-The weights p^- and p^+ depend on the pair of settings alone. A model that states them is spared the
-work of finding them again at every hidden vector: kernels evaluate `interpolation` once for a pair
-of settings, and use it in place of `correlator`. That matters most where they are dear, as in models
-that a linear programme found, whose weights are sums over all of their hidden vectors.
+The weights p^- and p^+ depend on the pair of settings alone. The kernels evaluate `interpolation` once
+for each pair of settings and use it in place of `correlator`. That saves most time where the weights
+take long to compute: for a model that a linear programme found, they are sums over all its atoms.
 
-Each counts only where it belongs to the rest: `interpolation` comes from the class of `correlator`,
-the others from that of `sample`, and but for `lattice` from that of `correlator` too, or from a
-class below. A method marked `for_any_correlator` is kept by a subclass with another correlator.
+A subclass may replace one method and inherit the others, which then may not fit. So an optional method
+is used only where no class further down, and no attribute of the object, replaces a method that it
+was made for (`BELONGS_TO`): for `interpolation` that is `correlator`; for `lattice` and `atoms` it is
+`sample`; for the others both, and the lattices that they refer to. A method that is marked
+`for_any_correlator` does not depend on the correlator.
 
-A model that knows what it should reproduce says so in `target`, an object with
+A model that knows what it should reproduce has a `target`, an object with
 `correlation(a, b) -> (M^A, M^B, C)`.
 """
 
@@ -51,7 +54,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def for_any_correlator(method: F) -> F:
-    """Mark a `method` (quadrature, half_lattice or lattice_error) that holds whatever the correlator is.
+    """Mark a `method` (quadrature, half_lattice or lattice_error) that is right for any correlator.
 
     >>> class Uniform:
     ...     @for_any_correlator
@@ -65,7 +68,7 @@ def for_any_correlator(method: F) -> F:
 
 
 class LeggettModel(Protocol):
-    """What `verify` needs of a model; see the head of this module for the optional rest."""
+    """What `verify` needs of a model; `jaxleggett.models.interface` lists the optional methods."""
 
     def sample(self, key: jax.Array, num: int, /) -> tuple[jax.Array, jax.Array]:
         """`num` independent pairs of hidden vectors, u and v of shape (num, 3)."""
@@ -77,26 +80,26 @@ class LeggettModel(Protocol):
 
 
 class CompleteModel(LeggettModel, Protocol):
-    """A model with all of the optional methods; which of them a model has, and may use, `offers` says."""
+    """A model with all of the optional methods; `offers` tells which of them a given model has and may use."""
 
     def lattice(self, key: jax.Array, index: jax.Array, num: int, /) -> tuple[jax.Array, jax.Array]:
-        """Points `index` of a randomised rule of `num` points."""
+        """Points `index` of a randomised rule of `num` points: u and v, each (len(index), 3)."""
         ...
 
     def half_lattice(self, key: jax.Array, index: jax.Array, num: int, /) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """The same with weights, where every point also stands for its opposite."""
+        """The same with weights, for a rule in which each point also stands for its opposite."""
         ...
 
     def lattice_error(self, num: int, /) -> float:
-        """What the scatter over rotations does not show of an error."""
+        """An upper bound of the error of a rule of `num` points that its scatter over rotations may not show."""
         ...
 
     def quadrature(self, a: jax.Array, b: jax.Array, /) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Nodes u, v and weights for one pair of settings."""
+        """Nodes u, v (n, 3) and weights (n,) for one pair of settings (3,)."""
         ...
 
     def interpolation(self, a: jax.Array, b: jax.Array, /) -> tuple[ArrayLike, ArrayLike]:
-        """The weights of the two bounds for one pair of settings."""
+        """(p^-, p^+), the weights of the two bounds of [B13 (5)] for one pair of settings (3,)."""
         ...
 
     def atoms(self) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
@@ -117,16 +120,16 @@ class TargetedModel(LeggettModel, Protocol):
 
     @property
     def target(self) -> Target:
-        """What it should reproduce."""
+        """The correlation that it should reproduce."""
         ...
 
 
 def marginals(
     u: Float[AnyArray, "... 3"], v: Float[AnyArray, "... 3"], a: Float[AnyArray, "... 3"], b: Float[AnyArray, "... 3"]
 ) -> tuple[AnyArray, AnyArray]:
-    """M^A = u.a and M^B = v.b: locally pure qubits, Malus' law.   [B13 (2)] [B13 (3)]
+    """M^A = u.a and M^B = v.b, the marginals of pure qubits with the Bloch vectors u and v.   [B13 (2)] [B13 (3)]
 
-    Vectors of shape (..., 3) that broadcast against each other; the results have shape (...).
+    The vectors have shape (..., 3) and broadcast against each other; the results have shape (...).
 
     >>> import numpy as np
     >>> marginals(np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.6, 0.8]), np.eye(3)[2], np.eye(3)[1])
@@ -136,9 +139,9 @@ def marginals(
 
 
 def interpolated(p_minus: ArrayLike, p_plus: ArrayLike, M_A: ArrayLike, M_B: ArrayLike) -> jax.Array:
-    """C = p^- (-1 + |M^A + M^B|) + p^+ (1 - |M^A - M^B|), all of one shape (...).
+    """C = p^- (-1 + |M^A + M^B|) + p^+ (1 - |M^A - M^B|), for numbers or arrays that broadcast against each other.
 
-    Within the bounds of [B13 (5)] where the weights are non-negative and sum to 1.
+    C is within the bounds of [B13 (5)] where the weights p^- and p^+ are non-negative and sum to 1.
     """
     lower, upper = correlation_bounds(M_A, M_B)
     return jnp.asarray(p_minus) * lower + jnp.asarray(p_plus) * upper
@@ -160,24 +163,25 @@ BELONGS_TO = {
     "quadrature": ("sample", "correlator"),
     "interpolation": ("correlator",),
 }
-"""The methods that each shortcut of a model is made for."""
+"""Optional method of a model -> the methods that it is made for."""
 
 
 def model_name(model: object) -> str:
-    """What a model calls itself, or the name of its class."""
+    """The `name` of a model, or the name of its class where it has none."""
     return getattr(model, "name", type(model).__name__)
 
 
 def offers(model: object, name: str) -> TypeGuard[CompleteModel]:
-    """Whether `model` has the method `name`, and no class below the one it comes from changes what it is made for.
+    """Whether `model` has the optional method `name`, and it fits the other methods of the model.
 
-    A subclass that changes only how hidden vectors are sampled has no use for the lattice it inherits,
-    nor one with another correlator for its quadrature, unless that is marked `for_any_correlator`.
-    Attributes of the object itself come below all classes.
+    It does not fit where a class further down than its own, or an attribute of the object, replaces one of the methods
+    that `BELONGS_TO` lists for it. So a subclass that changes how hidden vectors are sampled does not use the lattice
+    that it inherits, and one with another correlator does not use the quadrature, unless that is marked
+    `for_any_correlator`.
     """
 
     def height(method: str) -> float:
-        """How far up the classes a method comes from: 0 is the class of the object."""
+        """How many classes above that of the object a method is defined; -1 for an attribute of the object."""
         if method in getattr(model, "__dict__", {}):
             return -1
         return next((i for i, c in enumerate(type(model).__mro__) if method in vars(c)), np.inf)

@@ -1,10 +1,13 @@
 """The models that linear programmes find: finitely many hidden vectors, correlators between the bounds of [B13 (5)].
 
-Any hidden vectors that obey condition (P) of docs/CERTIFICATES.md at a pair of settings,
+The averages of the bounds of [B13 (5)] over hidden vectors are -1 + E|u.a + v.b| and 1 - E|u.a - v.b|. A correlator
+that averages to C(a, b) exists if and only if C(a, b) lies between them:
 
-    E|u.a + v.b| <= 1 + C(a, b),      E|u.a - v.b| <= 1 - C(a, b),
+    E|u.a + v.b| <= 1 + C(a, b),      E|u.a - v.b| <= 1 - C(a, b).                                            (P)
 
-have a correlator that averages to C(a, b): a mixture of the two bounds of [B13 (5)], in the way of [B13 (9)].
+Then one such correlator is a mixture of the two bounds, with weights that depend on a and b alone, as in [B13 (9)].
+Symmetries: `InterpolatedModel` has its hidden vectors written out, `AxialModel` averages them over turns about an
+axis, and `IsotropicModel` over all rotations.
 """
 
 from __future__ import annotations
@@ -18,23 +21,26 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from .._numerics import dot, in_double
-from ..correlation import correlation_bounds
 from ..joint_rotations import Axis, Symmetry, twirled_bound
 from ..sphere import GOLDEN, icosahedron_axes, rotation_matrix, turned
 from ..states import TwoQubitState
-from .finite import FiniteModel
-from .interface import marginals
+from .finite import FiniteModel, opposite
+from .interface import interpolated, marginals
 
 if TYPE_CHECKING:
     from .._shapes import AnyArray, Array, ArrayLike, Float
 
 NOISE_MEAN = 0.72
-"""More than E|u.a + v.b| for u, v independent on the vertices of an icosahedron, at any a, b (at most 0.685)."""
+"""An upper bound of E|u.a + v.b| for u and v independent and uniform on the vertices of an icosahedron.
+
+At any a and b that mean is at most 0.685.
+"""
 
 UNIT_ROUNDOFF = 2.0**-53
+"""The largest relative error of one rounding in double precision."""
 
 ARC_ORDER = 16
-"""Gauss-Legendre nodes on an arc on which |u.a + v.b| and |u.a - v.b| are smooth: a sine wave, exact to rounding."""
+"""Gauss-Legendre nodes on an arc on which |u.a + v.b| and |u.a - v.b| are sine waves: exact to rounding."""
 
 M = TypeVar("M", bound="InterpolatedModel")
 
@@ -42,14 +48,14 @@ M = TypeVar("M", bound="InterpolatedModel")
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class InterpolatedModel(FiniteModel):
-    """Hidden vectors u, v (K, 3) with weights (K,), and the correlator that reproduces `target` with them.
+    """Hidden vectors u, v (K, 3) with weights (K,), and the correlator that reproduces that of `target` with them.
 
-    C_{u,v}(a, b) = p^- [-1 + |u.a + v.b|] + p^+ [1 - |u.a - v.b|], with weights p^+- = 1 - p^-+ that depend on a and
-    b alone, so that C averages to that of the target. They lie in [0, 1], and all probabilities are non-negative,
-    wherever the hidden vectors obey (P); elsewhere negative probabilities appear.
+    C_{u,v}(a, b) = p^- [-1 + |u.a + v.b|] + p^+ [1 - |u.a - v.b|]. The weights p^- and p^+ sum to 1 and depend on a and
+    b alone; they are those for which C averages to the target's correlator. At settings where the hidden vectors obey
+    (P), both lie in [0, 1] and all probabilities are non-negative; at others some probabilities are negative. The
+    marginals are those of the target only if E[u] and E[v] are its Bloch vectors.
 
-    A state and hidden vectors with its marginals are enough for a model, here opposite ones in the directions of an
-    icosahedron's vertices and of a random sample:
+    An example, with v = -u and the directions of a random sample, of the axes, and of their opposites:
 
     >>> import jax
     >>> import numpy as np
@@ -70,7 +76,7 @@ class InterpolatedModel(FiniteModel):
     name: ClassVar[str] = "interpolated"
 
     def atoms(self) -> tuple[AnyArray, AnyArray, AnyArray]:
-        """The hidden vectors and their weights."""
+        """The weights and the hidden vectors."""
         return self.weights, self.u, self.v
 
     def mean(self, a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, ""]:
@@ -79,9 +85,9 @@ class InterpolatedModel(FiniteModel):
 
     @in_double
     def interpolation(self, a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
-        """(p^-, p^+) at one pair of settings: they sum to 1 and weigh the averaged bounds so that C is the target's.
+        """(p^-, p^+) at one pair of settings: with these weights the averaged bounds give the target's correlator.
 
-        Where the averaged bounds coincide, any weights do: (1/2, 1/2).
+        They sum to 1. Where the averaged bounds coincide, any weights would do, and these are (1/2, 1/2).
         """
         a, b = jnp.asarray(a), jnp.asarray(b)
         lower, upper = -1 + self.mean(a, b), 1 - self.mean(a, -b)
@@ -93,43 +99,43 @@ class InterpolatedModel(FiniteModel):
     @in_double
     def correlator(self, u: AnyArray, v: AnyArray, a: AnyArray, b: AnyArray) -> Array:
         """C_{u,v}(a, b) = p^- [-1 + |u.a + v.b|] + p^+ [1 - |u.a - v.b|]."""
-        p_minus, p_plus = self.interpolation(a, b)
-        lower, upper = correlation_bounds(*marginals(*(jnp.asarray(x) for x in (u, v, a, b))))
-        return p_minus * lower + p_plus * upper
+        M_A, M_B = marginals(*(jnp.asarray(x) for x in (u, v, a, b)))
+        return interpolated(*self.interpolation(a, b), M_A, M_B)
 
     def with_noise(self: M, share: float) -> M:
-        """The same mixed with a share of independent u and v on the vertices of an icosahedron.
+        """This model mixed with a `share` of noise: u and v independent and uniform on the vertices of an icosahedron.
 
-        For them E|u.a + v.b| < NOISE_MEAN at any a, b: the mixture serves the target at 1 - share times the visibility.
+        The target of the mixture is the old one at 1 - share times the visibility. The noise has E[u] = E[v] = 0 and
+        E|u.a + v.b| < NOISE_MEAN at all a, b, so it brings the mixture closer to (P).
         """
         vertices = np.concatenate([icosahedron_axes(), -icosahedron_axes()])
         i, j = (k.ravel() for k in np.indices((12, 12)))
         return self._mixed(share, np.full(144, 1 / 144), vertices[i], vertices[j])
 
     def corrected(self: M, breach: float, miss_A: np.ndarray, miss_B: np.ndarray) -> tuple[M, float]:
-        """The model mixed with a little of others until it obeys (P), with the marginals of its target to rounding.
+        """This model mixed with other hidden vectors, so that it obeys (P) and has its target's marginals to rounding.
 
-        breach          by how much (P) is breached at worst
-        miss_A, miss_B  E[u] and E[v] less the Bloch vectors of the target, (3,) each
+        breach          the largest amount by which a condition of (P) is broken
+        miss_A, miss_B  E[u] and E[v] minus the Bloch vectors of the target, (3,) each
 
-        Returns the model and the share s that was mixed in: its target is the old one at 1 - s times the visibility.
-        Opposite vectors along the misses are given weights that make up for them; for these E|u.a + v.b| is at most
-        2, which as much noise makes up for as brings the mixture below 1 + (1 - s) C(a, b) again.
+        Returns the mixture, whose target is the old one at 1 - s times the visibility, and the share s that was mixed
+        in. It has two parts, with the shares of `correction`. First, opposite vectors along each miss, with weights
+        that correct the marginals; for these E|u.a + v.b| may be as large as 2. Second, noise, for which it is below
+        NOISE_MEAN: as much as is needed for E|u.a + v.b| <= 1 + (1 - s) C(a, b) in the mixture.
         """
         longest = max(float(np.linalg.norm(miss)) for miss in (miss_A, miss_B))
-        turned, noise = correction(breach, longest, len(self.weights))
-        if turned:
-            # The means of these are so that those of the mixture are right; half of what they can be at most.
-            kept = 1 - turned - noise
-            (p, x), (q, y) = (_opposite(-kept * miss / turned) for miss in (miss_A, miss_B))
-            pair = np.repeat([0, 1], 2), np.tile([0, 1], 2)
-            mixed = self._mixed(turned / (1 - noise), p[pair[0]] * q[pair[1]], x[pair[0]], y[pair[1]])
-        else:
-            mixed = self
-        return mixed.with_noise(noise), turned + noise
+        opposed, noise = correction(breach, longest, len(self.weights))
+        mixed = self
+        if opposed:
+            # kept (r + miss) + opposed mean = kept r for a Bloch vector r of the target; so |mean| is at most 1/2.
+            kept = 1 - opposed - noise
+            (p, x), (q, y) = (opposite(-kept * miss / opposed) for miss in (miss_A, miss_B))
+            i, j = np.repeat([0, 1], 2), np.tile([0, 1], 2)
+            mixed = self._mixed(opposed / (1 - noise), p[i] * q[j], x[i], y[j])
+        return mixed.with_noise(noise), opposed + noise
 
     def _mixed(self: M, share: float, weights: np.ndarray, u: np.ndarray, v: np.ndarray) -> M:
-        """The same mixed with a share of other atoms; the target is the old one at 1 - share times the visibility."""
+        """This model mixed with a `share` of other atoms, its target at 1 - share times the old visibility."""
         return replace(
             self,
             weights=np.concatenate([(1 - share) * self.weights, share * weights]),
@@ -140,29 +146,27 @@ class InterpolatedModel(FiniteModel):
 
 
 def correction(breach: float, miss: float, atoms: int) -> tuple[float, float]:
-    """The shares of opposite vectors and of noise that `corrected` mixes in, for a worst breach and a longest miss.
+    """The shares t of opposite vectors and n of noise that `InterpolatedModel.corrected` mixes in.
 
-    With shares t and n, (1 - t - n) (1 + breach) + 2 t + NOISE_MEAN n <= 1, rounding of `atoms` terms included.
+    breach      the largest amount by which a condition of (P) is broken
+    miss        the length of the longer of the two misses
+    atoms       the number of atoms of the model, whose sums are rounded
+
+    (1 - t - n) (1 + breach) + 2 t + NOISE_MEAN n <= 1, also with rounding errors. Where the n that this needs is above
+    1 - t, it is 1 - t, and nothing of the model is left.
     """
     rounding = 4 * (atoms + 40) * UNIT_ROUNDOFF
-    turned = min(2 * miss, 0.5) if miss > UNIT_ROUNDOFF else 0.0
-    noise = min((max(breach, 0.0) + turned + rounding) / (1 - NOISE_MEAN), 1 - turned)
-    return turned, noise
-
-
-def _opposite(mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two opposite unit vectors (2, 3) and weights (2,) for which the mean vector is `mean`, of length at most 1."""
-    length = float(np.linalg.norm(mean))
-    n = mean / length if length > 0 else np.array([0.0, 0.0, 1.0])
-    return np.array([1 + length, 1 - length]) / 2, np.stack([n, -n])
+    opposed = min(2 * miss, 0.5) if miss > UNIT_ROUNDOFF else 0.0
+    noise = min((max(breach, 0.0) + opposed + rounding) / (1 - NOISE_MEAN), 1 - opposed)
+    return opposed, noise
 
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class AxialModel(InterpolatedModel):
-    """The same with its hidden vectors averaged over joint turns about an axis of each party, O(2).
+    """An `InterpolatedModel` whose hidden vectors are averaged over joint turns about an axis of each party, O(2).
 
-    The angle of the turn is part of the hidden variable: it is drawn afresh for every pair of hidden vectors.
+    The angle of the turn is part of the hidden variable: each sample has its own, uniformly distributed.
     """
 
     axis: Axis
@@ -171,31 +175,32 @@ class AxialModel(InterpolatedModel):
 
     @property
     def symmetry(self) -> Symmetry:  # type: ignore[override]
-        """Turns about the axis."""
+        """The turns about the axis."""
         return self.axis
 
     def mean(self, a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, ""]:
-        """E|u.a + v.b|, in closed form."""
+        """E|u.a + v.b| at one pair of settings, with the mean over turns in closed form (`Axis.mean`)."""
         return jnp.sum(self.weights * self.axis.mean(self.u, self.v, a, b))
 
     @in_double
     def sample(self, key: Array, num: int) -> tuple[Array, Array]:
-        """`num` independent draws of an atom and of an angle."""
+        """`num` independent draws of an atom and of an angle: u and v, each (num, 3)."""
         level, angle = jax.random.uniform(key, (2, num), float)
         return self.axis.turned(2 * jnp.pi * angle, *self._at(level))
 
     @in_double
     def lattice(self, key: Array, index: Array, num: int) -> tuple[Array, Array]:
-        """Systematic sampling of the atoms, and golden-ratio turns, both shifted at random."""
+        """Systematic sampling of the atoms, and angles in steps of the golden ratio, both shifted at random."""
         shift_key, turn_key = jax.random.split(key)
         angle = (jnp.asarray(index) * GOLDEN + jax.random.uniform(turn_key, (), float)) % 1
         return self.axis.turned(2 * jnp.pi * angle, *super().lattice(shift_key, index, num))
 
     def quadrature(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
-        """Gauss-Legendre on the arcs of angles between which |u.a + v.b| and |u.a - v.b| are smooth.
+        """Gauss-Legendre quadrature on the arcs of angles on which |u.a + v.b| and |u.a - v.b| are smooth.
 
-        u.a +- v.b = p + q cos(angle - first) vanishes where the angle is first +- arccos(-p/q), if anywhere: at most
-        four angles an atom. They are nodes too, of weight 0, because probabilities may be least there.
+        Each of u.a +- v.b is p + q cos(angle - first), which can change sign only at the angles
+        first +- arccos(-p/q). So each atom has at most four arcs. Their ends are nodes, too, with weight 0, because
+        a probability may be smallest there.
         """
         x, w = np.polynomial.legendre.leggauss(ARC_ORDER)
         ends = []
@@ -216,10 +221,10 @@ class AxialModel(InterpolatedModel):
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class IsotropicModel(InterpolatedModel):
-    """The same with its hidden vectors averaged over all joint rotations, SO(3): the models of Werner states.
+    """An `InterpolatedModel` whose hidden vectors are averaged over all joint rotations, SO(3), for T = -V Q.
 
-    The rotation is part of the hidden variable: it is drawn afresh for every pair of hidden vectors. `turn` (3, 3) is
-    the rotation that takes Bob's frame to Alice's: for Werner states, T = -V 1, the identity; for T = -V Q it is Q.
+    Q, a rotation matrix, is `turn` (3, 3), which takes Bob's frame to Alice's; Werner states have Q = 1. The joint
+    rotation R is part of the hidden variable: each sample has its own, with R u for Alice and Q^T R Q v for Bob.
     """
 
     turn: np.ndarray
@@ -229,16 +234,19 @@ class IsotropicModel(InterpolatedModel):
     symmetry: ClassVar[Symmetry] = "SO(3)"
 
     quadrature = None  # type: ignore[assignment]
-    """There is none: the corners of |u.a + v.b| are surfaces in the space of rotations."""
+    """None is offered: in the space of rotations, |u.a + v.b| has its kinks on surfaces."""
 
     def mean(self, a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, ""]:
-        """E|u.a + v.b| = F(theta, phi), theta the angle between u and -v, phi that between a and b."""
+        """E|u.a + v.b| at one pair of settings: the mean of F(theta, phi) of `twirled_bound`.
+
+        theta is the angle between u and -Q v, phi that between a and Q b.
+        """
         theta, phi = _angle(self.u, -turned(self.turn, self.v)), _angle(a, turned(self.turn, b))
         return jnp.sum(self.weights * twirled_bound(theta, phi))
 
     @in_double
     def sample(self, key: Array, num: int) -> tuple[Array, Array]:
-        """`num` independent draws of an atom and of a rotation."""
+        """`num` independent draws of an atom and of a rotation: u and v, each (num, 3)."""
         level, *point = jax.random.uniform(key, (4, num), float)
         return self._turned(jnp.stack(point, axis=-1), *self._at(level))
 
@@ -246,8 +254,9 @@ class IsotropicModel(InterpolatedModel):
     def lattice(self, key: Array, index: Array, num: int) -> tuple[Array, Array]:
         """Systematic sampling of the atoms, and rotations on a Kronecker lattice, both shifted at random.
 
-        The steps are the powers of the root of x^4 = x + 1, which extends the golden ratio to three
-        dimensions (M. Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
+        Its steps in the three dimensions are x^-1 to x^-3 with the root x > 1 of x^4 = x + 1. In one dimension the
+        equation would be x^2 = x + 1, with the golden ratio (M. Roberts, "The unreasonable effectiveness of
+        quasirandom sequences", 2018).
         """
         shift_key, turn_key = jax.random.split(key)
         step = 1.2207440846057596 ** -np.arange(1.0, 4.0)
@@ -255,11 +264,12 @@ class IsotropicModel(InterpolatedModel):
         return self._turned(point, *super().lattice(shift_key, index, num))
 
     def _turned(self, point: Array, u: Array, v: Array) -> tuple[Array, Array]:
+        """R u and Q^T R Q v for the rotations R that belong to points of [0, 1]^3."""
         rotation = rotation_matrix(point)
         back = jnp.asarray(self.turn).T
         return turned(rotation, u), turned(back, turned(rotation, turned(self.turn, v)))
 
 
 def _angle(x: Float[AnyArray, "*n 3"], y: Float[AnyArray, "*n 3"]) -> Float[Array, "*n"]:
-    """The angle between unit vectors (..., 3), exact where it is small or nearly pi."""
+    """The angle between unit vectors (..., 3), without loss of digits where it is near 0 or pi."""
     return 2 * jnp.arctan2(jnp.sqrt(dot(x - y, x - y)), jnp.sqrt(dot(x + y, x + y)))

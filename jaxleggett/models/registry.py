@@ -1,4 +1,4 @@
-"""The models that `jaxleggett verify --model NAME` offers: the one place where they are listed.
+"""The models that `jaxleggett verify --model NAME` offers; they are listed nowhere else.
 
 A new model is a new module beside this one, with a class whose `name` is its name here, and one entry of `MODELS`.
 The command line takes its choices, its defaults and its help from there. The entries are plain strings, so that
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """What can be said of a model without importing it.
+    """What is known of a model without importing it.
 
     There are three kinds. With `settings` and a `visibility`, the class is a family: called with a visibility it gives
     a model. With `settings` alone, the class is called without arguments. With neither, the model is made for the
@@ -37,18 +37,18 @@ class Entry:
     """
 
     home: str
-    """Module of this package, and class: "werner:WernerModel"."""
+    """Module of `jaxleggett.models`, and class: "werner:WernerModel"."""
     summary: str
-    """One line for the help: what the model reproduces."""
+    """What the model reproduces, in one line of the help."""
     settings: str | None = None
-    """The setting pairs at which it is tested where none are named, as `SettingPairs.parse` reads them."""
+    """The default settings of a test, as a name for `SettingPairs.parse`."""
     visibility: str | None = None
-    """The scan START:STOP:NUM where none is asked for; None for a model without a visibility."""
+    """The default scan START:STOP:NUM; None for a model without a visibility."""
     remark: str = ""
-    """A sentence that is printed beneath what was found."""
+    """A sentence that is printed below the result."""
 
     def load(self) -> Callable[..., LeggettModel]:
-        """The class, imported now."""
+        """Import the class and return it."""
         module, _, name = self.home.partition(":")
         return getattr(importlib.import_module(f".{module}", __package__), name)
 
@@ -57,10 +57,10 @@ class Entry:
     ) -> tuple[LeggettModel | Callable[[float], LeggettModel], SettingPairs]:
         """The model, or the family if it has a visibility, and its setting pairs.
 
-        settings    a name that `SettingPairs.parse` knows; None takes the model's own
-        seed        what `random:N` draws from
+        settings    a name or a file for `SettingPairs.parse`; None for the default settings of the model
+        seed        the seed from which `random:N` draws
 
-        Raises InputError for settings that are none, and for those at which the model is not defined.
+        Raises InputError as `SettingPairs.parse` does, and for settings at which the model is not defined.
 
         >>> model, pairs = MODELS["great-circle"].build("equatorial:3")
         >>> model.name, len(pairs)

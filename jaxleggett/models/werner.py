@@ -11,13 +11,7 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from .._numerics import ByValue, dot, in_double
-from ..sphere import (
-    octant_rule,
-    orthogonal_axes,
-    rotated_fibonacci,
-    rotated_half_fibonacci,
-    sample_sphere,
-)
+from ..sphere import octant_rule, orthogonal_axes, rotated_fibonacci, rotated_half_fibonacci, sample_sphere
 from ..states import TwoQubitState, werner
 from .interface import interpolated, marginals
 
@@ -25,16 +19,16 @@ if TYPE_CHECKING:
     from .._shapes import Array, ArrayLike, Float, Number
 
 CRITICAL_VISIBILITY = (1 + 1 / np.sqrt(2)) / 2
-"""V_c: the model of [B13 (9)] is non-negative for 0 <= V <= V_c."""
+"""V_c: for 0 <= V <= V_c the model of [B13 (9)] has no negative probability. No model goes beyond (docs/WERNER.md)."""
 
 
 @in_double
 def averaged_bounds(a: ArrayLike, b: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
     """-1 + sqrt((1 - a.b)/2) <= C(a, b) <= 1 - sqrt((1 + a.b)/2).   [B13 (8)]
 
-    The bounds of [B13 (7)] averaged over uniform u: what a model with v = -u can reach. Settings of
-    shape (..., 3), results (...). The roots are computed as |a - b|/2 and |a + b|/2, which equals
-    them for unit vectors and keeps its digits where a = +-b.
+    These are the bounds of [B13 (7)] averaged over uniform u: what a model with v = -u can reach. The settings `a` and
+    `b` have shape (..., 3), the results shape (...). The roots are computed as |a - b|/2 and |a + b|/2, which is equal
+    for unit vectors and loses no digits near a = +-b.
 
     >>> import numpy as np
     >>> lower, upper = averaged_bounds(np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0]))
@@ -55,8 +49,9 @@ def _norm(x: Float[Array, "*n 3"]) -> Float[Array, "*n"]:
 def werner_weights(V: Number, a: ArrayLike, b: ArrayLike) -> tuple[Float[Array, "*n"], Float[Array, "*n"]]:
     """(p^-, p^+) of [B13 (9)]: p^+- = (1 - sqrt((1 -+ a.b)/2) -+ V a.b) / (2 - sqrt(..) - sqrt(..)).
 
-    They sum to 1 and weigh the two bounds of [B13 (7)] so that C averages to -V a.b [B13 (6)]. For
-    0 <= V <= V_c both are non-negative for all settings; outside, negative values are returned.
+    They sum to 1, and the bounds of [B13 (7)] with these weights average to -V a.b [B13 (6)]. For a visibility `V` in
+    [0, V_c] both are non-negative at all settings; outside, one is negative at some settings. The settings `a` and `b`
+    have shape (..., 3), the results shape (...).
 
     >>> import numpy as np
     >>> p_minus, p_plus = werner_weights(0.5, np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]))
@@ -74,8 +69,8 @@ def werner_weights(V: Number, a: ArrayLike, b: ArrayLike) -> tuple[Float[Array, 
 class WernerModel(ByValue):
     """The explicit model of [B13 (9)] for a Werner state of visibility V: v = -u, u uniform on S^2.
 
-    Non-negative for 0 <= V <= (1 + 1/sqrt 2)/2 and all settings. For other V it still averages to
-    the Werner correlations, with negative probabilities at some settings.
+    For 0 <= V <= (1 + 1/sqrt 2)/2 all probabilities are non-negative. For other V it still averages to the correlations
+    of the Werner state, but has negative probabilities at some settings.
 
     >>> import jaxleggett as jl
     >>> jl.verify(jl.WernerModel, "random:8", 0.5, method="exact").reproduces
@@ -89,7 +84,7 @@ class WernerModel(ByValue):
 
     @in_double
     def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
-        """`num` uniform u, and v = -u."""
+        """`num` independent uniform u, and v = -u, each (num, 3)."""
         u = sample_sphere(key, num)
         return u, -u
 
@@ -106,13 +101,13 @@ class WernerModel(ByValue):
         return u, -u, weights
 
     def lattice_error(self, num: int) -> float:
-        """1/num^2: P vanishes on half the sphere at some settings, so very few points may all miss it."""
+        """1/num^2, for very few points: at some settings P is 0 on half of the sphere, where all of them may lie."""
         return 1 / num**2
 
     def quadrature(self, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Octants between a - b, a + b and a x b, where the model is smooth: exact to rounding.
+        """Quadrature in the octants between a - b, a + b and a x b, where the model is smooth: exact to rounding.
 
-        Five nodes of weight 0 stand where probabilities are extreme: a, b, -b and +-(a x b).
+        Five more nodes, with weight 0, are where probabilities can be smallest: a, b, -b and +-(a x b).
         """
         nodes, weights = octant_rule()
         axes = orthogonal_axes(a, b)
@@ -129,7 +124,7 @@ class WernerModel(ByValue):
     def correlator(self, u: ArrayLike, v: ArrayLike, a: ArrayLike, b: ArrayLike) -> Float[Array, "*n"]:
         """C_{u,-u}(a, b) = p^- [-1 + |u.(a - b)|] + p^+ [1 - |u.(a + b)|].   [B13 (9)]
 
-        The brackets are the bounds of [B13 (7)], computed as those of [B13 (5)] from u and v = -u.
+        The brackets are the bounds of [B13 (7)], computed as those of [B13 (5)] with v = -u.
         """
         M_A, M_B = marginals(*(jnp.asarray(x) for x in (u, v, a, b)))
         return interpolated(*self.interpolation(a, b), M_A, M_B)

@@ -11,10 +11,7 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from .._numerics import ByValue, dot, in_double
-from ..sphere import (
-    cylinder_to_sphere,
-    sample_sphere,
-)
+from ..sphere import cylinder_to_sphere, sample_sphere
 from ..states import TwoQubitState, werner
 
 if TYPE_CHECKING:
@@ -35,7 +32,7 @@ class WhiteNoiseModel(ByValue):
 
     @in_double
     def sample(self, key: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
-        """`num` independent pairs of uniform directions."""
+        """`num` independent pairs of independent uniform directions."""
         u, v = sample_sphere(key, (2, num))
         return u, v
 
@@ -43,8 +40,9 @@ class WhiteNoiseModel(ByValue):
     def lattice(self, key: jax.Array, index: jax.Array, num: int) -> tuple[jax.Array, jax.Array]:
         """A Kronecker lattice on S^2 x S^2, shifted at random.
 
-        The steps are the powers of the root of x^5 = x + 1, which extends the golden ratio to four
-        dimensions (M. Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
+        Its steps in the four dimensions are x^-1 to x^-4 with the root x > 1 of x^5 = x + 1. In one dimension the
+        equation would be x^2 = x + 1, with the golden ratio (M. Roberts, "The unreasonable effectiveness of
+        quasirandom sequences", 2018).
         """
         shift = jax.random.uniform(key, (4,), float)
         step = 1.1673039782614187 ** -np.arange(1.0, 5.0)
@@ -52,7 +50,7 @@ class WhiteNoiseModel(ByValue):
         return cylinder_to_sphere(point[:, 0], point[:, 1]), cylinder_to_sphere(point[:, 2], point[:, 3])
 
     def quadrature(self, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """u = +-a and v = +-b: P is linear in u.a and v.b, so their means are all that matters."""
+        """u = +-a and v = +-b with equal weights: there u.a, v.b and (u.a)(v.b) have the mean 0, as they should."""
         u, v = jnp.stack([a, a, -a, -a]), jnp.stack([b, -b, b, -b])
         return u, v, jnp.full(4, 0.25)
 
@@ -69,5 +67,5 @@ class WhiteNoiseModel(ByValue):
 
     @property
     def target(self) -> TwoQubitState:
-        """P = 1/4 for all settings."""
+        """White noise: P = 1/4 for all outcomes and settings."""
         return werner(0.0)

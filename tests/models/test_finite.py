@@ -7,6 +7,8 @@ import oracles
 import pytest
 
 import jaxleggett as jl
+from jaxleggett.models import IsotropicModel
+from jaxleggett.models.finite import opposite
 
 KEY = jax.random.key(11)
 
@@ -59,6 +61,30 @@ def test_rare_atoms_are_not_met_or_missed_together():
     assert is_rare.mean() == pytest.approx(num * 0.064, abs=0.1)
     # The variance of independent draws is 0.96; in the given order it is 15.3, all 16 levels or none.
     assert is_rare.var() < 2
+
+
+def test_opposite_vectors_have_the_mean_that_is_asked_for():
+    rng = np.random.default_rng(3)
+    for mean in (
+        *(r * oracles.unit(rng, 1)[0] for r in (1, 0.7, 1e-9, 1e-140)),
+        np.zeros(3),
+        np.array([1e-161, 1e-161, 0]),  # the square of its length is subnormal
+        rng.uniform(-0.5, 0.5, (4, 2, 3)),
+    ):
+        weights, n = opposite(mean)
+        assert weights.shape == (*mean.shape[:-1], 2)
+        assert (weights >= 0).all()
+        np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-15)
+        np.testing.assert_allclose(np.linalg.norm(n, axis=-1), 1, atol=1e-15)
+        np.testing.assert_array_equal(n[..., 0, :], -n[..., 1, :])
+        np.testing.assert_allclose((weights[..., None] * n).sum(-2), mean, rtol=1e-14, atol=1e-15)
+
+
+def test_the_excess_of_a_model_averaged_over_rotations_is_not_that_of_its_atoms():
+    z = np.eye(3)[2:]
+    model = IsotropicModel(np.ones(1), z, -z, jl.werner(0.5), np.eye(3))
+    with pytest.raises(NotImplementedError, match=r"averaged over SO\(3\)"):
+        model.excess(jl.werner(), 0.5, jl.SettingPairs(z, z))
 
 
 def test_systematic_draws_are_unbiased():

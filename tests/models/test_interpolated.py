@@ -112,17 +112,17 @@ def test_correlators_average_to_the_target_and_lie_between_the_bounds_as_the_wei
 
 @pytest.mark.parametrize(("breach", "miss"), [(0.0, 0.0), (1e-10, 0.0), (0.0, 1e-9), (0.02, 0.01)])
 def test_what_a_correction_mixes_in_makes_up_for_breach_and_miss(breach, miss):
-    turned, noise = correction(breach, miss, 10)
-    kept = 1 - turned - noise
+    opposed, noise = correction(breach, miss, 10)
+    kept = 1 - opposed - noise
     # What is mixed in to mend the means has at most 2 for |u.a + v.b|, noise less than 0.72.
-    assert kept * (1 + breach) + 2 * turned + 0.72 * noise < 1
-    assert kept * miss <= turned
+    assert kept * (1 + breach) + 2 * opposed + 0.72 * noise < 1
+    assert kept * miss <= opposed
 
 
 def test_a_correction_is_at_most_everything():
-    turned, noise = correction(0.5, 2.0, 10)
-    assert 0 <= turned <= 0.5
-    assert noise <= 1 - turned
+    opposed, noise = correction(0.5, 2.0, 10)
+    assert 0 <= opposed <= 0.5
+    assert noise <= 1 - opposed
 
 
 @pytest.mark.thorough

@@ -63,6 +63,9 @@ def test_pr_box_from_settings():
     again = mixtures.PRBoxModel.at(box.pairs)
     np.testing.assert_allclose(again.alice, box.alice, atol=1e-15)
     np.testing.assert_allclose(again.bob, box.bob, atol=1e-15)
+    again = mixtures.PRBoxModel.at(jl.SettingPairs(box.alice[::-1], box.bob))
+    np.testing.assert_allclose(again.alice, box.alice[::-1], atol=1e-15)
+    np.testing.assert_allclose(again.bob, box.bob, atol=1e-15)
     with pytest.raises(jl.InputError, match="must be two for Alice, but are more"):
         mixtures.PRBoxModel.at(jl.SettingPairs.random(3))
     with pytest.raises(jl.InputError, match="must be two for Bob, but are one"):
@@ -82,6 +85,23 @@ def test_separable_mixture_reproduces_its_density_matrix():
     np.testing.assert_allclose(P, oracles.born(rho, a, b), atol=ALGEBRA)
 
 
+def test_a_bloch_vector_whose_square_underflows():
+    """Its normalised direction was off by a per cent, and refused as no unit vector."""
+    model = jl.SeparableModel.mixture([1.0], [[1e-161, 1e-161, 0]], [[0, 0, 1]])
+    np.testing.assert_allclose(model.target.r_A, 0, atol=1e-160)
+    np.testing.assert_allclose(np.linalg.norm(model.u, axis=1), 1, atol=1e-15)
+
+
+def test_the_pr_box_answers_in_the_arrays_it_is_asked_with():
+    pairs = jl.PRBoxModel().pairs
+    for moment, want in zip(
+        jl.PRBoxModel().correlation(pairs.a, pairs.b), ([0] * 4, [0] * 4, [1, 1, 1, -1]), strict=True
+    ):
+        assert isinstance(moment, np.ndarray)
+        assert moment.dtype == np.float64
+        np.testing.assert_array_equal(moment, want)
+
+
 def _qubit(r):
     return (np.eye(2) + sum(x * s for x, s in zip(r, oracles.SIGMA, strict=True))) / 2
 
@@ -97,6 +117,9 @@ def test_default_separable_model_is_the_werner_state_at_one_third():
         (([1.5, -0.5], np.eye(3)[:2], np.eye(3)[:2]), "weights must be non-negative"),
         (([1.0], [[0, 0, 1.1]], [[0, 0, 1]]), "r_A must hold Bloch vectors of norm at most 1, but one has 1.1"),
         (([1.0], [[0, 0, 1]], [[0, 1]]), r"r_B must have shape \(1, 3\)"),
+        (("a third", [[0, 0, 1]], [[0, 0, 1]]), "weights must be an array of numbers, but is 'a third'"),
+        (([1.0], [[0, 0, 1j]], [[0, 0, 1]]), "r_A must be an array of numbers, but is"),
+        (([1.0], [[0, 0, np.nan]], [[0, 0, 1]]), "r_A must hold Bloch vectors of norm at most 1, but one has nan"),
     ],
 )
 def test_what_is_no_mixture(arguments, message):
