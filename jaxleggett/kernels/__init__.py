@@ -1,4 +1,4 @@
-"""Sampling kernels: jitted, vectorised, pure. `plan` cuts a run into chunks, `chunks` evaluates them."""
+"""Kernels for sampling: pure, jitted functions of arrays. `plan` cuts a run into chunks, `chunks` evaluates them."""
 
 from .chunks import Sums, advance, chunk_sums, hidden_vectors, witnesses
 from .plan import Plan

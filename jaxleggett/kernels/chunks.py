@@ -1,21 +1,22 @@
-"""Sampling kernels: jitted, vectorised, pure; they stream hidden vectors past setting pairs and keep only sums.
+"""Kernels for sampling: they evaluate models at many hidden vectors and setting pairs, and return only sums.
 
-The parts, from small to large:
+The work is divided into
 
-    chunk     up to 4096 hidden vectors, made from one key, against all pairs of a block
-    batch     what standard errors are estimated from: a chunk (mc), or all chunks of one
-              independent rotation (rqmc)
-    block     the pairs that are worked through together, on one device
+    chunk     up to 4096 hidden vectors, made from one key
+    batch     the hidden vectors of one independent average, whose scatter gives the standard errors:
+              a chunk (mc), or all chunks of one rotation (rqmc)
+    block     the setting pairs that are evaluated together on one device
 
-Chunk i is always the same and chunks are merged in order, so the number of chunks in a call changes
-no bit of the result.
+Chunk i always has the same hidden vectors, and chunks are added in order. So the number of chunks in a
+call changes no bit of the result.
 
-A model that offers an `interpolation` is asked for the weights of its two bounds once a pair, before
-all chunks; at the hidden vectors nothing is left but to join the bounds. Any other model's
-`correlator` is called at every hidden vector and pair.
+For a model that offers an `interpolation`, the weights of the two bounds are evaluated once for each
+pair, before all chunks; at the hidden vectors only the bounds are evaluated. For any other model the
+`correlator` is evaluated at each hidden vector and pair.
 
-A model with a visibility is run at the two ends of a scan at once: its correlator is affine in V,
-so all visibilities between come from the two for nothing. `E` below is the number of such ends.
+The correlator of a model with a visibility V is affine in V. So the model is evaluated at the lowest and
+the highest V of a scan only, and the results for those between follow. In shapes, E is the number of
+these ends, P that of the setting pairs, and n that of the hidden vectors.
 """
 
 from __future__ import annotations
@@ -47,24 +48,24 @@ if TYPE_CHECKING:
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """What is kept of the samples seen so far, for E ends and the P pairs of a block, in float64."""
+    """The sums over the samples so far, for E ends and the P pairs of a block, in float64."""
 
     partial_C: Array
-    """(E, P): sum of C over the chunks of the unfinished batch."""
+    """(E, P): sum of w C over the hidden vectors of the unfinished batch, with their weights w."""
     partial_uv: Array
-    """(2, 3): sums of u and of v over those chunks."""
+    """(2, 3): sums of u and of v over the same hidden vectors; zero for plans with `half`, where the means vanish."""
     partial_weight: Array
-    """(): sum of the weights over those chunks."""
+    """(): sum of their weights."""
     mean: Array
     """(E, 4, P): mean of P(alpha, beta) over the finished batches."""
     second: Array
-    """(E, E, 4, P): sum over batches of the products of deviations from the mean."""
+    """(E, E, 4, P): sum over the finished batches of the products, end by end, of their deviations from the mean."""
     smallest: Array
-    """(E, P): smallest probability of any sample and outcome."""
+    """(E, P): smallest probability at any sample and outcome."""
     where: Array
-    """(E, P): the chunk it was found in."""
+    """(E, P): number of the chunk in which it was found."""
     off_unit: Array
-    """(): largest | |u| - 1 | or | |v| - 1 | of any sample, NaN where one is NaN."""
+    """(): largest | |u| - 1 | or | |v| - 1 | of any sample; NaN where one is NaN."""
 
     @classmethod
     def zeros(cls, ends: int, pairs: int) -> Sums:
@@ -84,10 +85,10 @@ class Sums:
 def hidden_vectors(
     key: Array, model: LeggettModel, plan: Plan, chunk: Array
 ) -> tuple[Float[Array, "n 3"], Float[Array, "n 3"], Float[Array, "n"]]:
-    """The hidden vectors u, v (n, 3) of chunk number `chunk`, n = plan.chunk, and their weights (n,); float64.
+    """The hidden vectors u, v (n, 3) of chunk number `chunk`, n = plan.chunk, and their weights (n,), in float64.
 
-    mc: independent draws with fold_in(key, chunk). rqmc: points of the rule that belongs to
-    fold_in(key, rotation).
+    For mc they are independent draws with the key fold_in(key, chunk). For rqmc they are points of the model's lattice
+    with the key fold_in(key, rotation).
     """
     if plan.method == "mc":
         made = *model.sample(jax.random.fold_in(key, chunk), plan.chunk), jnp.ones(plan.chunk, float)
@@ -95,25 +96,25 @@ def hidden_vectors(
         rotation, part = chunk // plan.chunks_per_batch, chunk % plan.chunks_per_batch
         index = part.astype(jnp.int64) * plan.chunk + jnp.arange(plan.chunk)
         arguments = jax.random.fold_in(key, rotation), index, plan.batch_size
-        # Plans of this method are made for models that offer it.
+        # Only for models that offer a lattice are there plans of this method.
         complete = cast("CompleteModel", model)
         if plan.half:
             made = complete.half_lattice(*arguments)
         else:
             made = *complete.lattice(*arguments), jnp.ones(plan.chunk, float)
-    # Behind a barrier, or XLA would make them anew wherever they are used, for every pair whose witness is searched.
+    # Behind a barrier: XLA would otherwise compute them again for every pair for which a witness is searched.
     return lax.optimization_barrier(made)
 
 
 Shares = tuple[tuple[jax.Array, jax.Array] | None, ...]
-"""For each model p^- and p^+ (P,), its `interpolation` at P pairs of settings; None where it offers none."""
+"""For each model its `interpolation` (p^-, p^+) at P pairs of settings, (P,) each; None where it offers none."""
 
 Vector = jax.Array | tuple[jax.Array, ...]
 """A vector (3,), or its three components."""
 
 
 def interpolations(models: Sequence[CompleteModel], a: Float[Array, "3 P"], b: Float[Array, "3 P"]) -> Shares:
-    """The `Shares` of these models at settings a, b (3, P), in the dtype of the settings."""
+    """The `Shares` of `models` at settings a, b (3, P), in the dtype of the settings."""
 
     def of_one(model: CompleteModel) -> tuple[jax.Array, jax.Array] | None:
         if not offers(model, "interpolation"):
@@ -121,7 +122,7 @@ def interpolations(models: Sequence[CompleteModel], a: Float[Array, "3 P"], b: F
         p_minus, p_plus = jax.vmap(model.interpolation, in_axes=(1, 1))(a, b)
         return jnp.asarray(p_minus).astype(a.dtype), jnp.asarray(p_plus).astype(a.dtype)
 
-    # Behind a barrier, or XLA may fuse their evaluation into the loop over hidden vectors, from which they were taken.
+    # Behind a barrier: XLA may otherwise fuse this into the loop over hidden vectors, and evaluate it in each step.
     return lax.optimization_barrier(tuple(of_one(model) for model in models))
 
 
@@ -136,9 +137,9 @@ def chunk_sums(
 ) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
-    Both (E, P), float64; the arithmetic is done in the dtype of the settings. A correlator that is NaN is passed over,
-    and hides no other; hidden vectors are to be numbers. `shares` are the `interpolations` of the models at these
-    settings, if they are known already.
+    Both are (E, P) in float64; the arithmetic is done in the dtype of the settings. If a correlator is NaN at some
+    hidden vectors, so is the sum; the smallest probability is that at the others. u and v must not be NaN. `shares` are
+    the `interpolations` of the models at these settings, which are computed where they are not given.
     """
     shares = interpolations(models, a, b) if shares is None else shares
     if all(share is not None for share in shares):
@@ -159,14 +160,14 @@ def stream(
     b: Float[Array, "3 P"],
     shares: Shares,
 ) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
-    """Sums of w C and smallest probabilities (E, P), float64, for CPUs: a few hidden vectors a step past all pairs.
+    """Sums of w C and smallest probabilities, both (E, P) in float64, for CPUs: a loop over hidden vectors.
 
-    What is added up is w (C - centre), centre the mean C over a few hidden vectors spread over all, so that in single
-    precision the later terms are not worn away.
+    A step takes a few hidden vectors at all pairs. It adds w (C - centre), where the centre is the mean C at a few
+    hidden vectors; so in single precision, terms added late do not lose their digits to a large sum.
 
-    XLA on a CPU makes a pass over the pairs for every output of a loop, and evaluates the model anew
-    in each. So there is one output: sum and smallest probability are the parts of a complex number,
-    and the ends stand side by side in its last axis, which the compiler unrolls.
+    On a CPU, XLA makes one pass over the pairs for each output of a loop, and evaluates the model in each pass. So
+    there is only one output: the sum and the smallest probability are the real and imaginary parts of a complex number,
+    and the ends are its last axis, which the compiler unrolls.
     """
     few = a_few(len(u))
     some_u, some_v = (tuple(h[few].T.astype(a.dtype)) for h in (u, v))
@@ -174,17 +175,17 @@ def stream(
     centre = [jnp.mean(values, axis=1) for values in C]
     total = weights.astype(a.dtype).astype(float).sum()
     steps, unroll, u, v, weights = in_steps(u, v, weights, UNROLL)
-    # The components of the settings one by one: taken from (3, P) in the loop, each would be copied in every step.
+    # The components of the settings as separate arrays: taken from (3, P) in the loop, they would be copied each step.
     settings, middle = (tuple(a), tuple(b)), interleaved(centre)
-    # In a jit of its own the model is traced once, not once for every hidden vector of a step.
+    # In a jit of its own, so that the model is traced once and not again for each hidden vector of a step.
     at_pairs = jax.jit(jax.vmap(functools.partial(_at_point, models), in_axes=(None, None, 0, 0, 0)))
     hidden = [x.astype(a.dtype) for x in (u, v, weights)]
-    # A copy of the weights for each hidden vector of a step. XLA divides a loop among the cores where it takes the
-    # arithmetic to outweigh the arrays that are loaded; with one copy it does so even for a few hundred pairs, for
-    # which the cores wait for one another longer than they work: 1024 pairs in double precision took 1.6 times the
+    # A copy of the shares for each hidden vector of a step. XLA divides a loop among the cores if it estimates that
+    # there is enough arithmetic for the arrays that are loaded. With one copy it does so even for a few hundred pairs,
+    # where the cores wait for one another longer than they work: 1024 pairs in double precision took 1.6 times the
     # processor time.
     copies = [lax.optimization_barrier(shares) for _ in range(unroll)]
-    # What all are compared with first, so that what is not a number is the second of two and not chosen.
+    # Every comparison starts with this, so that a NaN is always the second argument of `smaller`.
     inf = jnp.full(a.shape[1], jnp.inf, a.dtype)
 
     def step(i: Array, found: Array) -> Array:
@@ -210,11 +211,10 @@ def at_once(
     b: Float[Array, "3 P"],
     shares: Shares,
 ) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
-    """Sums of w C and smallest probabilities (E, P), float64, elsewhere: one reduction of all hidden vectors.
+    """Sums of w C and smallest probabilities, both (E, P) in float64, for GPUs: one reduction over hidden vectors.
 
-    For a GPU, where every step of a loop would be a kernel of its own, started anew. Each end has a reduction to
-    itself, with the pairs in another order: else the compiler finds that the ends share u.a and v.b, and may leave
-    these in memory.
+    In a loop, every step would start a new kernel on the GPU. Each end has its own reduction, with the pairs in another
+    order: otherwise the compiler would find that the ends share u.a and v.b, and might write these to memory.
     """
     u_parts, v_parts, w = components(u, v, weights, a.dtype)
     found: list[list[Array]] = []
@@ -228,20 +228,20 @@ def at_once(
 
 
 def _add(kept: Numbers, incoming: Numbers) -> Numbers:
-    """Sum of C and smallest margin, with one more hidden vector."""
+    """The sum of w C and the smallest margin, with one more hidden vector."""
     C, M_A, M_B, w = incoming
     return kept[0] + w * C, smaller(kept[1], margin(M_A, M_B, C))
 
 
 def _merge(one: Numbers, other: Numbers) -> Numbers:
-    """Two of these."""
+    """The sum of w C and the smallest margin, of two sets of hidden vectors together."""
     return one[0] + other[0], smaller(one[1], other[1])
 
 
 def _at_point(
     models: Sequence[CompleteModel], u: Vector, v: Vector, a: Vector, b: Vector, shares: Shares
 ) -> tuple[list[jax.Array], tuple[jax.Array, jax.Array]]:
-    """C of each model and both marginals, at one hidden pair u, v and one setting pair, vectors by components."""
+    """C of each model, and both marginals, at one pair of hidden vectors and one of settings; `shares` are theirs."""
     u, v, a, b = (jnp.stack(x) if isinstance(x, tuple) else x for x in (u, v, a, b))
     M_A, M_B = (jnp.asarray(M) for M in marginals(u, v, a, b))
     C = [
@@ -259,7 +259,7 @@ def _all_pairs(
     b: Float[Array, "3 P"],
     shares: Shares,
 ) -> tuple[list[Float[Array, "P n"]], tuple[Float[Array, "P n"], Float[Array, "P n"]]]:
-    """The same for hidden vectors by components (n,), each (P, n)."""
+    """C of each model, and both marginals, each (P, n), for hidden vectors given by their components (n,)."""
     along_hidden = jax.vmap(functools.partial(_at_point, models), in_axes=(0, 0, None, None, None))
     return jax.vmap(along_hidden, in_axes=(None, None, 0, 0, 0))(u, v, tuple(a), tuple(b), shares)
 
@@ -274,21 +274,22 @@ def add_chunk(
     chunk: Array,
     sums: Sums,
 ) -> Sums:
-    """`sums` with chunk number `chunk` added; a batch that it completes enters mean and second moments."""
+    """`sums` with chunk number `chunk` added; if this completes a batch, `mean` and `second` are updated."""
     u, v, weights = hidden_vectors(key, models[0], plan, chunk)
     C, smallest = chunk_sums(models, u, v, weights, a, b, shares)
     found = smallest < sums.smallest
     C = sums.partial_C + C
     weight = sums.partial_weight + weights.sum()
-    # The marginals are linear in u and v, so their averages need no sum per pair; opposite points cancel.
+    # The marginals are linear in u and v, so their averages follow from those of u and v, which vanish for plans with
+    # `half`: there each point also stands for its opposite.
     uv = sums.partial_uv + (0.0 if plan.half else jnp.stack([u.sum(0), v.sum(0)]))
     done = (chunk + 1) % plan.chunks_per_batch == 0
 
     u_mean, v_mean = uv / weight
     M_A, M_B = marginals(u_mean, v_mean, a.T.astype(float), b.T.astype(float))
     P = jnp.moveaxis(probabilities(M_A, M_B, C / weight), -1, 1)
-    # The update of B. P. Welford (Technometrics 4, 419, 1962) by one batch: deviations are taken from the mean so far,
-    # so that nothing cancels where all batches nearly agree.
+    # The update of B. P. Welford (Technometrics 4, 419, 1962) by one batch: it uses deviations from the mean so far,
+    # so that no digits cancel where all batches nearly agree.
     delta = P - sums.mean
     mean = sums.mean + delta / ((chunk + 1) // plan.chunks_per_batch)
     second = sums.second + delta[:, None] * (P - mean)[None]
@@ -317,14 +318,14 @@ def advance(
 ) -> Sums:
     """`sums` with the chunks `start` to `stop` (excluded) added in order.
 
-    The loop's bounds are arguments, not constants: however the chunks are divided among calls, the
-    same compiled code adds them.
+    The bounds of the loop are arguments, not constants: however the chunks are divided among calls, the same compiled
+    code adds them.
     """
     complete = opened(models, a.dtype)
     shares = interpolations(complete, a, b)
 
     def one(chunk: ArrayLike, sums: Sums) -> Sums:
-        # A plain integer where the user disabled jit.
+        # `chunk` is a Python integer where the user has disabled jit.
         return add_chunk(key, complete, plan, a, b, shares, jnp.asarray(chunk, jnp.uint32), sums)
 
     return lax.fori_loop(start, stop, one, sums)
@@ -341,13 +342,13 @@ def witnesses(
     items: Int[Array, "N G"],
     num: ArrayLike,
 ) -> Float[Array, "N 2 3"]:
-    """The hidden vectors at which the smallest probabilities were found, shape (N, 2, 3), item = end * P + pair.
+    """The hidden vectors (u, v) at which the smallest probabilities were found, (N, 2, 3), for settings a, b (3, P).
 
-    `num` jobs: chunk number chunks[j] is made again and searched in float64 for the items of row j of
-    `items` (N, G); settings a, b of shape (3, P). Items of no job are left zero.
+    The first axis numbers the items, item = end * P + pair, N of them. Job j, for j < `num`, makes chunk number
+    chunks[j] again and searches it for the items in row j of `items` (N, G). The result of other items is zero.
     """
-    # Whatever the precision of the run: among probabilities that single precision cannot tell apart the smallest is
-    # found, and this is a small part of the work.
+    # In float64 for any precision of the run, so that probabilities that are equal in single precision can be compared.
+    # This is a small part of the work.
     complete, (alice, bob) = opened(models, float), (x.T.astype(float) for x in (a, b))
     pairs = len(alice)
 

@@ -1,11 +1,13 @@
-"""One reduction over hidden vectors whose results are made of other numbers than what it is given.
+"""A reduction over hidden vectors whose inputs differ from the numbers that it accumulates, for GPUs.
 
-A GPU should evaluate a model where it adds up, so that no array of pairs x hidden vectors is ever in memory. XLA fuses
-an array into the reduction that uses it or leaves it in memory as a model of costs has it, which depends on the shape,
-and which counts the work anew for every use: u.a, of which everything is made, has many. So the reduction itself is
-given u.a and the like, each used once, and its computation makes of them what is kept. What comes in and what is kept
-take turns in the same places; a flag says which it is. The flag is a constant where hidden vectors come in, so that the
-compiler leaves no trace of it there.
+On a GPU the model should be evaluated inside the reduction, so that no array of pairs x hidden vectors is written to
+memory. Whether XLA fuses such an array into the reduction is decided by its cost model: it depends on the shape, and it
+counts the work once for every use of the array. u.a, from which everything is computed, is used many times.
+
+Therefore the inputs of the reduction are u.a and the like, each of which is used once, and the function that joins two
+elements evaluates the model. But `lax.reduce` has one type of element: an element is either an input or a result so
+far. Both are stored in the same numbers, with a flag that tells which. The flag of an input is a constant, so that the
+compiler can remove the case distinction where an input is added.
 """
 
 from __future__ import annotations
@@ -23,19 +25,19 @@ if TYPE_CHECKING:
     from .._shapes import Array, DTypeLike, Float
 
 EVEN = 64
-"""Hidden vectors come in multiples of this, for which the compiler loads and unrolls evenly; 3125, as in 10^6
-samples, would take more instructions each."""
+"""Hidden vectors are filled up to a multiple of this, so that the compiler loads and unrolls evenly. For a number such
+as 3125 (from 10^6 samples) it would use more instructions for each hidden vector."""
 
 Numbers = Sequence["Array"]
-"""Scalars, while a reduction is traced."""
+"""Scalars, as the functions of a reduction get and return them while it is traced."""
 
 
 def components(
     u: Float[Array, "n 3"], v: Float[Array, "n 3"], weights: Float[Array, "n"], dtype: DTypeLike
 ) -> tuple[tuple[Float[Array, "m"], ...], tuple[Float[Array, "m"], ...], Float[Array, "m"]]:
-    """Those of u and of v, and the weights, each in one piece of memory; filled up to a multiple of `EVEN`."""
+    """The components of u and of v, and the weights, each an array of its own, filled up to a multiple of `EVEN`."""
     u, v, weights = filled(u, v, weights, -(-len(u) // EVEN) * EVEN)
-    # Behind a barrier, or they would be picked from (m, 3) float64, and converted, once a pair.
+    # Behind a barrier: XLA would otherwise pick and convert them from (m, 3) float64 again for every pair.
     x = lax.optimization_barrier([x.astype(dtype) for x in (*u.T, *v.T, weights)])
     return tuple(x[:3]), tuple(x[3:6]), x[6]
 
@@ -46,10 +48,14 @@ def folded(
     add: Callable[[Numbers, Numbers], Numbers],
     merge: Callable[[Numbers, Numbers], Numbers],
 ) -> list[Float[Array, "P"]]:
-    """What is kept of all n: from `start`, by add(kept, incoming) and merge(kept, kept), all scalars of one dtype.
+    """The results of a reduction over the last axis of `incoming`, in an order that the device chooses.
 
-    In whatever order the device likes. An array that broadcasts to (P, n) is enough; n is at least 2, for XLA takes a
-    single element for the result.
+    incoming    arrays of one dtype that broadcast to (P, n), n >= 2; of a single element XLA would make no result
+    start       the results of no elements
+    add         (results so far, numbers of one element) -> results with this element
+    merge       (results of some elements, results of others) -> results of both
+
+    The results are arrays (P,), as many as `start` has numbers.
     """
     shape, dtype = jnp.broadcast_shapes(*(x.shape for x in incoming)), incoming[0].dtype
     places = max(len(incoming), len(start))
@@ -57,11 +63,12 @@ def folded(
     def fill(x: Sequence[Array], like: tuple[int, ...]) -> list[Array]:
         return [*(jnp.broadcast_to(y, like) for y in x), *[jnp.zeros(like, dtype)] * (places - len(x))]
 
-    # Constants of NumPy: JAX allows a reduction no arrays of its own from outside.
+    # Constants of NumPy: the function of a reduction must not close over JAX arrays.
     begin = [np.asarray(x, dtype) for x in start]
 
     def join(x: Numbers, y: Numbers) -> Numbers:
         (x_comes, *x), (y_comes, *y) = x, y
+        # First y is joined to x, or to the results of no elements if x is an input; then x is added if it is one.
         pick = [jnp.where(x_comes, number, kept) for number, kept in zip(begin, x, strict=False)]
         both = zip(add(pick, y[: len(incoming)]), merge(pick, y[: len(start)]), strict=True)
         kept = [jnp.where(y_comes, added, merged) for added, merged in both]

@@ -1,14 +1,16 @@
-"""Sums over a chunk where all correlators interpolate: from four numbers a pair, however many models there are.
+"""Sums over a chunk for models with an `interpolation`: from four numbers for each pair, for any number of models.
 
-With x = u.a, y = v.b, s = |x - y|, d = |x + y| the bounds of [B13 (5)] are L = d - 1 and U = 1 - s. Where
-C = p^- L + p^+ U with weights of sum 1 that depend on the pair of settings alone, as in [B13 (9)],
+With x = u.a, y = v.b, s = |x - y|, d = |x + y|, the bounds of [B13 (5)] are L = d - 1 and U = 1 - s. Where, as in
+[B13 (9)], C = p^- L + p^+ U with p^- + p^+ = 1 that depend on the pair of settings alone, the sum of w C with the
+weights w of the hidden vectors, and the margin, which is four times the smallest probability, are
 
     sum w C = p^- (sum w d - sum w) + p^+ (sum w - sum w s),
-    min(1 + C - d, 1 - C - s) = min(p^-, p^+) (2 - t),        t = s + d,
+    min(C - L, U - C) = min(p^-, p^+) (U - L) = min(p^-, p^+) (2 - t),        t = s + d.
 
-so that the sums of w s and w d and the smallest and largest t are enough: the margin is least at the largest t, or at
-the smallest where one of the weights is negative. Nothing is evaluated for a visibility, or for a model. What is kept
-of t and s is m = max(|x|, |y|), which is t/2: one operation less than t, and s = 2 m - d.
+So the sums of w s and of w d, and the smallest and the largest t, are enough. The margin is smallest at the largest t
+or, where one of p^- and p^+ is negative, at the smallest t. Nothing is evaluated for each visibility or model.
+
+The kernels compute m = max(|x|, |y|) in place of s and t, with one operation less: t = 2 m, and s = 2 m - d.
 """
 
 from __future__ import annotations
@@ -30,18 +32,18 @@ if TYPE_CHECKING:
     from .._shapes import Array, Float
 
 STEP = 16
-"""Most hidden vectors in one step of the loop on a CPU: they share what is loaded and stored for a pair. More would
-hold more numbers than there are registers."""
+"""Most hidden vectors in one step of the loop on a CPU; a step loads and stores the numbers of a pair once for all of
+them. With more, they would not fit into the registers."""
 
 LANES = 2**14
-"""Lanes of the loop on a CPU: pairs, times groups of hidden vectors where the pairs are fewer. So many that the cores,
-which meet after every step, have work in between."""
+"""Lanes of the loop on a CPU: the number of pairs times that of groups of hidden vectors, which are as many as fit. The
+cores wait for one another after every step; with so many lanes they have enough work in between."""
 
 ROWS = 4
-"""Pairs of a thread on a GPU. With one, seven numbers would be loaded for about twenty operations."""
+"""Pairs for each thread on a GPU. With a single one, seven numbers would be loaded for about twenty operations."""
 
 Components = Sequence["Array"]
-"""Those of many vectors, each an array of its own, or rows of one."""
+"""The three components of many vectors, as three arrays or as the rows of one."""
 
 
 def interpolated_sums(
@@ -54,8 +56,8 @@ def interpolated_sums(
 ) -> tuple[Float[Array, "E P"], Float[Array, "E P"]]:
     """Weighted sum of C and smallest probability over hidden vectors u, v (n, 3), for settings a, b (3, P).
 
-    `shares` are (p^-, p^+) of E models; p^- is taken to be 1 - p^+. Both results are float64; the arithmetic at the
-    hidden vectors is done in the dtype of the settings.
+    `shares` are p^- and p^+ of E models, of which only p^+ is read: p^- = 1 - p^+. Both results are (E, P) in float64;
+    the arithmetic at the hidden vectors is done in the dtype of the settings.
     """
     (S, D), (smallest_t, largest_t) = lax.platform_dependent(
         u, v, weights, a, b, cpu=stream_moduli, default=moduli_at_once
@@ -72,7 +74,7 @@ def interpolated_sums(
 
 
 def _projections(u: Components, v: Components, a: Components, b: Components) -> tuple[Array, Array]:
-    """x = u.a and y = v.b, of components that broadcast against each other."""
+    """x = u.a and y = v.b, for components that broadcast against each other."""
     x, y = (h[0] * z[0] + h[1] * z[1] + h[2] * z[2] for h, z in ((u, a), (v, b)))
     return x, y
 
@@ -90,15 +92,15 @@ def stream_moduli(
     a: Float[Array, "3 P"],
     b: Float[Array, "3 P"],
 ) -> tuple[Float[Array, "2 P"], Float[Array, "2 P"]]:
-    """Sums of w s and w d, and the smallest and the largest t, float64, for CPUs: as `chunks.stream`.
+    """The sums of w s and of w d, and the smallest and the largest t, in float64, for CPUs; a loop as `chunks.stream`.
 
-    With few pairs, several groups of hidden vectors go past them side by side, as further lanes of the loop. What is
-    added up is w (m - centre), the centre a rough mean.
+    With few pairs, several groups of hidden vectors are treated side by side, as further lanes of the loop. The sums
+    are those of w (m - centre) and w (d - centre), where each centre is a rough mean; it is added at the end.
     """
     settings = tuple(a[:, None]), tuple(b[:, None])
 
     def at(u: Array, v: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """The m and the d of hidden vectors of shape (k, 3, groups, 1), each (groups, P)."""
+        """m and d, each a tuple of k arrays (groups, P), of hidden vectors of shape (k, 3, groups, 1)."""
         m, d = zip(*(_moduli(tuple(x), tuple(y), *settings) for x, y in zip(u, v, strict=True)), strict=True)
         return m, d
 
@@ -111,7 +113,7 @@ def stream_moduli(
     steps, unroll, u, v, weights = in_steps(u, v, weights, STEP, groups)
 
     def stepwise(x: Array) -> Array:
-        """(steps, unroll, components, groups, 1): what a step reads lies together."""
+        """The hidden vectors as (steps, unroll, components, groups, 1), so that each step reads contiguous memory."""
         return jnp.moveaxis(x.astype(a.dtype).reshape(steps, unroll, groups, -1), 3, 2)[..., None]
 
     hidden = [stepwise(x) for x in (u, v, weights)]
@@ -135,7 +137,7 @@ def stream_moduli(
 
 
 def _joined(join: Callable[[Array, Array], Array], values: Sequence[Array]) -> Array:
-    """All values, those at even and at odd places apart, in order: a processor works on both while either waits."""
+    """All values joined, those at even and at odd places separately: a processor can work on both chains at once."""
     return functools.reduce(join, [functools.reduce(join, values[k::2]) for k in range(min(2, len(values)))])
 
 
@@ -146,12 +148,12 @@ def moduli_at_once(
     a: Float[Array, "3 P"],
     b: Float[Array, "3 P"],
 ) -> tuple[Float[Array, "2 P"], Float[Array, "2 P"]]:
-    """The same elsewhere: one reduction of all hidden vectors at all pairs, as `chunks.at_once`.
+    """The same as `stream_moduli` for GPUs: one reduction over all hidden vectors, as `chunks.at_once`.
 
-    Each thread takes `ROWS` pairs, which share the hidden vector that it loads.
+    Each thread takes `ROWS` pairs, for which it loads a hidden vector once.
     """
-    # Single precision has one instruction for either, that of NaN; in double precision, where there is none, the
-    # handling of NaN would take most of the time. Hidden vectors with a NaN are refused anyway.
+    # In single precision a GPU has instructions for the minimum and maximum that propagate NaN. In double precision it
+    # has none, and propagating NaN would take most of the time. Hidden vectors with a NaN are refused in any case.
     least, most = (jnp.minimum, jnp.maximum) if a.dtype == jnp.float32 else (smaller, larger)
 
     def add(kept: Numbers, incoming: Numbers) -> Numbers:

@@ -10,35 +10,38 @@ from jax.tree_util import register_static
 Method = Literal["rqmc", "mc"]
 
 ROTATIONS = 16
-"""Independent randomisations of rqmc; their scatter has 15 degrees of freedom."""
+"""Independent random rotations in a run by rqmc; their scatter has 15 degrees of freedom."""
 
 CHUNK = 4096
-"""Most hidden vectors of a chunk: enough to hide what a chunk costs beyond its inner loop."""
+"""Most hidden vectors of a chunk; so many that the time outside of the inner loop is negligible."""
 
 UNROLL = 8
-"""Most hidden vectors in one step of the inner loop: they share what is loaded and stored for a pair. More gain
-little, and the time to compile grows with them."""
+"""Most hidden vectors in one step of the inner loop; a step loads and stores the numbers of a pair once for all. More
+would gain little and take longer to compile."""
 
 
 @register_static
 @dataclass(frozen=True)
 class Plan:
-    """How a number of samples is cut: a function of the number and the method alone."""
+    """How the samples of a run are cut into chunks, which depends on their number and the method alone.
+
+    `batches` batches have `chunks_per_batch` chunks each, which have `chunk` samples each.
+    """
 
     method: Method
     batches: int
     chunks_per_batch: int
     chunk: int
     half: bool = False
-    """Whether rqmc uses `half_lattice`: for models that have it and an even correlator."""
+    """Whether rqmc uses the `half_lattice` of the model."""
 
     @classmethod
     def of(cls, samples: int, method: Method, half: bool = False) -> Plan:
-        """Cut `samples`, rounded up where that is needed: to a multiple of 16 for rqmc, to 2 for mc.
+        """The plan for `samples` samples, which are rounded up: to a multiple of 16 for rqmc, to at least 2 for mc.
 
-        mc takes batches of about 1/128 of the samples, at most a chunk, so that their scatter is
-        known to a few per cent. Where no divisor serves as the size of a chunk, the samples are
-        rounded up by up to 2 per cent more.
+        A batch of rqmc is a rotation. A batch of mc is one chunk of about 1/128 of the samples (or `CHUNK`, if that is
+        less), so that the standard errors are known to a few per cent. Where no divisor serves as the size of a chunk,
+        the samples are rounded up further, by at most 2 per cent.
         """
         if method == "mc":
             chunk = _chunk_size(max(2, samples), min(CHUNK, max(1, samples // 128)))
@@ -49,26 +52,26 @@ class Plan:
 
     @property
     def batch_size(self) -> int:
-        """Samples of a batch."""
+        """Number of samples of a batch."""
         return self.chunks_per_batch * self.chunk
 
     @property
     def num_chunks(self) -> int:
-        """Chunks of the run."""
+        """Number of chunks of the run."""
         return self.batches * self.chunks_per_batch
 
     @property
     def num_samples(self) -> int:
-        """Samples of the run."""
+        """Number of samples of the run."""
         return self.batches * self.batch_size
 
 
 def _chunk_size(number: int, most: int) -> int:
-    """Size of the chunks to cut `number` into: at most `most`, a divisor of `number` if one is near."""
+    """The size of chunks, at most `most`, into which `number` is cut: a divisor of it, if one is above most/2."""
     if number <= most:
         return number
     divisors = (d for d in range(most, most // 2, -1) if number % d == 0)
     fewest = -(-number // most)
     even = -(-number // fewest)
-    # Without a divisor: equal chunks, in whole steps of the inner loop where that costs little.
+    # Without a divisor: as few chunks as possible, of whole steps of the inner loop where that adds little.
     return next(divisors, -(-even // UNROLL) * UNROLL if even > 50 * UNROLL else even)

@@ -1,4 +1,4 @@
-"""Averages by quadrature, and probabilities at single points."""
+"""Averages over hidden vectors by quadrature, and probabilities at single hidden vectors."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 def quadrature_averages(
     models: Sequence[LeggettModel | Packed], a: Float[Array, "3 P"], b: Float[Array, "3 P"], batch_size: int = 64
 ) -> tuple[Float[Array, "E 4 P"], Float[Array, "E P"], Float[Array, "E P 2 3"], Float[Array, ""]]:
-    """Averages of P by each model's own quadrature, at settings a, b of shape (3, P).
+    """Averages of P by each model's own quadrature, for E models at settings a, b of shape (3, P).
 
-    Returns the mean (E, 4, P), the smallest probability at a node (E, P), the hidden vectors of
-    that node (E, P, 2, 3), and by how much the worst hidden vector misses the norm 1, ().
+    Returns the mean (E, 4, P), the smallest probability at any node (E, P), the hidden vectors of that node
+    (E, P, 2, 3), and `off_unit` of all nodes, (). The arithmetic is done in the dtype of the settings, the averages
+    are taken in float64. `batch_size` pairs are evaluated together.
     """
     complete = opened(models, a.dtype)
 
@@ -60,7 +61,7 @@ def one_point(
     a: Float[AnyArray, "N 3"],
     b: Float[AnyArray, "N 3"],
 ) -> Float[np.ndarray, "N 4"]:
-    """P(alpha, beta) of a model at hidden vectors and settings of shape (N, 3): (N, 4), float64."""
+    """P(alpha, beta) of a model, (N, 4) in float64, at N hidden vectors and as many settings of shape (N, 3)."""
     with double_precision():
         return np.asarray(_one_point((as_pytree(model),), u, v, a, b))
 
