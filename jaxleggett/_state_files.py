@@ -39,7 +39,7 @@ def read_state_array(path: str | Path) -> np.ndarray:
             return decode(content)
     except Exception as error:  # whatever a decoder stumbles over in bytes that are not its own
         why = textwrap.shorten(str(error) or type(error).__name__, 200)
-        raise InputError(f"{path} cannot be read as a density matrix: {why}") from None
+        raise InputError(f"state {path} cannot be read as a density matrix: {why}") from None
 
 
 def _npy(content: bytes) -> np.ndarray:

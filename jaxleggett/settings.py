@@ -58,8 +58,7 @@ class SettingPairs:
         a, b = unit_vectors("a", self.a), unit_vectors("b", self.b)
         if len(a) != len(b):
             raise InputError(f"a and b must have equally many rows, but have {len(a)} and {len(b)}")
-        if len(a) > MAX_PAIRS:
-            raise InputError(f"settings must be at most {MAX_PAIRS} pairs, but are {len(a)}")
+        _at_most(len(a))
         object.__setattr__(self, "a", a)
         object.__setattr__(self, "b", b)
 
@@ -71,8 +70,12 @@ class SettingPairs:
 
     @classmethod
     def product(cls, alice: ArrayLike, bob: ArrayLike) -> SettingPairs:
-        """Each setting of `alice` with each of `bob`: pair i * len(bob) + j is (alice[i], bob[j])."""
-        a, b = unit_vectors("a", alice), unit_vectors("b", bob)
+        """Each setting of `alice` with each of `bob`: pair i * len(bob) + j is (alice[i], bob[j]).
+
+        Raises InputError for anything but unit vectors, and for more than 10^7 pairs.
+        """
+        a, b = unit_vectors("alice", alice), unit_vectors("bob", bob)
+        _at_most(len(a) * len(b))
         return cls(np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1)))
 
     @classmethod
@@ -125,6 +128,12 @@ class SettingPairs:
         """Write a CSV file from which `from_csv` reads the same pairs, to the last bit."""
         rows = np.concatenate([self.a, self.b], axis=1)
         np.savetxt(path, rows, fmt="%.17g", delimiter=",", header=CSV_HEADER, comments="")
+
+
+def _at_most(pairs: int) -> None:
+    """InputError for more than `MAX_PAIRS` pairs."""
+    if pairs > MAX_PAIRS:
+        raise InputError(f"settings must be at most {MAX_PAIRS} pairs, but are {pairs}")
 
 
 class Columns(Protocol):

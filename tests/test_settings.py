@@ -181,6 +181,15 @@ def test_products_of_unequal_numbers():
     np.testing.assert_allclose(pairs.b[3 * 7 + 4], b[4], atol=1e-15)
 
 
+def test_too_many_pairs_are_refused_before_they_are_made():
+    """10^10 pairs would take 480 GB."""
+    many = np.tile([0.0, 0.0, 1.0], (10**5, 1))
+    with pytest.raises(jl.InputError, match="settings must be at most 10000000 pairs, but are 10000000000"):
+        jl.SettingPairs.product(many, many)
+    with pytest.raises(jl.InputError, match="bob must hold unit vectors"):
+        jl.SettingPairs.product([[1, 0, 0]], [[2, 0, 0]])
+
+
 def test_named_sets_have_their_sizes():
     assert len(jl.SettingPairs.parse("equatorial:5")) == 25
     assert len(jl.SettingPairs.parse("icosahedron")) == 36
