@@ -1,4 +1,4 @@
-"""What several test files use: settings, inequalities, states in other frames, hidden vectors, a biased model."""
+"""Data for several test files: settings, inequalities, states in other frames, hidden vectors, a biased model."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What is asked of JAX before it starts, and what no test may leave behind."""
+"""The configuration of JAX before it starts, what all tests share, and what no test may leave changed."""
 
 import functools
 import os
@@ -6,14 +6,15 @@ import sys
 import zlib
 from pathlib import Path
 
-# Two CPU devices: sharding is tested wherever the tests run.
+# Two CPU devices, so that sharding can be tested on any machine.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
-# There is a process for every core already; the parts of one program compiled side by side only cost more in all.
+# The tests already use a process for every core: compiling the parts of a program in parallel would cost more in all.
 os.environ["XLA_FLAGS"] += " --xla_cpu_parallel_codegen_split_count=1"
 
-# XLA says at length of each program it loads from the disk that it knows not all that this machine can; under that a
-# failure would be buried. Read once, when XLA first speaks; programs that tests start are to say what users see.
+# For each compiled program that XLA loads from the disk, it prints a long warning about the features of this machine,
+# which would bury the report of a failure. XLA reads this variable once, at its first message. It is deleted below, so
+# that programs which tests start print what users see.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import jax
@@ -31,9 +32,9 @@ from jaxleggett import searches  # noqa: E402
 from jaxleggett.searches import PolishOptions, SearchOptions  # noqa: E402
 
 COMPILED = os.environ.get("JAXLEGGETT_COMPILED", str(Path(__file__).parent.parent / ".pytest_cache" / "d" / "jax"))
-"""What one process of the tests has compiled serves the others, and the next run: two thirds of the time would be
-compiling. `pytest --cache-clear` removes it. Programs that tests start have no part in it: what JAX prints to stderr
-when it loads from it is no user's. `scripts/mutate.py` names one for all its copies."""
+"""The folder of compiled programs, which all processes of the tests and later runs share; without it, two thirds of the
+time would be compilation. `pytest --cache-clear` removes it. Programs that tests start do not use it, because JAX then
+prints messages to stderr that users do not see. `scripts/mutate.py` sets one folder for all its copies."""
 
 jax.config.update("jax_compilation_cache_dir", COMPILED)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -41,8 +42,8 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
 ENOUGH = 2**30
-"""Bytes of resident memory beyond which a process drops what it has compiled: kept to the end it takes gigabytes, and
-dropped after every module the many small programmes are compiled again in each."""
+"""Bytes of resident memory beyond which a process drops its compiled programs. If they were all kept, they would take
+gigabytes; if they were dropped after every module, many small ones would be compiled again in each."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -70,19 +71,19 @@ def _subnormal_numbers_kept():
 
 @pytest.fixture
 def brief():
-    """Options of searches that hardly polish, where something else than the threshold they reach is tested."""
+    """Options for a short search with little polishing, for tests of something else than the threshold it reaches."""
     return SearchOptions(finishes=1, polish=PolishOptions(programmes=5))
 
 
 @pytest.fixture
 def briefly(monkeypatch, brief):
-    """The search that commands call, made brief; they have no option for that."""
+    """Makes the search of the commands a short one, for which they have no option."""
     monkeypatch.setattr(searches, "search", functools.partial(searches.search, options=brief))
 
 
 @pytest.fixture
 def rng(request):
-    """A generator of the test's own, seeded by its name: its data do not depend on which tests ran before."""
+    """A random generator for one test, seeded by its name: its data do not depend on which tests ran before."""
     return np.random.default_rng(zlib.crc32(request.node.name.encode()))
 
 

@@ -1,8 +1,8 @@
-"""Shapes are enforced wherever the tests run: an import hook wraps each function whose annotations name one.
+"""Shapes in annotations are checked in all tests: an import hook wraps each function that has such an annotation.
 
-jaxtyping's own hook wraps every function, and needs the names in annotations to exist when the package runs, where
-they are imported under `if TYPE_CHECKING:` (see jaxleggett/_shapes.py). This one resolves them itself, at the first
-call, and leaves all other functions as they are.
+jaxtyping's own hook wraps every function, and needs the names in annotations at run time; but the package imports them
+under `if TYPE_CHECKING:` (see jaxleggett/_shapes.py). This hook resolves them itself, at the first call of a function,
+and leaves all other functions as they are.
 """
 
 import ast
@@ -86,7 +86,7 @@ def _named(name):
 
 
 def checked(function):
-    """`function`, whose arguments and result are held against those annotations that name a shape."""
+    """`function`, with a check of its arguments and its result against the annotations that name a shape."""
 
     @functools.cache
     def ready():
@@ -102,7 +102,7 @@ def checked(function):
 
 
 def checked_fields(cls):
-    """A dataclass whose objects, once they are made, are held against the shapes of their fields, all together."""
+    """A dataclass with a check of all fields of a new object, together, against the shapes in their annotations."""
     made = cls.__init__
 
     @functools.cache
@@ -136,6 +136,6 @@ class _Names(dict):
         from jaxleggett import _shapes
 
         if name == "AnyArray":
-            # NumPy's functions give a scalar of its own where an array would have no axes.
+            # NumPy's functions return a NumPy scalar where an array would have no axes.
             return _shapes.AnyArray | np.generic
         return vars(builtins).get(name, vars(_shapes).get(name, typing.Any))

@@ -1,4 +1,4 @@
-"""The checks of shapes check: they are fed what is wrong, and the package is looked at for functions that escape."""
+"""The checks of shapes find wrong shapes, and no annotation of the package escapes them."""
 
 import ast
 import dataclasses
