@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from numbers import Real
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -124,7 +123,7 @@ def _whole(number: float) -> int:
 
 def time_limit(value: object) -> None:
     """InputError unless `value` is None or a number of seconds above 0, Python's or NumPy's."""
-    if value is not None and not (isinstance(value, Real) and value > 0):
+    if value is not None and not (isinstance(value, int | float | np.integer | np.floating) and value > 0):
         raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(value)}")
 
 

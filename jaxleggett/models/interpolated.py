@@ -1,7 +1,7 @@
 """The models that linear programmes find: finitely many hidden vectors, correlators between the bounds of [B13 (5)].
 
 The averages of the bounds of [B13 (5)] over hidden vectors are -1 + E|u.a + v.b| and 1 - E|u.a - v.b|. A correlator
-that averages to C(a, b) exists if and only if C(a, b) lies between them:
+within the bounds that averages to C(a, b) exists if and only if C(a, b) lies between these averages:
 
     E|u.a + v.b| <= 1 + C(a, b),      E|u.a - v.b| <= 1 - C(a, b).                                            (P)
 
