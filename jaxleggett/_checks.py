@@ -97,6 +97,7 @@ def real_array(value: ArrayLike) -> Float[np.ndarray, "..."]:
 
 
 _FLOATING: tuple[type, ...] = (float, np.floating)
+_REAL: tuple[type, ...] = (int, np.integer, *_FLOATING)
 
 
 def integer(name: str, value: object, low: int, high: int) -> int:
@@ -123,7 +124,7 @@ def _whole(number: float) -> int:
 
 def time_limit(value: object) -> None:
     """InputError unless `value` is None or a number of seconds above 0, Python's or NumPy's."""
-    if value is not None and not (isinstance(value, int | float | np.integer | np.floating) and value > 0):
+    if value is not None and not (isinstance(value, _REAL) and cast("float", value) > 0):
         raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(value)}")
 
 
