@@ -97,7 +97,7 @@ def real_array(value: ArrayLike) -> Float[np.ndarray, "..."]:
 
 
 _FLOATING: tuple[type, ...] = (float, np.floating)
-_REAL: tuple[type, ...] = (int, np.integer, *_FLOATING)
+_SECONDS: tuple[type, ...] = (int, float, np.integer)
 
 
 def integer(name: str, value: object, low: int, high: int) -> int:
@@ -123,8 +123,13 @@ def _whole(number: float) -> int:
 
 
 def time_limit(value: object) -> None:
-    """InputError unless `value` is None or a number of seconds above 0, Python's or NumPy's."""
-    if value is not None and not (isinstance(value, _REAL) and cast("float", value) > 0):
+    """InputError unless `value` is None or a number of seconds above 0, as an integer or a double."""
+    try:
+        # NumPy's shorter numbers would round the deadline that is made of them.
+        seconds = float(cast("float", value)) if isinstance(value, _SECONDS) else 0.0
+    except OverflowError:  # an integer beyond all doubles
+        seconds = 0.0
+    if value is not None and not seconds > 0:
         raise InputError(f"time_limit must be a number of seconds above 0, but is {quoted(value)}")
 
 
