@@ -1,4 +1,4 @@
-"""The bound of an inequality: the least value over all hidden vectors of what it leaves over, from below.
+"""The bound of an inequality, from above: a lower bound on m, the smallest value of a function of the hidden vectors.
 
 An inequality is given by terms y_i = (a_i, b_i) with weights w_i > 0 and a vector F: every Leggett model has
 
@@ -19,15 +19,16 @@ from .cells import HALF, MERIDIAN, QUARTER, SPHERE, Cells
 from .symmetry import IDENTITY
 
 WIDTHS = (0.7, 0.25)
-"""Widths, in radii of a box, over which the signs of x.y_i are rounded: one for many terms in it, one for few."""
+"""Over how much of a box's radius a sign changes from -1 to 1. Both are tried: a large width is better where many terms
+change their sign in the box, a small one where few do. Any width gives a bound."""
 
 
 @dataclass(frozen=True, eq=False)
 class LeftOver:
-    """m, to be bounded from below: a `search.Problem` for -m. y (n, 6) with unit vectors, w (n,), F (6,).
+    """The function whose smallest value is m, with its sign changed: a `search.Problem`, bounded from above by -m.
 
-    `scale` is what rounding is relative to, at least sum w and |F|. `maps` (group, 3, 3) are symmetries of m, whose
-    `defect` bounds by how much m may change under them.
+    y (n, 6) are pairs of unit vectors, w (n,), F (6,). Rounding is relative to `scale`, at least sum w and |F|.
+    `maps` (group, 3, 3) are symmetries of the function, to a `defect`, which is added to the bounds.
     """
 
     y: np.ndarray
@@ -41,21 +42,24 @@ class LeftOver:
 
     @property
     def rounding(self) -> float:
-        """More than what bounds are off by, and what the symmetries may change."""
+        """More than the rounding error of a bound and the defect of the symmetries together."""
         return 64 * (len(self.w) + 20) * 2.0**-53 * self.scale + self.defect
 
     @property
     def work(self) -> int:
-        """Numbers a box takes."""
+        """How many numbers are in use for one box."""
         return 2 * len(self.w) + 30
 
     @property
     def trivial(self) -> float:
-        """-m <= |F_u| + |F_v|, without any sigma."""
+        """-m <= |F_u| + |F_v|, by sigma = 0."""
         return self.rounding + sum(float(np.linalg.norm(part)) for part in self.F.reshape(2, 3))
 
     def bounds(self, a: Cells, b: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Upper bounds of -m, values at the centres, and these. By signs sigma_i in [-1, 1], m >= G.x."""
+        """Upper bounds on boxes, values at their centres, and the centres.
+
+        For any sigma_i in [-1, 1], |x.y_i| >= sigma_i x.y_i. So the sum is at least G.x, G = sum_i w_i sigma_i y_i - F.
+        """
         x, radius = _centre(a, b)
         products = x @ self.y.T
         best = np.full(len(x), -np.inf)
@@ -68,17 +72,17 @@ class LeftOver:
 
 @dataclass(frozen=True, eq=False)
 class AxialLeftOver(LeftOver):
-    """The same with |x.y_i| averaged over O(2); F along the axis."""
+    """The same with each |x.y_i| averaged over O(2). Both parts of F must be along the third axis."""
 
     @property
     def first(self) -> np.ndarray:
-        """Turned to the half circle; without F, m is even and half of that will do."""
+        """Turns bring every vector to the half circle y = 0, x >= 0; without F the function is even: half of that."""
         return MERIDIAN if self.F.any() else QUARTER
 
     second = HALF
 
     def bounds(self, a: Cells, b: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As above; the slopes of (D) with a unit vector zeta take the place of sigma."""
+        """As above, with the linear function of `circle` (D) and |z| >= Re(conj(zeta) z), |zeta| <= 1, for sigma."""
         y, w = circle.mirrored(self.y, self.w)
         along, inward, across = circle.turned(y)
         x, radius = _centre(a, b)
@@ -95,13 +99,17 @@ class AxialLeftOver(LeftOver):
 
 
 def _centre(a: Cells, b: Cells) -> tuple[np.ndarray, np.ndarray]:
-    """The centres x (n, 6) of boxes, and the sum of the radii of both cells."""
+    """The centres x (n, 6) of boxes, and the sum of the radii of their two cells (n,)."""
     first, second = (np.sqrt(np.maximum(2 - 2 * cells.narrowness, 0)) for cells in (a, b))
     return np.concatenate([a.centres, b.centres], axis=1), first + second
 
 
 def _least(G: np.ndarray, a: Cells, b: Cells) -> np.ndarray:
-    """The least G.x on each box: at the corners, or where that is negative, up to 1 / narrowness as far below 0."""
+    """A lower bound on G.x on each box.
+
+    A unit vector of a cell is an average of its corners, times a number between 1 and 1 / narrowness: so the smallest
+    value at a corner is a bound where it is not negative, and divided by the narrowness where it is.
+    """
     return _least_on(G[:, :3], a) + _least_on(G[:, 3:], b)
 
 

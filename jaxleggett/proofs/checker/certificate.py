@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,23 +23,25 @@ from .claims import (
     lower,
     normalised,
     require_about,
+    unit_to_rounding,
     upper,
 )
 from .search import Bound, bounded
 
 VERSION = 1
-"""Of the format: a file of another one is refused."""
+"""The version of the file format; files of another version are refused."""
 
 LARGEST = 2**28
-"""Most bytes of arrays that are read."""
+"""Largest size of all arrays of a file together, in bytes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """lower <= largest compatible visibility of `state` <= upper, by `model` and `inequality` (None for 0 and 1).
+    """lower <= largest compatible visibility of `state` <= upper, claimed at setting pairs or at all settings.
 
-    At the setting pairs (a, b), (n, 3) each, or with `pairs` None for all settings. `excess` and `bound` are what is
-    claimed of the model (for all settings) and of the inequality.
+    `model` is to show the lower end (None where that is 0), and `inequality` the upper end (None where that is 1).
+    `pairs` are arrays a, b (n, 3), or None for all settings. `excess` is claimed to bound the model's excess (with all
+    settings; at pairs it is not used), and `bound` the left side of the inequality.
     """
 
     state: State
@@ -51,10 +54,10 @@ class Certificate:
     pairs: tuple[np.ndarray, np.ndarray] | None
 
     FILE: ClassVar = "certificate.npz"
-    """What it is saved as."""
+    """The name of its file in a folder of results."""
 
     def check(self, effort: Effort = bounded) -> str:
-        """What is proved, in a sentence; Refused, with the place, where something is not."""
+        """Prove both ends and say what is proved, in a sentence; Refused, with the place, where something is not."""
         if not 0 <= self.lower <= self.upper <= 1:
             raise Refused(f"a bracket must have 0 <= lower <= upper <= 1, but has {self.lower!r} and {self.upper!r}")
         if self.upper < 1:
@@ -71,8 +74,7 @@ class Certificate:
         if self.inequality is None:
             raise Refused("there is no inequality for an upper end below 1")
         rest = 0.0 if self.pairs is None else require_about(self.inequality, *self._at_pairs(self.inequality.symmetry))
-        require(ceiling(self.inequality, effort, bound=self.bound), f"the left side stays below {self.bound!r}", "u, v")
-        # By the rest the left side that is measured may be larger, and the state's value smaller: |r| <= 2 sqrt 3.
+        require(ceiling(self.inequality, effort, bound=self.bound), f"the left side is at most {self.bound!r}", "u, v")
         found = upper(self.inequality, self.state, self.bound, rest)
         if not found <= self.upper:
             raise Refused(f"the inequality proves an upper end of {found!r}, not {self.upper!r}")
@@ -84,13 +86,13 @@ class Certificate:
             found = at_pairs(self.model, self.state, *self._at_pairs(self.model.symmetry))
         else:
             problem = self.model.problem(self.state.S)
-            require(effort(problem, target=self.excess), f"the excess stays below {self.excess!r}", "a, b")
+            require(effort(problem, target=self.excess), f"the excess is at most {self.excess!r}", "a, b")
             found = lower(self.model, self.state, self.excess)
         if not found >= self.lower:
             raise Refused(f"the model proves a lower end of {found!r}, not {self.lower!r}")
 
     def _at_pairs(self, symmetry: Symmetry) -> tuple[np.ndarray, np.ndarray]:
-        """The pairs; Refused where something is averaged, or in other frames, which makes other pairs of them."""
+        """The pairs; Refused where an average or other frames would make a claim about other pairs."""
         s = self.state
         own = (s.frame_A == np.eye(3)).all() and (s.frame_B == np.eye(3)).all() and (s.S == s.T).all()
         if not (own and symmetry.trivial):
@@ -116,12 +118,12 @@ class Certificate:
 
     @classmethod
     def load(cls, path: Path | str) -> Certificate:
-        """Read it, and refuse what is no certificate: other arrays, other shapes, numbers that are not finite."""
+        """Read it from a file; Refused where an array is missing, has a wrong shape or holds what is not finite."""
         return cls.of(arrays_of(path))
 
     @classmethod
     def of(cls, arrays: dict[str, np.ndarray]) -> Certificate:
-        """The one that these arrays of a file are."""
+        """The certificate that consists of these arrays of a file; Refused as in `load`."""
         take = Taken(arrays)
         if take.number("version") != VERSION:
             raise Refused(f"version must be {VERSION}")
@@ -133,27 +135,39 @@ class Certificate:
         if "inequality_y" in arrays:
             inequality, bound = take.inequality().scaled(take.number("inequality_bound"))
             if not math.isfinite(bound):
-                raise Refused("inequality_bound is far from its weights")
+                raise Refused("inequality_bound must not be larger than all weights by a factor of 2^1024")
         if "a" in arrays:
-            pairs = normalised(take("a", None, 3), "a"), normalised(take("b", None, 3), "b")
+            pairs = unit_to_rounding(take("a", None, 3), "a"), unit_to_rounding(take("b", None, 3), "b")
             if len(pairs[0]) != len(pairs[1]) or not len(pairs[0]):
                 raise Refused("a and b must have as many rows, at least one")
         return cls(state, take.number("lower"), take.number("upper"), model, excess, inequality, bound, pairs)
 
 
 def arrays_of(path: Path | str) -> dict[str, np.ndarray]:
-    """The arrays of an npz file, not huge together. It is opened here, since NumPy leaves damaged ones open."""
+    """The arrays of an npz file; Refused where they are too large together, or two have one name."""
+    # The file is opened here, because NumPy leaves a damaged one open.
     with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
         if sum(entry.file_size for entry in file.zip.infolist()) > LARGEST:
             raise Refused(f"the arrays must have at most {LARGEST} bytes")
+        if len(set(file.files)) < len(file.files):
+            raise Refused("the arrays must have different names")
         return {name: file[name] for name in file.files}
 
 
 STATE = (("r_A", (3,)), ("r_B", (3,)), ("T", (3, 3)), ("frame_A", (3, 3)), ("frame_B", (3, 3)), ("S", (3, 3)))
+"""The fields of a state, with their shapes, in the order of `State`."""
+
+
+def shaped(x: np.ndarray, name: str, *shape: int | None) -> np.ndarray:
+    """The array; Refused unless it has this shape, in which None stands for any length."""
+    if x.ndim != len(shape) or any(n is not None and n != m for n, m in zip(shape, x.shape, strict=True)):
+        wanted = tuple("n" if n is None else n for n in shape)
+        raise Refused(f"{name} must have the shape ({', '.join(map(str, wanted))}), but has {x.shape}")
+    return x
 
 
 class Taken:
-    """Finite doubles by name, with the shape they must have; Refused where they are not."""
+    """The arrays of a file, by name; Refused unless they are finite doubles and have the shape that they must have."""
 
     def __init__(self, arrays: dict[str, np.ndarray]) -> None:
         self.arrays = arrays
@@ -162,28 +176,26 @@ class Taken:
                 raise Refused(f"{name} must be finite numbers in double precision")
 
     def __call__(self, name: str, *shape: int | None) -> np.ndarray:
-        """Any of them; None stands for any length."""
+        """The array of a name; None in `shape` stands for any length."""
         x = self.arrays.get(name)
         if x is None:
             raise Refused(f"{name} is missing")
-        if x.ndim != len(shape) or any(n is not None and n != m for n, m in zip(shape, x.shape, strict=True)):
-            raise Refused(f"{name} has a wrong shape, {x.shape}")
-        return x
+        return shaped(x, name, *shape)
 
     def number(self, name: str) -> float:
-        """A single one."""
+        """A single number."""
         return float(self(name))
 
     def points(self, name: str) -> np.ndarray:
-        """Two unit vectors a row."""
+        """An array (n, 6) with two unit vectors in each row."""
         x = self(name, None, 6)
         return np.concatenate([normalised(x[:, :3], name), normalised(x[:, 3:], name)], axis=1)
 
     def symmetry(self, of: str) -> Symmetry:
-        """That of a model or of an inequality."""
+        """The symmetry of what is named: a `model` or an `inequality`."""
         images, axial = self(f"{of}_images", None, 6, 6), self.number(f"{of}_axial")
         if not (0 < len(images) <= MOST_IMAGES and axial in (0, 1)):
-            raise Refused(f"{of}_images must be 1 to {MOST_IMAGES}, and {of}_axial 0 or 1")
+            raise Refused(f"{of}_images must be 1 to {MOST_IMAGES} matrices, and {of}_axial 0 or 1")
         return Symmetry(images, bool(axial))
 
     def weights(self, name: str, length: int) -> np.ndarray:
@@ -208,8 +220,11 @@ class Taken:
         """The inequality."""
         y, F = self.points("inequality_y"), self("inequality_F", 6)
         w, scale = self.weights("inequality_w", len(y)), self.number("inequality_scale")
-        # What F was summed from is not in the file: it stands as it is, and so must rounding.
-        scale = max(scale, float(w.sum() + np.abs(F).sum()))
+        # F is exact as it stands. A scale that is larger than needed makes a proof harder, and a smaller one is raised.
+        with np.errstate(over="ignore"):
+            scale = max(scale, float(w.sum() + np.abs(F).sum()))
+        if not math.isfinite(scale):
+            raise Refused("inequality_w and inequality_F must have a finite sum of moduli")
         return Inequality(y, w, F, scale, self("inequality_maps", None, 3, 3), self.symmetry("inequality"))
 
 
@@ -218,7 +233,7 @@ def _symmetry_arrays(of: str, symmetry: Symmetry) -> dict[str, object]:
 
 
 def require(found: Bound, what: str, names: str) -> None:
-    """Go on only where a search proved what it was to prove; Refused says where it did not."""
+    """Refused, with the place, unless a search proved `what`; `names` are those of the two vectors of the place."""
     if found.outcome == "interrupted":
         raise KeyboardInterrupt
     if found.outcome != "proved":
@@ -229,10 +244,14 @@ def require(found: Bound, what: str, names: str) -> None:
 
 
 def down(x: float) -> str:
-    """Nine digits, rounded down."""
-    return f"{math.floor(x * 1e9) / 1e9:.9f}"
+    """A number of at least 0 to nine decimals, rounded down exactly."""
+    return _decimal(math.floor(Fraction(x) * 10**9))
 
 
 def up(x: float) -> str:
-    """Nine digits, rounded up."""
-    return f"{math.ceil(x * 1e9) / 1e9:.9f}"
+    """A number of at least 0 to nine decimals, rounded up exactly."""
+    return _decimal(math.ceil(Fraction(x) * 10**9))
+
+
+def _decimal(billionths: int) -> str:
+    return f"{billionths // 10**9}.{billionths % 10**9:09d}"

@@ -1,7 +1,7 @@
-"""What is claimed of a state, and what is proved of it: an upper end by an inequality, a lower end by a model.
+"""What is claimed about a state, and what is proved about it: an upper end by an inequality, a lower end by a model.
 
-Letters are those of docs/CERTIFICATES.md. A claim is made of arrays alone, as they stand in files, and everything that
-they are said to be is computed from them here.
+Letters are those of docs/CERTIFICATES.md. A claim consists of arrays of numbers, as they are read from a file. Every
+property that they must have is verified here, from these numbers alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EPSILON = 2.0**-53
 """Unit roundoff."""
 
 UNIT = 1e-6
-"""How far the length of what is to be a unit vector may be off; it is then divided by it."""
+"""How far from 1 the length of a vector may be which is to be a unit vector; it is then divided by its length."""
 
 PARITY = -np.eye(3)
 
@@ -30,28 +30,29 @@ NOISE_MEAN = 0.72
 """More than E|u.a + v.b| where u and v are independent and evenly spread (2/3), or on the vertices of icosahedra."""
 
 MOST_IMAGES = 96
-"""Most images: twice the signed permutations of three axes."""
+"""Largest number of images: two for each of the 48 signed permutations of three axes."""
 
 MOST_MAPS = 120
-"""Most maps: the largest finite group of rotations and reflections that is no prism's has as many."""
+"""Largest number of maps: that of the symmetries of an icosahedron, reflections included."""
 
 REST = 7.0
-"""More than the length of any r_A and r_B together, 4 sqrt 3 with components of at most 2."""
+"""More than |r_A| + |r_B|, which is at most 4 sqrt 3 where no component exceeds 2."""
 
 KEPT = 1e-15
-"""How far the length of a unit vector, computed again, may be off."""
+"""How far from 1 rounding may leave the length of a unit vector; vectors within this keep their bits."""
 
 
 class Refused(ValueError):
-    """What was handed in is not what it says it is; the message names it."""
+    """A claim that is not proved, or a file that does not hold what it must; the message says what and where."""
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A state, and other frames in which its T is nearly S: C(a, b) = a.S b for a, b in these frames.
+    """A state, and frames in which C(a, b) is nearly a.S b.
 
-    r_A, r_B (3,), T (3, 3): what is proved is about these doubles. T is close to frame_A S frame_B^T, the frames close
-    to orthogonal matrices; by how much they are off enters what is proved.
+    r_A, r_B (3,) and T (3, 3) are the state: what is proved is about these doubles. T must be close to frame_A S
+    frame_B^T, and the frames (3, 3) close to orthogonal matrices. How far they are off (`off`, `skew`) is part of the
+    error bounds. Raises Refused where a component is above 2 or not a number.
     """
 
     r_A: np.ndarray
@@ -62,8 +63,8 @@ class State:
     S: np.ndarray
 
     def __post_init__(self) -> None:
-        # What rounding is said to be below is said of numbers of this size.
-        if not max(np.abs(x).max() for x in (self.r_A, self.r_B, self.T, self.S)) <= 2:
+        # The bounds on rounding are for numbers of this size. np.max, unlike max, is NaN where one of them is.
+        if not np.max([np.abs(x).max() for x in (self.r_A, self.r_B, self.T, self.S)]) <= 2:
             raise Refused("the components of a state must be at most 2")
 
     @classmethod
@@ -73,15 +74,15 @@ class State:
 
     @property
     def skew(self) -> float:
-        """More than how far the frames are from orthogonal matrices."""
-        gaps = [np.linalg.norm(frame.T @ frame - np.eye(3)) for frame in (self.frame_A, self.frame_B)]
-        if not max(gaps) < 1e-6:
+        """More than |frame^T frame - 1| for both frames; Refused where it is not small."""
+        gap = float(np.max([np.linalg.norm(frame.T @ frame - np.eye(3)) for frame in (self.frame_A, self.frame_B)]))
+        if not gap < 1e-6:
             raise Refused("the frames are not orthogonal")
-        return float(max(gaps)) + 100 * EPSILON
+        return gap + 100 * EPSILON
 
     @property
     def off(self) -> float:
-        """More than how far a.T b may be from a.S b, in the exact frames nearest to the given ones."""
+        """More than |a.T b - a.S b| for all settings, in the orthogonal frames that are nearest to the given ones."""
         size = float(np.linalg.norm(self.S)) + 1
         gap = float(np.linalg.norm(self.T - self.frame_A @ self.S @ self.frame_B.T))
         return gap + 3 * self.skew * size + 200 * EPSILON * size
@@ -91,15 +92,16 @@ class State:
 class Symmetry:
     """What hidden vectors, or setting pairs, are averaged over: `images`, signed permutations (g, 6, 6), and O(2).
 
-    An image maps either party's vector, or either to the other's, so that unit vectors stay what they are. `axial`:
-    joint turns about the third axis and its mirror. All are to keep a.S b, which `check` sees.
+    An image maps each party's vector to a vector of the same party, or each to one of the other party, so that pairs
+    of unit vectors remain such pairs. With `axial` the average is also over joint turns about the third axis and the
+    mirror y -> -y. All of them have to leave a.S b as it is, which `check` verifies.
     """
 
     images: np.ndarray = field(default_factory=lambda: np.eye(6)[None])
     axial: bool = False
 
     def check(self, S: np.ndarray) -> None:
-        """Refused unless a.S b is kept exactly."""
+        """Raise Refused unless every image, and O(2) if `axial`, leaves a.S b exactly as it is."""
         form = np.block([[np.zeros((3, 3)), S], [S.T, np.zeros((3, 3))]])
         for G in self.images:
             plain = (
@@ -111,7 +113,7 @@ class Symmetry:
                 raise Refused("an image is no symmetry of the state")
         round_ = S[0, 0] == S[1, 1] and (S == np.diag(S.diagonal())).all()
         if self.axial and not (round_ and all(_commutes(G) for G in self.images)):
-            raise Refused("the state has no axis of symmetry")
+            raise Refused("the state has no axis of symmetry, or an image does not keep that axis")
 
     @property
     def trivial(self) -> bool:
@@ -119,36 +121,38 @@ class Symmetry:
         return not self.axial and len(self.images) == 1 and (self.images[0] == np.eye(6)).all()
 
     def applied(self, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The images of all points (n, 6), and their weights."""
+        """The images of all points (n, 6), image by image: (g n, 6), and their weights (g n,)."""
         number = len(self.images)
         return np.concatenate([points @ G.T for G in self.images]), np.tile(weights, number) / number
 
     def mean(self, x: np.ndarray) -> np.ndarray:
-        """The average of the images of x (6,)."""
+        """The average of x (6,) over the images, and over O(2) if `axial`."""
         x = np.mean([G @ x for G in self.images], axis=0)
         return x * [0, 0, 1, 0, 0, 1] if self.axial else x
 
 
 def _each_once(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that are equal put together, with the sum of their weights: |x.y| is the same for all of them."""
+    """The distinct rows of a list, each with the sum of the weights of all rows that equal it."""
     distinct, place = np.unique(rows + 0.0, axis=0, return_inverse=True)
     ends = np.cumsum(np.bincount(place.ravel(), minlength=len(distinct)))
     sorted_ = weights[np.argsort(place.ravel(), kind="stable")]
-    # Summed exactly: rows that are equal may be many more than rounding allows for.
+    # fsum rounds once. The bounds on rounding count every distinct row once, however often it is in the list.
     return distinct, np.array([math.fsum(part) for part in np.split(sorted_, ends)[:-1]])
 
 
 def _commutes(G: np.ndarray) -> bool:
-    """Whether G takes the group O(2) to itself: the axis to the axis."""
+    """Whether an image G takes the third axis of either party to the third axis, of the same or the other party."""
     return bool((np.abs(G)[np.ix_([2, 5], [0, 1, 3, 4])] == 0).all())
 
 
 @dataclass(frozen=True, eq=False)
 class Inequality:
-    """-sum w_i C(y_i) + F.E[x] <= sum w - m with pairs y (n, 6) of unit vectors in the state's frames.
+    """-sum_i w_i C(y_i) + F.E[x] <= sum_i w_i - m, with pairs y (n, 6) of unit vectors in the state's frames.
 
-    `maps` (group, 3, 3) are said to leave the left side as it is when both vectors of each pair are mapped. `scale` is
-    what rounding is relative to: sum w and the sum of the moduli of what F is made of.
+    It is averaged over `symmetry`: each y_i stands for all of its images, and F (6,) for the mean of its images.
+    `maps` (group, 3, 3) are claimed to leave the left side as it is when both vectors of each pair are mapped, which
+    `problem` verifies. Rounding is relative to `scale`, which must be at least the sum of w and of the moduli of the
+    numbers that F was summed from.
     """
 
     y: np.ndarray
@@ -160,38 +164,40 @@ class Inequality:
 
     @classmethod
     def of(cls, g: np.ndarray, a: np.ndarray, b: np.ndarray, f: np.ndarray, h: np.ndarray) -> Inequality:
-        """That of sum g C(a, b) + f M^A(a) + h M^B(b), for settings (n, 3)."""
+        """The inequality with the left side sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i), a, b (n, 3)."""
         a, b = normalised(a, "a"), normalised(b, "b")
         y = np.concatenate([a, np.where(g > 0, -1.0, 1.0)[:, None] * b], axis=1)
         used = g != 0
         scale = float(np.abs(np.concatenate([g, f, h])).sum())
-        # Summed exactly: terms without a correlator may be many more than rounding allows for.
+        # fsum rounds once. Terms without a correlator are not among the n that the bounds on rounding count.
         F = [math.fsum(part) for z, settings in ((f, a), (h, b)) for part in (z[:, None] * settings).T]
         return cls(y[used], np.abs(g)[used], np.array(F), scale)
 
     def scaled(self, bound: float) -> tuple[Inequality, float]:
-        """The same, with its bound, by a power of two: then no weight is too small or too large for rounding."""
+        """The inequality and its bound divided by a power of two, so that the largest of w and |F| is in [1/2, 1)."""
         k = int(np.frexp(max(self.w.max(initial=0.0), np.abs(self.F).max()))[1])
         w, F, scale, scaled = (np.ldexp(x, -k) for x in (self.w, self.F, self.scale, bound))
         return replace(self, w=w, F=F, scale=float(scale)), float(scaled)
 
     def problem(self) -> LeftOver:
-        """m, of all images, with the symmetries that `maps` names; Refused if one is none."""
+        """The function whose least value m is, averaged over `symmetry`; Refused where `maps` are no symmetries."""
         y, w = _each_once(*self.symmetry.applied(self.y, self.w))
+        F = self.symmetry.mean(self.F)
         if self.symmetry.axial:
-            return AxialLeftOver(y, w, self.symmetry.mean(self.F), self.scale)
+            return AxialLeftOver(y, w, F, self.scale)
         scale = self.scale or 1.0
         rows = np.concatenate([y, (w / scale)[:, None]], axis=1)
-        maps, off = verified(rows, self.F.reshape(2, 3) / scale, self.maps)
-        return LeftOver(y, w, self.F, self.scale, maps, 48 * (off + 2.0**-49) * self.scale)
+        maps, off = verified(rows, F.reshape(2, 3) / scale, self.maps)
+        return LeftOver(y, w, F, self.scale, maps, 48 * (off + 2.0**-49) * self.scale)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """Hidden vectors x (n, 6) with weights w (n,) in the state's frames, at visibility V.
 
-    `balance` (g n,), one number in [-1, 1] for each image in the order of `Symmetry.applied`, says how the weight of an
-    image x is divided between x and -x, which leaves (P) as it is: x gets (1 + balance)/2 of it.
+    The model is averaged over `symmetry`. `balance` (g n,), one number in [-1, 1] for each image in the order of
+    `Symmetry.applied`, says how the weight of an image x is divided between x and -x: x gets (1 + balance)/2 of it.
+    This changes the marginals alone, because |x.y| is the same for x and -x.
     """
 
     x: np.ndarray
@@ -202,18 +208,18 @@ class Model:
 
     @property
     def shares(self) -> np.ndarray:
-        """The weights divided by their sum, which neither overflows nor is too small for rounding."""
+        """The weights divided by their sum, scaled by a power of two first so that nothing over- or underflows."""
         w = np.ldexp(self.w, -np.frexp(self.w.max())[1])
         return w / math.fsum(w)
 
     def mean(self) -> np.ndarray:
-        """The average of the hidden vectors (6,), over the symmetry too."""
+        """E[x] (6,), averaged over the symmetry."""
         x, w = self.symmetry.applied(self.x, self.shares)
         mean = (w * self.balance) @ x
         return mean * [0, 0, 1, 0, 0, 1] if self.symmetry.axial else mean
 
     def problem(self, S: np.ndarray) -> Excess:
-        """The excess f, of all images, with the changes of sign among its symmetries."""
+        """The excess f, averaged over `symmetry`, with those joint changes of sign that are its symmetries."""
         x, w = _each_once(*self.symmetry.applied(self.x, self.shares))
         if self.symmetry.axial:
             return AxialExcess(x, w, S, self.V)
@@ -230,7 +236,10 @@ class Model:
 
 
 def normalised(vectors: np.ndarray, name: str) -> np.ndarray:
-    """Unit vectors (n, 3) to rounding, those that are keep their bits; Refused where they are none to `UNIT`."""
+    """Vectors (n, 3) divided by their lengths; Refused where a length is off by `UNIT`.
+
+    Vectors that have length 1 to rounding keep their bits.
+    """
     if vectors.ndim != 2 or vectors.shape[1] != 3 or not np.isfinite(vectors).all():
         raise Refused(f"{name} must be finite numbers, three a row")
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -239,12 +248,26 @@ def normalised(vectors: np.ndarray, name: str) -> np.ndarray:
     return np.where(np.abs(length - 1) <= KEPT, vectors, vectors / length)
 
 
+def unit_to_rounding(vectors: np.ndarray, name: str) -> np.ndarray:
+    """The vectors (n, 3) as they are; Refused unless they have length 1 to rounding.
+
+    For settings whose bits matter. To divide by a length rounds the direction, and settings that lie in a plane
+    exactly would then be taken to measure what is orthogonal to it.
+    """
+    if (normalised(vectors, name) != vectors).any():
+        raise Refused(f"{name} must be unit vectors to rounding")
+    return vectors
+
+
 def verified(rows: np.ndarray, F: np.ndarray, maps: np.ndarray) -> tuple[np.ndarray, float]:
-    """The maps, with -1 where there is no F (2, 3), and how far they are off; Refused where one is no symmetry."""
-    if len(maps) > MOST_MAPS:
-        raise Refused(f"there must be at most {MOST_MAPS} maps")
+    """The maps, with their negatives where F (2, 3) is 0, and how far they are off from symmetries.
+
+    Refused where they are no group of symmetries of the terms `rows` (n, 7) and F.
+    """
+    if not 0 < len(maps) <= MOST_MAPS:
+        raise Refused(f"there must be 1 to {MOST_MAPS} maps, but there are {len(maps)}")
     even = not F.any()
-    off = max(max(defect(rows, R, even), float(np.abs(F @ R.T - F).max())) for R in maps)
+    off = float(np.max([[defect(rows, R, even), np.abs(F @ R.T - F).max()] for R in maps]))
     if even:
         maps = np.concatenate([maps, -maps])
     if not (off < SAME and closed(maps)):
@@ -253,13 +276,16 @@ def verified(rows: np.ndarray, F: np.ndarray, maps: np.ndarray) -> tuple[np.ndar
 
 
 Effort = Callable[..., Bound]
-"""`bounded`, or it with more arguments: when it is late, whom it tells of progress."""
+"""`search.bounded`, perhaps with its arguments `late` and `progress` already given."""
 
 
 def ceiling(
     inequality: Inequality, effort: Effort = bounded, bound: float | None = None, tolerance: float = 0.0
 ) -> Bound:
-    """Prove `bound` on the left side, or without one, the least that a tolerance relative to S allows."""
+    """Prove that the left side is at most `bound`; without one, prove a bound on it to `tolerance` times `scale`.
+
+    The bound that is returned is proved in both cases, however the search ended.
+    """
     problem = inequality.problem()
     size = math.fsum(inequality.w)
     shift = 4 * (len(inequality.w) + 4) * EPSILON * size
@@ -270,7 +296,7 @@ def ceiling(
 
 
 def value(inequality: Inequality, state: State) -> float:
-    """Less than the left side of an inequality at the correlations of the state."""
+    """A number below the left side of an inequality at the correlations of the state, at V = 1."""
     inequality.symmetry.check(state.S)
     r = np.concatenate([state.frame_A.T @ state.r_A, state.frame_B.T @ state.r_B])
     C = (inequality.y[:, :3] @ state.S * inequality.y[:, 3:]).sum(1)
@@ -281,30 +307,28 @@ def value(inequality: Inequality, state: State) -> float:
 
 
 def upper(inequality: Inequality, state: State, bound: float, rest: float = 0.0) -> float:
-    """The visibility above which the state is proved to break an inequality of this bound; infinite where it is not.
+    """A visibility above which the state breaks an inequality that has this bound; infinite where none is proved.
 
-    `rest` is how much of F (see `require_about`) is no part of it.
+    `rest` bounds the part of F that is not measured: see `require_about`.
     """
     least, most = value(inequality, state) - REST * rest, bound + rest
     return math.nextafter(most / least, math.inf) * (1 + 4 * EPSILON) if least > 0 and most >= 0 else math.inf
 
 
 def lower(model: Model, state: State, excess: float) -> float:
-    """The visibility that a model of this excess reaches at all settings once it is mixed with what mends it."""
+    """A visibility for which the state has a model at all settings: `model`, whose excess is at most this, mended."""
     model.symmetry.check(state.S)
     mean = model.mean()
-    miss = max(
-        float(np.linalg.norm(model.V * r - frame @ part))
-        for r, frame, part in ((state.r_A, state.frame_A, mean[:3]), (state.r_B, state.frame_B, mean[3:]))
-    )
-    return mended(
-        model.V, excess + model.V * state.off, miss + 2 * state.skew + 8 * (len(model.balance) + 40) * EPSILON
-    )
+    parties = (state.r_A, state.frame_A, mean[:3]), (state.r_B, state.frame_B, mean[3:])
+    miss = float(np.max([np.linalg.norm(model.V * r - frame @ part) for r, frame, part in parties]))
+    rounding = 8 * (len(model.balance) + 40) * EPSILON
+    return mended(model.V, excess + model.V * state.off, miss + 2 * state.skew + rounding)
 
 
 def mended(V: float, excess: float, miss: float) -> float:
-    """(1 - n - t) V, rounded down: a share t = miss with means that undo it, and a share n of evenly spread ones.
+    """(1 - n - t) V, rounded down: the visibility that is left once a model is mixed with what mends it.
 
+    That is a share t = miss of hidden vectors whose means undo the miss, and a share n of evenly spread ones:
     (1 - n - t) (1 + excess) + NOISE_MEAN n + 2 t <= 1 where (1 - NOISE_MEAN) n = excess + t.
     """
     noise = (max(excess, 0.0) + miss) / (1 - NOISE_MEAN)
@@ -312,25 +336,26 @@ def mended(V: float, excess: float, miss: float) -> float:
 
 
 def at_pairs(model: Model, state: State, a: np.ndarray, b: np.ndarray) -> float:
-    """The visibility that a model reaches at pairs (n, 3) of settings as they stand, in the state's own frames."""
+    """A visibility for which the state has a model at the setting pairs a, b (n, 3): `model`, mended.
+
+    The model must be in the state's own frames, and averaged over nothing.
+    """
     w = model.shares
     p, q = a @ model.x[:, :3].T, b @ model.x[:, 3:].T
     C = model.V * np.einsum("ni,ij,nj->n", a, state.T, b)
     rounding = 64 * (len(w) + 40) * EPSILON
     excess = max(float((np.abs(p + sign * q) @ w - 1 - sign * C).max()) for sign in (1, -1)) + rounding
     mean = model.mean()
-    miss = max(
-        float(np.linalg.norm(span(settings) @ (model.V * r - part)))
-        for settings, r, part in ((a, state.r_A, mean[:3]), (b, state.r_B, mean[3:]))
-    )
+    parties = (a, state.r_A, mean[:3]), (b, state.r_B, mean[3:])
+    miss = float(np.max([np.linalg.norm(span(settings) @ (model.V * r - part)) for settings, r, part in parties]))
     return mended(model.V, excess, miss + rounding)
 
 
 def require_about(inequality: Inequality, a: np.ndarray, b: np.ndarray) -> float:
-    """Refused unless an inequality is about the pairs of settings (n, 3) alone; what its bound has to grow by for that.
+    """How much of F the pairs of settings a, b (n, 3) do not measure; Refused where a term is not one of the pairs.
 
-    Its terms are the pairs, up to the signs of their vectors; and F is a combination of the settings but for a rest,
-    which is part of the proved left side and not of what is measured.
+    Terms must be pairs bit by bit, up to the signs of their vectors. F is a combination of the settings but for a rest,
+    which is part of the left side that is proved, and not of what is measured. Its length is returned.
     """
     known = {_either_sign(np.concatenate([x, sign * y])) for x, y in zip(a, b, strict=True) for sign in (1, -1)}
     if not all(_either_sign(y) in known for y in inequality.y):
@@ -344,16 +369,16 @@ def require_about(inequality: Inequality, a: np.ndarray, b: np.ndarray) -> float
 
 
 def _either_sign(y: np.ndarray) -> bytes:
-    """The same for y (6,) and -y."""
+    """The bits of y (6,) or of -y, whichever has a positive first component: the same for y and -y."""
     first = y[np.flatnonzero(y)[0]]
     return (y * np.sign(first) + 0.0).tobytes()
 
 
 def span(vectors: np.ndarray) -> np.ndarray:
-    """Orthonormal rows, right to rounding, that span the rows of `vectors` (n, 3), none of them 0, as they stand.
+    """Orthonormal rows, right to rounding, that span what the rows of `vectors` (n, 3) span, none of which is 0.
 
-    Doubles are fractions, so nothing is rounded to find the rank; in a plane the rows are tangents of its normal, the
-    product of two rows.
+    The rank is exact, because doubles are fractions. In a plane, the rows are orthogonal to its normal, which is the
+    vector product of two rows.
     """
     rows = np.unique(vectors, axis=0).tolist()
     first = [Fraction(x) for x in rows[0]]

@@ -1,4 +1,4 @@
-"""The theorem of docs/WERNER.md, and what it says of every state that is close to a Werner state in other frames."""
+"""The theorem of docs/WERNER.md, and what it says about every state that is close to a Werner state in other frames."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import numpy as np
 from .claims import Refused
 
 LARGEST = 4
-"""No visibility that is used is larger."""
+"""The largest visibility at which the explicit model is used (docs/CERTIFICATES.md: V <= 4)."""
 
 
 @dataclass(frozen=True, eq=False)
 class IsotropicCertificate:
-    """lower <= largest compatible visibility of (r_A, r_B, T) for all settings <= upper, where T is close to s Q.
+    """lower <= largest compatible visibility of the state (r_A, r_B, T) for all settings <= upper, claimed.
 
-    r_A, r_B (3,), T (3, 3), s > 0, and Q (3, 3), which is close to orthogonal; the singlet has s = 1 and Q = -1.
+    r_A, r_B (3,) have to be close to 0, and T (3, 3) to s Q with s > 0 and a Q (3, 3) that is close to orthogonal; the
+    singlet has s = 1 and Q = -1.
     """
 
     r_A: np.ndarray
@@ -32,16 +33,17 @@ class IsotropicCertificate:
     upper: float
 
     FILE: ClassVar = "certificate.json"
-    """What it is saved as."""
+    """The name of its file in a folder of results."""
 
     def check(self) -> str:
-        """What is proved, in a sentence; Refused where something is not. Everything is computed in fractions."""
+        """Prove both ends, in fractions, and say what is proved, in a sentence; Refused where something is not."""
         if not 0 <= self.lower <= self.upper <= 1:
             raise Refused(f"a bracket must have 0 <= lower <= upper <= 1, but has {self.lower!r} and {self.upper!r}")
         _require_the_theorem()
         s, T, Q = Fraction(self.s), exact(self.T), exact(self.Q)
         off = np.abs(T - s * Q).sum() + abs(s) * np.abs(Q.T @ Q - np.eye(3, dtype=int)).sum()
         moment = max(np.abs(exact(r)).sum() for r in (self.r_A, self.r_B))
+        # What mending leaves of the explicit model: 1 - 12 off - 16 |r|.
         share = 1 - LARGEST * (3 * off + 4 * moment)
         if not (s > 0 and share > Fraction(1, 2)):
             raise Refused("the state is not close to a Werner state in other frames")
@@ -68,9 +70,10 @@ exact = np.vectorize(Fraction, otypes=[object])
 
 
 def _require_the_theorem() -> None:
-    """The proof's two inequalities between numbers, s^2 < 2 m^2 c^2 and s^2 < 3 m^2 c^2.
+    """Refused unless the proof's two inequalities between numbers hold: s^2 < 2 m^2 c^2 and s^2 < 3 m^2 c^2.
 
-    s = 1 - 1/sqrt 2, c^2 = 1 - s^2 and m = 4/pi^2, with 1/sqrt 2 > 0.7071, pi < 355/113; the first implies the other.
+    Here s = 1 - 1/sqrt 2, c^2 = 1 - s^2 and m = 4/pi^2; 1/sqrt 2 > 0.7071 and pi < 355/113 are put in, which makes s
+    larger and m smaller. The first inequality implies the second.
     """
     root = Fraction(7071, 10000)
     s, m = 1 - root, 4 / Fraction(355, 113) ** 2

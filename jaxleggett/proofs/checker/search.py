@@ -1,6 +1,7 @@
-"""Branch and bound over pairs of cells, which are cut until a bound is proved on each (A. H. Land, A. G. Doig 1960).
+"""Branch and bound over boxes, which are pairs of cells and are cut in two until a bound is proved on each of them.
 
-Nothing of what was found elsewhere is taken over, no box and no cut: whoever hands in a claim cannot leave one out.
+A. H. Land and A. G. Doig, Econometrica 28, 497 (1960). The search makes its own boxes. It takes none from whoever makes
+a claim, so that none can be left out.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ import numpy as np
 from .cells import THIN, Cells, cut, lengths, opened
 
 POINT = np.array([0.61, 0.35, 0.71]) / np.linalg.norm([0.61, 0.35, 0.71])
-"""Of the images of a vector under a group, that with the largest component along this point is looked at."""
+"""The domain of a group consists of the vectors that have no image with a larger component along this point."""
 
 EDGE = 1e-8
-"""How far images must lie outside that domain to be dropped; more than three times what `symmetry` lets maps be off."""
+"""How far outside the domain a cell must lie to be left out: more than three times `symmetry.CLOSED`."""
 
 DEEPEST = 26
-"""Most cuts of one coordinate; below, rounding is no longer what the proof takes it for."""
+"""Largest number of cuts of one coordinate; the bounds on rounding do not hold for smaller cells."""
 
 TOGETHER = 2**21
-"""Numbers that are worked on together: a fraction of a second, after which the clock is looked at."""
+"""How many numbers are worked on together. That takes a fraction of a second; then `late` is asked."""
 
 MOST = 20_000_000
-"""Boxes after which a proof is given up."""
+"""Number of boxes after which a proof is given up."""
 
 Outcome = Literal["proved", "refuted", "given up", "out of time", "interrupted"]
 
@@ -36,22 +37,22 @@ class Problem(Protocol):
 
     @property
     def first(self) -> np.ndarray:
-        """Cells that the first vector is looked for in."""
+        """Cells (n, 5) which, with their images under the symmetries, hold every first vector."""
         ...
 
     @property
     def second(self) -> np.ndarray:
-        """Cells that the second vector is looked for in."""
+        """Cells (n, 5) which hold every second vector that then belongs to it."""
         ...
 
     @property
     def maps(self) -> np.ndarray:
-        """Orthogonal matrices (group, 3, 3) under which the function stays as it is, acting on both vectors."""
+        """A group of orthogonal matrices (g, 3, 3): applied to both vectors, they leave the function as it is."""
         ...
 
     @property
     def work(self) -> int:
-        """How many numbers a box takes."""
+        """How many numbers are in use for one box."""
         ...
 
     @property
@@ -60,15 +61,16 @@ class Problem(Protocol):
         ...
 
     def bounds(self, a: Cells, b: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Upper bounds (n,) of the function on boxes, rounding included; values (n,) in them, and where (n, 2, 3)."""
+        """Upper bounds (n,) on boxes, rounding included; a value (n,) in each box, and the vectors there (n, 2, 3)."""
         ...
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What a search found: `bound` is proved for all vectors, however it ended.
+    """What a search found. `bound` is proved for all pairs of vectors, whatever the `outcome`.
 
-    `reached` is the largest value that was seen, at the vectors `place` (2, 3); `boxes` is how many were bounded.
+    `reached` is the largest value that was seen (to rounding), at the vectors `place` (2, 3). `boxes` says how many
+    boxes were bounded.
     """
 
     outcome: Outcome
@@ -86,10 +88,10 @@ def bounded(
     late: Callable[[], bool] = lambda: False,
     progress: Callable[[int], None] | None = None,
 ) -> Bound:
-    """Prove that `problem` stays below `target`, or without one, below what it reaches plus `tolerance`.
+    """Prove that `problem` is at most `target`; without one, at most `tolerance` above the largest value that is seen.
 
-    `refuted` where a larger value than the target was met. The bound of what is left when the search is stopped,
-    by `late`, Ctrl-C or too many boxes, is still proved. `progress` is told how many boxes are open.
+    The outcome is `refuted` where a value above the target was seen. Where the search is stopped, by `late`, Ctrl-C or
+    too many boxes, its bound is larger, but proved. `progress` is told how many boxes are open.
     """
     best, place, count = -np.inf, np.stack([POINT, -POINT]), 0
     dropped, outcome = -np.inf, "proved"
@@ -109,7 +111,7 @@ def bounded(
                 part = slice(start, start + size)
                 a, b = opened(boxes[part, :5]), opened(boxes[part, 5:])
                 found, values, places = problem.bounds(a, b)
-                # fmin: NaN lowers no bound.
+                # np.fmin ignores NaN, so that NaN lowers no bound.
                 open_[part] = np.fmin(open_[part], found)
                 ways[part] = _longest(boxes[part], a, b)
                 count += len(found)
@@ -120,7 +122,8 @@ def bounded(
                 outcome = "refuted"
             if outcome != "proved":
                 break
-            # The goal never falls, so the last one holds for all boxes that were dropped.
+            # `best` never falls, so boxes that were dropped earlier are within the tolerance of the last `best`, too.
+            # Written so that a box whose bound is NaN is kept.
             kept = ~(open_ <= (best + tolerance if target is None else target))
             dropped = max(dropped, open_[~kept].max(initial=-np.inf))
             if progress:
@@ -132,14 +135,14 @@ def bounded(
 
 
 def _roots(problem: Problem) -> np.ndarray:
-    """All boxes of `first` and `second`, but for those outside the domain."""
+    """All boxes of `first` and `second`, without those outside the domain."""
     first = problem.first[~_outside(problem, problem.first)]
     second = problem.second
     return np.concatenate([np.repeat(first, len(second), 0), np.tile(second, (len(first), 1))], axis=1)
 
 
 def _outside(problem: Problem, cells: np.ndarray) -> np.ndarray:
-    """Whether each u of cells (n, 5) has an image R^T u with a larger component along `POINT`."""
+    """Whether all vectors u of a cell have an image R^T u with a larger component along `POINT`: for cells (n, 5)."""
     away = problem.maps @ POINT - POINT
     return ((opened(cells).corners @ away.T).min(1) > EDGE).any(1)
 

@@ -308,7 +308,7 @@ def test_nothing_but_numpy_and_click_is_needed(tmp_path):
     assert answers[1]["bound"] == 2.001
     code, out, err = run("bad.json", "good.json")
     assert (code, err, len(out.splitlines())) == (1, "", 2)
-    assert "NOT PROVED: it is not proved that the left side stays below 1.2" in out
+    assert "NOT PROVED: it is not proved that the left side is at most 1.2" in out
     assert "at u, v = (" in out
     code, out, err = run("none.json")
     assert (code, out) == (2, "")

@@ -5,15 +5,18 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import jaxleggett as jl
 from jaxleggett.proofs.checker import files
-from jaxleggett.proofs.checker.certificate import Certificate
-from jaxleggett.proofs.checker.claims import Inequality, Model, Refused, State, Symmetry, ceiling
+from jaxleggett.proofs.checker.certificate import Certificate, down, up
+from jaxleggett.proofs.checker.claims import Inequality, Model, Refused, State, Symmetry, ceiling, span
 from jaxleggett.proofs.checker.search import bounded
+from jaxleggett.proofs.checker.symmetry import SAME, defect
 from jaxleggett.proofs.symmetries import with_symmetries
 
 X, Y, Z = np.eye(3)
@@ -87,6 +90,33 @@ def test_at_pairs_in_a_plane_an_inequality_says_nothing_of_other_marginals(tmp_p
         for pairs, accepted in ((plane, seen), (None, True)):
             certificate = Certificate(state, 0.0, 0.56, None, 0.0, marginal, bound, pairs)
             assert _accepted(certificate, tmp_path) == accepted
+
+
+def _in_a_plane(rng):
+    """Settings with a third component that is three times the first, and lengths that are off by less than 1e-6."""
+    rows = np.zeros((0, 3))
+    while len(rows) < 40:
+        x, y = rng.normal(size=(2, 10_000))
+        length = np.sqrt(10 * x * x + y * y)
+        # With few digits, so that the product with 3 is exact.
+        x, y = (np.float64(np.float32(z / length)) for z in (x, y))
+        found = np.stack([x, y, 3 * x], axis=1)
+        rows = np.concatenate([rows, found[np.abs(np.linalg.norm(found, axis=1) - 1) < 9e-7]])
+    return rows[:40]
+
+
+def test_at_pairs_no_setting_is_moved_out_of_its_plane(rng, tmp_path):
+    """Divided by their lengths, settings in a plane would span all three dimensions by rounding."""
+    settings = _in_a_plane(rng)
+    unit = settings / np.linalg.norm(settings, axis=1, keepdims=True)
+    assert (len(span(settings)), len(span(unit))) == (2, 3)
+    n = np.array([3, 0, -1]) / np.sqrt(10)
+    marginal = Inequality(np.concatenate([unit[0], unit[0]])[None], np.full(1, 0.1), np.append(n, np.zeros(3)), 1.1)
+    bound = ceiling(marginal, tolerance=1e-3).bound
+    state = State.own(2 * n, np.zeros(3), np.zeros((3, 3)))
+    certificate = Certificate(state, 0.0, 0.56, None, 0.0, marginal, bound, (settings, settings))
+    assert not _accepted(certificate, tmp_path)
+    assert _accepted(dataclasses.replace(certificate, pairs=None), tmp_path)
 
 
 def test_at_pairs_a_model_is_averaged_over_nothing(tmp_path):
@@ -164,8 +194,69 @@ def test_the_bound_of_an_inequality_is_a_number(bound, tmp_path):
     assert files.checked(path, with_symmetries).proved
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bound": [2.5]}, "bound must have the shape (), but has (1,)"),
+        ({"a": [1, 0, 0]}, "a must have the shape (n, 3), but has (3,)"),
+        ({"alice": [[0]]}, "alice must have the shape (n), but has (1, 1)"),
+        ({"coefficients": -1.0}, "coefficients must have the shape (n), but has ()"),
+    ],
+)
+def test_arrays_of_other_shapes_are_refused(changes, words, tmp_path):
+    content = {"coefficients": [-1.0], "a": [[1, 0, 0]], "b": [[0, 0, 1]], "alice": [0], "bob": [0], "bound": 2.5}
+    path = tmp_path / "inequality.json"
+    path.write_text(json.dumps(content | changes))
+    found = files.checked(path, with_symmetries)
+    assert (found.proved, found.statement) == (False, words)
+
+
+def test_what_stands_in_a_file_twice_is_refused(tmp_path):
+    """Readers differ in which of two they take."""
+    content = {"coefficients": [-1.0], "a": [[1, 0, 0]], "b": [[0, 0, 1]], "alice": [0], "bob": [0], "bound": 2.5}
+    path = tmp_path / "inequality.json"
+    path.write_text('{"coefficients": [-100.0], ' + json.dumps(content)[1:])
+    assert files.checked(path, with_symmetries).statement == "the field 'coefficients' must not be there twice"
+    _upper(_three_axes(), 6.0, 1.0).save(tmp_path / "certificate.npz")
+    assert files.checked(tmp_path / "certificate.npz", with_symmetries).proved
+    with zipfile.ZipFile(tmp_path / "certificate.npz", "a") as archive:
+        archive.writestr("lower", archive.read("lower.npy"))
+    found = files.checked(tmp_path / "certificate.npz", with_symmetries)
+    assert (found.proved, found.statement) == (False, "the arrays must have different names")
+
+
+def test_numbers_are_printed_rounded_towards_the_safe_side(rng):
+    for decimal in rng.random(10_000).round(9):
+        for x in (np.nextafter(decimal, 0), decimal, np.nextafter(decimal, 1)):
+            assert Fraction(down(x)) <= Fraction(x) <= Fraction(up(x))
+            assert Fraction(up(x)) - Fraction(down(x)) <= Fraction(1, 10**9)
+    assert (down(0.0), up(1.0), down(1.0)) == ("0.000000000", "1.000000000", "1.000000000")
+
+
+def test_numbers_that_are_none_prove_nothing():
+    nan = np.full((3, 3), np.nan)
+    for wrong in ((nan[0], np.zeros(3), np.eye(3)), (np.zeros(3), nan[0], np.eye(3)), (*np.zeros((2, 3)), nan)):
+        with pytest.raises(Refused, match="at most 2"):
+            State.own(*wrong)
+    with pytest.raises(Refused, match="not orthogonal"):
+        _ = dataclasses.replace(SINGLET, frame_B=nan).skew
+    # The rows do not see the columns in which this is no orthogonal matrix; R R^T has inf, and NaN from inf - inf.
+    rows = np.array([[1.0, 0, 0, 1, 0, 0, 1]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert not defect(rows, np.array([[1, 1e200, 1e200], [0, 1e200, -1e200], [0, 0, 1]]), True) < SAME
+
+
+def test_weights_of_infinite_sum_are_refused_at_once(tmp_path):
+    inequality = dataclasses.replace(_three_axes(3.1e307), scale=1.0)
+    _upper(inequality, 1.7e308, 0.99).save(tmp_path / "certificate.npz")
+    assert files.checked(tmp_path, with_symmetries).statement.endswith("must have a finite sum of moduli")
+
+
 def test_too_many_maps_or_images_are_refused_at_once(tmp_path):
     certificate = _upper(_three_axes(), 5.0, 0.99)
+    none = dataclasses.replace(certificate.inequality, maps=np.zeros((0, 3, 3)))
+    with pytest.raises(Refused, match="1 to 120 maps"):
+        none.problem()
     many = dataclasses.replace(certificate.inequality, maps=np.tile(np.eye(3), (6000, 1, 1)))
     assert not _accepted(dataclasses.replace(certificate, inequality=many), tmp_path)
     images = Symmetry(np.tile(np.eye(6), (6000, 1, 1)))
@@ -183,8 +274,6 @@ def _check(*names):
 def test_a_damaged_file_does_not_keep_others_from_being_checked(tmp_path):
     """Whatever reading it raises; and what is no file is bad input."""
     np.savez(tmp_path / "member.npz", version=np.float64(1))
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "member.npz", "a") as archive:
         archive.writestr("T", "no array")
         archive.writestr("S.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': (((((\n")
