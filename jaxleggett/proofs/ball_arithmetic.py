@@ -1,7 +1,7 @@
-"""Proofs by ball arithmetic (Arb, through python-flint); nothing here uses the solvers.
+"""Proofs by ball arithmetic (Arb, through python-flint).
 
-A comparison of balls is true only if it holds for all numbers in them, so a chain of comparisons that
-passes is a proof up to the correctness of Arb.
+A comparison of balls is true only if it holds for all numbers in them. So a sequence of comparisons that are all true
+is a proof, provided that Arb is correct.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ class CertificationError(RuntimeError):
 
 
 def require(holds: bool, what: str) -> None:
-    """Go on only where a comparison of balls `holds`; CertificationError says `what` is not proved."""
+    """Raise CertificationError, which names `what` is not proved, unless a comparison of balls `holds`."""
     if not holds:
         raise CertificationError(f"not proved: {what}")
 
 
 def enclosing_doubles(ball: arb) -> tuple[float, float]:
-    """The doubles next below and next above every number of a `ball`.
+    """A double below, and a double above, every number of a `ball`: neighbours, or with one other double in between.
 
-    Raises CertificationError where the ball is too wide for two neighbouring doubles, or two with one between them.
+    Raises CertificationError where the ball is too wide for that.
 
     >>> from flint import arb, ctx
     >>> with ctx.workprec(128):
@@ -35,7 +35,8 @@ def enclosing_doubles(ball: arb) -> tuple[float, float]:
     """
     from flint import arb
 
-    # A ball that lies on one side of its middle's double has that double as one end; any other, its two neighbours.
+    # The double nearest to the middle is one end if the whole ball lies on one side of it; otherwise both its
+    # neighbours are the ends.
     middle = float(ball.mid())
     lower = middle if ball > arb(middle) else math.nextafter(middle, -math.inf)
     upper = middle if ball < arb(middle) else math.nextafter(middle, math.inf)

@@ -1,11 +1,11 @@
 """Certified bounds of Leggett inequalities, rounding included, by the checker's branch and bound.
 
-The pairs of hidden vectors are covered by boxes; on each the left side is bounded by a linear function; a box whose
-bound is no higher than a value that is reached, plus the tolerance, is dropped; the others are cut in two. Where the
-inequality has `symmetries`, only one domain of them is covered.
+The pairs of hidden vectors are covered by boxes. On each of them the left side is bounded by a linear function. A box
+is dropped if its bound is at most the tolerance above a value that is reached; the others are cut in two. If the
+inequality has symmetries, only one domain of them is covered.
 
-docs/CERTIFICATES.md has the proof. Nothing is shared with the searches and programmes whose results are certified:
-tests/test_imports.py holds that.
+docs/CERTIFICATES.md has the proof. It shares no code with the searches and programmes whose results are certified;
+tests/test_imports.py tests that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .checker.search import Outcome, bounded
 from .symmetries import with_symmetries
 
 SYMMETRIES_SHARE = 0.25
-"""Share of the time limit after which symmetries are no longer looked for."""
+"""Share of the time limit after which no further symmetries are looked for."""
 
 ENDINGS: dict[Outcome, Ending] = {
     "proved": Ending.CONVERGED,
@@ -38,11 +38,11 @@ ENDINGS: dict[Outcome, Ending] = {
 
 @dataclass(frozen=True)
 class Enclosure:
-    """`bound` is proved to be at least the left side for all hidden vectors; `reached` is a value that it takes.
+    """`bound` is proved to be at least the left side for all hidden vectors; `reached` is a value of it, to rounding.
 
-    `status` is `converged` where the two are as close as asked for; else `time_limit`, `interrupted`
+    `status` is `converged` where the two are as close as asked for; otherwise `time_limit`, `interrupted`
     (Ctrl-C), or `stalled` where boxes became too many or too small. The bound holds in every case. `boxes` says how
-    many were bounded, `seconds` how long it took.
+    many boxes were bounded, `seconds` how long it took.
     """
 
     bound: float
@@ -51,7 +51,7 @@ class Enclosure:
     status: Ending
     seconds: float
     maps: np.ndarray
-    """The symmetries that were used, (group, 3, 3)."""
+    """(group, 3, 3): the symmetries that were used; without marginal terms, one of R and -R each."""
 
     @property
     def converged(self) -> bool:
@@ -68,8 +68,8 @@ def enclose(
 ) -> Enclosure:
     """Enclose the largest left side of `inequality` over u, v in S^2 x S^2, from both sides.
 
-    To `tolerance` times sum |g_i| + |f_i| + |h_i|, or as far as `time_limit` (seconds) allows; the bound holds in every
-    case. `progress` is told how many boxes are left.
+    The two are at most `tolerance` times sum |g_i| + |f_i| + |h_i| apart, or as close as `time_limit` (seconds) allows.
+    The bound holds in every case. `progress` is told how many boxes are open.
 
     >>> import numpy as np
     >>> from jaxleggett.inequalities import published

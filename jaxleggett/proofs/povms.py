@@ -2,12 +2,13 @@
 
 The kernel psi of a pair of effects is a polynomial in z1 = |u.p|, z2 = |u.q| (p, q the unit vectors along a + b and
 a - b) whose coefficients depend on the angle phi between a and b. With t = tan(phi/4) in [0, 1], k = cos(phi/2) and s =
-sin(phi/2) are fractions of t, monotone in it. [0, 1] is cut into cells; on each, ball arithmetic (Arb) encloses the
-coefficients of every polynomial that has to be positive, and as z1, z2 >= 0 their lower ends are a polynomial below it.
-That one is bounded on squares of the quarter disk z1^2 + z2^2 <= 1 by its Bernstein coefficients (G. T. Cargo and
-O. Shisha, J. Res. NBS 70B, 79, 1966), whose least is at most its least value.
+sin(phi/2) are rational functions of t. The interval [0, 1] is cut into cells. On each cell, ball arithmetic (Arb)
+encloses the coefficients of every polynomial that has to be non-negative. As z1, z2 >= 0, the lower ends of these balls
+are the coefficients of a smaller polynomial. That one is bounded on the quarter disk z1^2 + z2^2 <= 1, which is covered
+by squares: on a square, its smallest Bernstein coefficient is at most its smallest value (G. T. Cargo and O. Shisha,
+J. Res. NBS 70B, 79, 1966).
 
-A certificate is a table of integers over one denominator, in the files beside this module.
+A certificate is a table of integers over one denominator; povms.txt, beside this module, has it.
 """
 
 # Letters are those of the equations, capitals too.
@@ -31,27 +32,27 @@ TABLE = Path(__file__).with_name("povms.txt")
 """The certificate of V = 159688/255591."""
 
 DEGREE = 6
-"""Of the polynomials in z1 and z2, in either."""
+"""The largest degree of the polynomials, in z1 and in z2."""
 
 CELLS = 64
-"""Cells of t to begin with."""
+"""Number of cells of t at the beginning."""
 
 DEEPEST_CELL, DEEPEST_SQUARE = 14, 9
-"""Most halvings of a cell of t, and of a square of z1, z2."""
+"""How often a cell of t, and a square of z1, z2, may be halved."""
 
 ROUNDING = 1e-12
-"""More than what Bernstein coefficients are off by, relative to the sum of the moduli of a polynomial's: they are sums
-of 49 terms, whose factors are numbers in [0, 1] that are right to 20 roundings."""
+"""More than the rounding error of a Bernstein coefficient, relative to the sum of the moduli of the polynomial's
+coefficients. A Bernstein coefficient is a sum of 49 terms, each of them a coefficient times numbers in [0, 1] that are
+right to 20 roundings."""
 
 PRECISION = 80
 """Binary digits of Arb's balls."""
 
 Poly = dict[tuple[int, int], Any]
-"""Coefficients of z1^i z2^j by (i, j): balls, or fractions."""
-
+"""A polynomial: its coefficients of z1^i z2^j by (i, j), which are balls, series of balls, or floats."""
 
 Terms = dict[tuple[int, int], dict[str, Fraction]]
-"""Coefficients of z1^i z2^j by (i, j), and of each those of the functions 1, s, k, c of the angle."""
+"""A polynomial that depends on the angle: by (i, j), the shares of 1, s, k and c in the coefficient of z1^i z2^j."""
 
 NAMES: tuple[str, ...] = (
     "w",
@@ -115,14 +116,19 @@ class Table:
 
 
 def moment(i: int, j: int, pi: Any) -> Any:
-    """E[z1^i z2^j] over the sphere: 1, 1/2, 2/(3 pi) and m(i + 2, j) = m(i, j) (i + 1)/(i + j + 3)."""
+    """m(i, j) = E[z1^i z2^j] over the sphere.
+
+    m(0, 0) = 1, m(1, 0) = 1/2, m(1, 1) = 2/(3 pi) and m(i + 2, j) = m(i, j) (i + 1)/(i + j + 3); m(i, j) = m(j, i).
+    `pi` is the number, a float or a ball; so is the result. Raises ArithmeticError for negative exponents.
+    """
     if min(i, j) < 0:
         raise ArithmeticError(f"exponents must not be negative, but are {i} and {j}")
     if i > 1:
         return moment(i - 2, j, pi) * (i - 1) / (i + j + 1)
     if j > 1:
         return moment(i, j - 2, pi) * (j - 1) / (i + j + 1)
-    return (1, pi * 0 + 1, 2 / (3 * pi))[0] if i + j == 0 else (pi * 0 + 1) / 2 if i + j == 1 else 2 / (3 * pi)
+    one = pi * 0 + 1
+    return (one, one / 2, 2 / (3 * pi))[i + j]
 
 
 def _plus(*polys: Poly) -> Poly:
@@ -153,7 +159,7 @@ def _mean(p: Poly, pi: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """psi at one angle, or on a cell of them: k, s, c = cos phi, and g = a.G.b as balls, or as floats for a test.
+    """psi at one angle, or on a cell of angles; k, s and c = cos phi are series of balls, or floats.
 
     psi = (X - Y)_+ omega + M (pi + sgn(X - Y) rho) with M = 1 - k z1 - s z2; `plus` and `minus` are pi +- rho, for
     X > Y and X < Y. The constant terms of omega and pi are what the two conditions on means make them.
@@ -169,7 +175,10 @@ class Kernel:
 
     @classmethod
     def at(cls, table: Table, k: Any, s: Any, c: Any, g: Any, pi: Any, number: Callable[[Fraction], Any]) -> Kernel:
-        """From the table; `pi` is the number, `number` makes what k is of a fraction."""
+        """The kernel of a table for given k, s, c and g = a.G.b.
+
+        `pi` is the number; `number` turns a fraction into what `pi` is, a ball or a float.
+        """
         one = k * 0 + 1
         basis = {"1": one, "s": s, "k": k, "c": c}
         constants = {name: number(x) for name, x in table.constants.items()}
@@ -191,7 +200,7 @@ class Kernel:
         return cls(k, s, c, _plus(pi_, odd), _plus(pi_, _scaled(odd, -1)), omega, M)
 
     def psi(self, sign: int) -> Poly:
-        """psi where X - Y has this sign."""
+        """psi where X - Y has this sign, 1 or -1."""
         if sign < 0:
             return _times(self.M, self.minus)
         return _plus(_times(self.M, self.plus), _times({(0, 1): 2 * self.s}, self.omega))
@@ -227,9 +236,9 @@ def conditions(
 ) -> list[list[list[Poly]]]:
     """What has to be non-negative on the quarter disk: a list of conditions, each a list of alternatives.
 
-    An alternative is a list of polynomials that are all to be non-negative. `kernels` are those of g = -h and h: psi is
-    affine in g, and grows with it, so that (C1) is tested at -h and (C2) at h. In (C3) delta g is dh g/h, with dh of
-    the table.
+    An alternative is a list of polynomials that are all to be non-negative. A condition holds if at every point one of
+    its alternatives does. `kernels` are those for g = -h and g = h. psi is affine in g and grows with it, so that (C1)
+    is tested at g = -h, and (C2) at g = h. In (C3), delta g is dh g/h, with dh from the table.
     """
     low, high = kernels
     k, s, c = low.k, low.s, low.c
@@ -265,7 +274,7 @@ def conditions(
 
 
 def remainders(table: Table, kernel: Kernel, pi: Any, number: Callable[[Fraction], Any]) -> tuple[Any, Any, Any]:
-    """(C4): the diagonal of R along p, q and their normal, whose moduli may not exceed h."""
+    """(C4): the diagonal elements of R along p, q and their normal. Their moduli must not exceed h."""
     k, s, c = kernel.k, kernel.s, kernel.c
     eta1, eta2 = number(table.constants["eta1"]), number(table.constants["eta2"])
     first, second, whole = kernel.even_moments(pi)
@@ -291,7 +300,7 @@ def certify_povm(table: Table | None = None, time_limit: float | None = None) ->
         return arb(fmpq(x.numerator, x.denominator))
 
     def needed(t: Any) -> tuple[list[Any], list[list[list[Poly]]]]:
-        """What (C4) bounds by h, and what has to be non-negative, as series of three terms about t."""
+        """What (C4) bounds by h, and what has to be non-negative, as series of three terms in t."""
         x = arb_series([t, 1])
         k, s = (1 - x * x) / (1 + x * x), 2 * x / (1 + x * x)
         low, high = (Kernel.at(table, k, s, 2 * k * k - 1, g, arb.pi(), number) for g in (-h, h))
@@ -326,17 +335,18 @@ def certify_povm(table: Table | None = None, time_limit: float | None = None) ->
 
 
 def _at_ends(middle: Any, cell: Any, half: Any) -> tuple[Any, Any]:
-    """Balls between which a function of t is on a cell, up to where it is linear: f = f0 + f1 x + f2 x^2, |x| <= half.
+    """Two balls, for the ends of a cell, such that f(x) lies in a weighted mean of them wherever x is in the cell.
 
-    f0 and f1 are the terms of the series at the middle, f2 is the third term on the whole cell (Taylor's theorem). A
-    function that is linear in x is least at an end; f2 x^2 is in f2 [0, half^2] wherever x is.
+    By Taylor's theorem f = f0 + f1 x + f2 x^2 for |x| <= half, where f0 and f1 are the terms of the series at the
+    middle, and f2 is in the ball of the third term on the whole cell. f0 + f1 x is a mean of its values at both ends,
+    with weights that depend on x alone, and f2 x^2 lies in f2 [0, half^2].
     """
     square = cell[2] * (half * half).union(half * 0)
     return middle[0] - middle[1] * half + square, middle[0] + middle[1] * half + square
 
 
 def _below(middle: Poly, cell: Poly, half: Any) -> np.ndarray:
-    """Coefficients (2, d, d) of two polynomials, of which a mean is below the given one where z1, z2 >= 0."""
+    """Coefficients (2, d, d) of two polynomials; for each t, a mean of them is at most the given one if z1, z2 >= 0."""
     found = np.zeros((2, DEGREE + 1, DEGREE + 1))
     for key, x in middle.items():
         if not all(0 <= i <= DEGREE for i in key):
@@ -349,11 +359,11 @@ def _below(middle: Poly, cell: Poly, half: Any) -> np.ndarray:
 _N = np.arange(DEGREE + 1)
 _CHOOSE = np.array([[math.comb(n, m) for m in range(DEGREE + 1)] for n in range(DEGREE + 1)], float)
 BERNSTEIN = _CHOOSE / _CHOOSE[DEGREE]
-"""From coefficients on [0, 1] to Bernstein coefficients: C(i, j)/C(n, j) for j <= i."""
+"""The matrix from coefficients of powers to Bernstein coefficients on [0, 1]: C(i, j)/C(n, j) for j <= i."""
 
 
 def _moved(start: np.ndarray, width: float) -> np.ndarray:
-    """Matrices (n, d, d) that take coefficients of z to Bernstein coefficients on [start, start + width]."""
+    """Matrices (n, d, d) from coefficients of powers of z to Bernstein coefficients on [start, start + width]."""
     power = np.where(_N[None] >= _N[:, None], _N[None] - _N[:, None], 0)
     shift = np.where(_N[None] >= _N[:, None], _CHOOSE.T * start[:, None, None] ** power, 0)
     return BERNSTEIN @ (width ** _N[:, None] * shift)
@@ -380,6 +390,6 @@ def _holds(middle: list[list[Poly]], cell: list[list[Poly]], half: Any) -> bool:
             return True
         width /= 2
         corners = (corners[:, None] + width * np.array([[0, 0], [0, 1], [1, 0], [1, 1]])).reshape(-1, 2)
-        # A square whose nearest corner is beyond the circle holds no point of the disk: exact for such few digits.
+        # A square whose nearest corner is beyond the circle holds no point of the disk. These numbers are exact.
         corners = corners[(corners**2).sum(1) <= 1]
     return False

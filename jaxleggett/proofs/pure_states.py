@@ -1,4 +1,4 @@
-"""Every pure entangled two-qubit state violates crypto-nonlocality: an explicit inequality and its proof.
+"""Every pure entangled two-qubit state violates crypto-nonlocality: an explicit inequality and its certified threshold.
 
 The state is cos(theta) |01> - sin(theta) |10> with S = sin 2 theta. For nodes t_k = (3/4) 2^-k, k < K,
 and t_K = S/4, axes e = +-x, +-y and settings that `pure_state_inequality` writes out, every Leggett model obeys
@@ -6,7 +6,7 @@ and t_K = S/4, axes e = +-x, +-y and settings that `pure_state_inequality` write
     -sum_k w_k sum_e C(a_k+, b_k) + C(a_k-, b_k)  <=  8 sum_k w_k - 1,
 
 and the state breaks it above a visibility V_th with 1 - V_th > S^2 / (18 + 5 ln(1/S)).
-The proof is docs/PURE.md, whose numbers (1) to (9) the comments use.
+The proof is docs/PURE.md; the numbers (1) to (9) in comments are those of its equations.
 """
 
 # Letters are those of the equations, capitals too.
@@ -24,7 +24,7 @@ from .ball_arithmetic import CertificationError, enclosing_doubles, require
 
 
 def pure_state_inequality(theta: float) -> LeggettInequality:
-    """The Leggett inequality for cos(theta) |01> - sin(theta) |10>, 0 < theta <= pi/4, with the bound of the theorem.
+    """The Leggett inequality (5) of docs/PURE.md for cos(theta) |01> - sin(theta) |10>, 0 < theta <= pi/4.
 
     With A_k^2 = 1 + t_k^2, B_k^2 = 1 + S^2 t_k^2, R_k^2 = A_k^2 - V*^2 B_k^2, in rows (k, e, sign):
 
@@ -32,8 +32,9 @@ def pure_state_inequality(theta: float) -> LeggettInequality:
         g = -w_k = -c_k A_k^2 / (4 R_k),     f = h = 0,     bound 8 sum_k w_k - 1.
 
     c_k are the jumps of slope of a polygon on the nodes (3), V* = 1 - 7 S^2 / (32 L + 16 S^2) with
-    L = sum_k c_k / t_k (7). 8 (K + 1) pairs, K the least with (3/4) 2^-K <= S/4. The settings, the weights and the
-    bound are rounded to doubles. Raises InputError for any other `theta`.
+    L = sum_k c_k / t_k (7). There are 8 (K + 1) pairs, where K is the smallest integer with (3/4) 2^-K <= S/4. The
+    settings, the weights and the bound are rounded to doubles, so they obey the theorem to rounding only. Raises
+    InputError for any other `theta`.
 
     >>> from jaxleggett.proofs.pure_states import pure_state_inequality
     >>> import jaxleggett as jl
@@ -65,13 +66,14 @@ def pure_state_inequality(theta: float) -> LeggettInequality:
 
 
 def certify_pure(theta: float) -> float:
-    """A double that is proved to be at least V_th(theta), the threshold of `pure_state_inequality`, and below 1.
+    """A double below 1 that is proved to be at least V_th(theta), the threshold of the inequality (5) of docs/PURE.md:
 
-        V_th = (sum_k 2 c_k A_k^2 / R_k - 1) / (V* sum_k 2 c_k B_k^2 / R_k)
+        V_th = (sum_k 2 c_k A_k^2 / R_k - 1) / (V* sum_k 2 c_k B_k^2 / R_k).
 
-    for `theta` the exact double and exact settings. Verifies in ball arithmetic every inequality between
-    numbers in the proof of docs/PURE.md. Raises InputError for theta outside (0, pi/4], and
-    CertificationError where a step is not proved or V_th rounds to 1 (theta below 5e-8).
+    This holds for `theta` as it is, a double, and for the exact settings of (4). The inequalities (6) and (8) of the
+    proof, and those that make the settings and weights exist, are verified in ball arithmetic. Raises InputError for
+    theta outside (0, pi/4], and CertificationError where a step is not proved, or where no double lies between V_th
+    and 1 (theta below 5e-8).
 
     >>> from jaxleggett.proofs.pure_states import certify_pure
     >>> certify_pure(1e-3) < 1  # hardly entangled
@@ -81,7 +83,7 @@ def certify_pure(theta: float) -> float:
 
     theta = _angle(theta)
     K = _last_node(math.sin(2 * theta))
-    # The nodes lie as far apart as 2^-K, whose squares are compared with 1: more digits for more nodes.
+    # Numbers as small as the squares of the nodes, about 2^-2K, are added to 1: more digits for more nodes.
     previous, ctx.prec = ctx.prec, 128 + 8 * K
     try:
         S = (2 * arb(theta)).sin()
@@ -113,7 +115,10 @@ def certify_pure(theta: float) -> float:
 
 
 def _last_node(S: float) -> int:
-    """K, the least integer with (3/4) 2^-K <= S/4; the proof is checked for the K found, rounded or not."""
+    """K, the smallest integer with (3/4) 2^-K <= S/4, for a rounded S.
+
+    Where rounding makes it another integer, `certify_pure` still verifies all that the proof needs of it.
+    """
     K = 0
     while 3 * 0.5**K > S:
         K += 1
@@ -121,7 +126,7 @@ def _last_node(S: float) -> int:
 
 
 def _angle(theta: float) -> float:
-    """`theta` as a float; InputError where it is none, or outside (0, pi/4]."""
+    """`theta` as a float; InputError where it is no number, or outside (0, pi/4]."""
     try:
         angle = float(theta)
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Symmetries of an inequality, so that branch and bound has to look at one domain of the sphere only."""
+"""The symmetries of an inequality, so that branch and bound has to cover only one domain of the sphere."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..inequalities.inequality import LeggettInequality
-from .checker.claims import Inequality
+from .checker.claims import MOST_MAPS, Inequality
 from .checker.symmetry import SAME, closed, defect
 
 if TYPE_CHECKING:
     from .._shapes import Float
 
-MOST_MAPS = 120
-"""Largest group of symmetries that is used: that of the icosahedron, R and -R counting as one."""
-
 
 def count_symmetries(inequality: LeggettInequality) -> int:
-    """How many rotations of both parties' settings, that of the identity included, leave `inequality` as it is.
+    """How many rotations of all settings leave `inequality` as it is, the identity included; 1 where not all are found.
+
+    Not all are found where they are more than `MOST_MAPS`, or where no pair of settings fixes them.
 
     >>> import numpy as np
     >>> from jaxleggett.inequalities import published
@@ -37,9 +36,9 @@ def count_symmetries(inequality: LeggettInequality) -> int:
 def with_symmetries(claim: Inequality, late: Callable[[], bool] = lambda: False) -> Inequality:
     """The inequality with a group of orthogonal maps that leave it as it is; without F, R and -R count as one.
 
-    Candidates take one pair of settings to another with the same weight; each is kept only if it takes every term to a
-    term, and F to F. Where the maps are too many, or no group because some were missed (or `late()`), only the identity
-    is used: the domain of others need not meet every orbit.
+    Candidates take one pair of settings to another with the same weight. A candidate is kept if it takes every term to
+    a term, and F to F. If there are more than `MOST_MAPS` maps, if they are no group because some were missed, or if
+    time is up (`late()`), the inequality is returned as it was.
     """
     even = not claim.F.any()
     F, scale = claim.F.reshape(2, 3), claim.scale or 1.0
@@ -53,13 +52,15 @@ def with_symmetries(claim: Inequality, late: Callable[[], bool] = lambda: False)
         if new and defect(rows, R, even) < SAME and np.abs(F @ R.T - F).max() < SAME * scale:
             maps.append(R)
     group = np.array(maps)
-    return replace(claim, maps=group) if closed(np.concatenate([group, -group]) if even else group) else claim
+    whole = len(group) <= MOST_MAPS and closed(np.concatenate([group, -group]) if even else group)
+    return replace(claim, maps=group) if whole else claim
 
 
 def _candidates(rows: Float[np.ndarray, "n 7"]) -> Iterator[np.ndarray]:
-    """The maps that take the most orthogonal pair to one like it; none where its settings are parallel.
+    """The maps that take one pair of settings to another with the same weight and angle, for rows (n, 7) of terms.
 
-    Of an even function the image of a term may be the opposite of another; that map is -1 times one of these.
+    That pair is the one whose angle is closest to a right angle; there are no candidates where it is nearly parallel.
+    For an even function the image of a term may also be the opposite of a term; that map is -1 times one of these.
     """
     if not len(rows):
         return

@@ -8,8 +8,8 @@ from .ball_arithmetic import enclosing_doubles, require
 def certify_werner() -> tuple[float, float]:
     """Two neighbouring doubles that enclose V_c, the largest visibility of Werner states for all settings.
 
-    Verifies every inequality of docs/WERNER.md: that the explicit model is non-negative at the lower
-    double, and that the single angle phi* excludes every visibility above the upper one. Raises
+    Verifies the inequalities between numbers in the proof of docs/WERNER.md: that the explicit model is non-negative at
+    the lower double, and that the single angle phi* excludes every visibility above the upper one. Raises
     CertificationError where a ball is too wide to decide.
 
     >>> from jaxleggett.proofs.werner import certify_werner
@@ -28,7 +28,7 @@ def certify_werner() -> tuple[float, float]:
         lower, upper = enclosing_doubles(critical)
         V = arb(lower)
         require(V > 0, "the lower visibility is positive")
-        require(1 - 8 * V * (1 - V) < 0, "the model's weights are positive at the lower visibility")
+        require(1 - 8 * V * (1 - V) < 0, "the explicit model is non-negative at the lower visibility")
         require(s**2 < 2 * m2 * c2, "inequality (4)")
         require(s**2 < 3 * m2 * c2, "inequality (5)")
         require(1 - 2 * s**2 > 0, "the cosine of phi* is positive")

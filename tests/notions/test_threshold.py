@@ -269,6 +269,10 @@ def test_what_marginals_take_from_a_proved_model_by_hand():
     assert found == pytest.approx(1 / 1.3, abs=1e-15)
     # Without the opposite both marginals are 1: 0.9 and 1.2 are missing.
     assert local_visibility(np.ones(1), one, one, zero, zero, numbers, 1.0, True) == pytest.approx(1 / 3.1, abs=1e-15)
+    # Weights whose integers do not fit into 64 bits, or that are none, prove nothing.
+    for weight in (2049.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="about 1"):
+            local_visibility(np.full(1, weight), one, one, zero, zero, numbers, 1.0, True)
 
 
 @pytest.mark.parametrize("given", ["pure:0.3", jl.pure(0.3).density_matrix()])
