@@ -16,20 +16,20 @@ FLIP = np.array([[0, 0, 0, -1], [0, 0, 1, 0], [0, 1, 0, 0], [-1, 0, 0, 0]], comp
 """sigma_y x sigma_y."""
 
 SIGNS = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]) / 2
-"""An orthogonal matrix whose rows share a phase evenly: Wootters' last step."""
+"""The orthogonal matrix of entries +-1/2 in the last step of Wootters' construction."""
 
 WITHIN = 1e-12
-"""How far below the last separable visibility, relative to it, a proof is tried."""
+"""How far below the largest separable visibility, relative to it, a proof is tried."""
 
 VANISHED = 1e-14
-"""Below this an eigenvalue is 0."""
+"""Eigenvalues below this count as 0."""
 
 
 def separable_visibility(state: TwoQubitState) -> float:
-    """The V up to which V rho + (1 - V)/4 and its partial transpose are positive, at most 1; to rounding.
+    """The largest V <= 1 at which V rho + (1 - V)/4 and its partial transpose are positive, to rounding.
 
-    With the least eigenvalue -m of both at V = 1 it is 1 / (1 + 4 m). What is no state is not separable either, though
-    its partial transpose may be positive.
+    It is 1 / (1 + 4 m), where -m is the smallest eigenvalue of both at V = 1 (m = 0 if that is positive). rho itself is
+    looked at, too, because what is no state is not separable, though its partial transpose may be positive.
     """
     rho = state.density_matrix()
     least = float(np.linalg.eigvalsh([rho, partial_transpose(rho)]).min())
@@ -39,8 +39,8 @@ def separable_visibility(state: TwoQubitState) -> float:
 def proved_separable(state: TwoQubitState) -> bool:
     """Whether the doubles of `state` are exactly a state whose partial transpose is positive: in exact arithmetic.
 
-    A Hermitian matrix is positive iff the coefficients of its characteristic polynomial alternate in sign, those
-    that vanish apart. Both matrices are scaled by 4, which leaves sums of the doubles.
+    A Hermitian matrix is positive if and only if the coefficients of its characteristic polynomial, those that vanish
+    left out, alternate in sign. Both matrices are multiplied by 4, so that their entries are sums of the doubles.
     """
     from flint import fmpq, fmpq_mat
 
@@ -67,17 +67,19 @@ def proved_separable(state: TwoQubitState) -> bool:
 
 
 def proved_visibility(state: TwoQubitState) -> tuple[float, bool]:
-    """A visibility up to which the state is separable, and whether that is proved: 1, or `WITHIN` below the last one.
+    """A visibility up to which the state is separable, and whether that is proved.
 
-    Where it is not proved, it is what the least eigenvalue gives. The doubles of the state at a visibility are rounded;
-    a ball about it, much larger than that, is separable where any higher visibility is.
+    It is 1 where that is proved, otherwise `WITHIN` below the largest separable one where that is proved, and otherwise
+    what the smallest eigenvalue gives. Positivity is decided half-way between the two, for a state whose doubles are
+    rounded there. docs/CERTIFICATES.md proves from it that the exact state at the lower end is separable.
     """
     if proved_separable(state):
         return 1.0, True
     last = separable_visibility(state)
-    lower = last * (1 - WITHIN)
-    proved = proved_separable(state.with_visibility(lower))
-    return (lower if proved else last), proved
+    # In double precision, whatever the state is given in: the proof is about rounding of relative size 2^-53.
+    double = TwoQubitState(*(np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T)))
+    proved = proved_separable(double.with_visibility(last * (1 - WITHIN / 2)))
+    return (last * (1 - WITHIN) if proved else last), proved
 
 
 def decomposition(state: TwoQubitState) -> SeparableModel:

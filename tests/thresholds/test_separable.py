@@ -6,6 +6,7 @@ import pytest
 
 import jaxleggett as jl
 from jaxleggett.states import TwoQubitState
+from jaxleggett.thresholds import separable
 from jaxleggett.thresholds.separable import decomposition, proved_separable, separable_visibility
 
 
@@ -100,6 +101,21 @@ def test_nearly_separable_states_are_answered_within_the_tolerance(rng):
     assert found.certified
     assert proved_separable(near.with_visibility(found.lower))
     found.check()
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_the_lower_end_is_below_the_state_whose_positivity_is_decided(kind, rng, monkeypatch):
+    """By much more than what the doubles of that state are rounded by, relative to them."""
+    decided = []
+    monkeypatch.setattr(separable, "proved_separable", lambda state: decided.append(state) or proved_separable(state))
+    state = _rank(rng, 1)
+    state = TwoQubitState(*(np.asarray(x).astype(kind) for x in (state.r_A, state.r_B, state.T)))
+    lower, proved = separable.proved_visibility(state)
+    assert proved
+    for name in ("r_A", "r_B", "T"):
+        exact, rounded = (np.asarray(getattr(x, name), np.float64) for x in (state, decided[-1]))
+        share = 1 - lower * exact / rounded
+        np.testing.assert_allclose(share, 5e-13, rtol=0.01)
 
 
 def test_what_is_no_state_is_not_separable_though_its_transpose_is_positive():
