@@ -5,16 +5,17 @@ symmetries, condition (P) of `finite_settings` is
 
     E_rho K(x, y) <= 1 + V C(y)   for every y,          E_rho L.x = V L.r   for the invariant marginals L.
 
-The linear programme over finite pools of x and y is no bound by itself: its weights may breach (P) at
-pairs outside the pool, its prices may ignore hidden vectors outside. So both pools grow, by the pairs that
-are breached most and the hidden vectors that are cheapest, and in every round
+The linear programme over finite pools of x and y gives no bound by itself: its weights may breach (P) at
+pairs outside the pool, and its prices ignore hidden vectors outside. So both pools grow, by the pairs at which
+(P) is breached most and the hidden vectors that are cheapest, and in every round
 
-  - a model whose worst breach is d becomes one that obeys (P) everywhere when mixed with independent,
-    evenly spread u and v (`noise`, for which E|x.y| <= NOISE_MEAN): at visibility V / (1 + d/(1 - NOISE_MEAN));
+  - a model whose worst breach is d is mixed with noise, which is independent, evenly spread u and v (E|x.y| <=
+    NOISE_MEAN), until it obeys (P) everywhere: at the visibility V / (1 + d/(1 - NOISE_MEAN));
   - prices whose cheapest hidden vectors cost m are the inequality -sum prices C + F.E[x] <= sum prices - m.
 
-The programme is solved by an interior-point method that ends a little before the optimum (`CENTRAL`): its weights and
-prices are spread, where the simplex method jumps between corners.
+The worst breach and the cheapest hidden vectors are searched for from many starts, which is no proof. The programme is
+solved by an interior-point method that ends a little before the optimum (`CENTRAL`). Its weights and prices change less
+from round to round than those of the simplex method, which jump between corners.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ from .prover import Prover
 from .worst_points import AT_ONCE, Search, filled
 
 NEGLIGIBLE = 1e-4
-"""Weights and prices below this, relative to the largest, are left out."""
+"""Weights and prices below this, relative to the largest, are left out of models and inequalities."""
 
 UNUSED = 1e-5
-"""The same for what is going to leave its pool."""
+"""Pairs and hidden vectors with a price or weight below this, relative to the largest, count as idle in a round."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,17 @@ class Options:
     """How both pools grow, and when the bracket is reported."""
 
     margin: float = 1e-7
-    """What searches may have missed, of a breach and relative to the prices."""
+    """What is added to the worst breach, and relative to the prices to a bound, for what searches may have missed."""
     idle: int = 3
-    """Rounds after which what was not used leaves its pool: most of what a round finds serves for a few rounds only."""
+    """Idle rounds after which a pair or hidden vector leaves its pool: most are of use for a few rounds only."""
     patience: int = 25
-    """Rounds without a closer bracket after which it is given up."""
+    """Rounds without a narrower bracket after which the run ends."""
     harder: float = 4.0
-    """How much longer a hard search takes than a quick one, about."""
+    """About how many times longer a hard search takes than a quick one."""
     compiling: float = 2.0
-    """Seconds kept for what has to be compiled for that, about."""
+    """About how many seconds it takes to compile the hard search."""
     reserved: float = 0.4
-    """Most of a time limit that is kept for searching again, or proving, what is going to be reported."""
+    """Largest share of a time limit that is kept for the search, or the proof, of what is going to be reported."""
 
 
 DEFAULT = Options()
@@ -81,16 +82,18 @@ def solve_everywhere(
 ) -> Everywhere:
     """Bracket the largest V for which the state, of canonical form `form`, has a Leggett model at all settings.
 
-    Ends as `converged`, `time_limit`, `interrupted`, or as `stalled` where rounds no longer help. Both
-    bounds rest on searches from many starts, which are no proof. With `certify` both are proved, and the places where
-    a proof finds more than the searches did join the pools; an interrupted run may have proved nothing and then has no
-    certificate. Raises SolverError where no programme could be solved.
+    Ends as `converged`, `time_limit`, `interrupted`, or as `stalled` where rounds no longer help. Without `certify`
+    both bounds rest on searches from many starts, which are no proof. With `certify` both are proved, and the places
+    where a proof finds more than the searches did join the pools; an interrupted run may have proved nothing, and then
+    has no certificate. Raises SolverError where the linear programme fails before there are bounds.
     """
     forms = [form]
     free = form.without_marginals()
     if len(form.invariants) and free.kind == form.kind:
-        # Marginals hardly ever bind: |x.y| does not tell x from -x, between which weights can be divided.
+        # Marginals hardly ever matter: |x.y| is the same for x and -x, between which a weight can be divided so that
+        # the marginals are right. Only where it cannot are they rows of the programme.
         forms.insert(0, free)
+    progress = progress and _never_falling(progress)
     with double_precision():
         for one in forms:
             prover = Prover(state, one, tolerance, deadline) if certify else None
@@ -102,12 +105,24 @@ def solve_everywhere(
     raise AssertionError("marginals that are in the programme need not be divided")
 
 
+def _never_falling(progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """`progress`, for several programmes one after another: the share that is done does not fall at the next one."""
+    done = 0.0
+
+    def told(event: Progress) -> None:
+        nonlocal done
+        done = max(done, event.done)
+        progress(replace(event, done=done))
+
+    return told
+
+
 class _Undivided(Exception):
-    """No division of the weights between x and -x gives the state's marginals."""
+    """Raised where no division of the weights between x and -x gives the state's marginals."""
 
 
 class _AllSettings:
-    """The two pools, their programme, and what the best rounds have shown; a `Question` of column generation."""
+    """The two pools, their programme, and the best bounds so far; a `Question` of column generation."""
 
     def __init__(
         self,
@@ -130,7 +145,7 @@ class _AllSettings:
         self.programme = RestrictedProgramme(self.L @ form.marginals, CENTRAL)
         self.x, self.y = self.searcher.first(self.key)
         if min(lengths := [np.linalg.norm(r) for r in (form.r_A, form.r_B)]) > 0:
-            # The only hidden vectors of a product state, which no grid has.
+            # A product state has a model with these hidden vectors alone, and no grid contains them.
             own = np.concatenate([form.r_A / lengths[0], form.r_B / lengths[1]])
             self.x = np.concatenate([self.x, own[None]])
         self.programme.add_pairs(np.zeros((len(self.y), 0)), form.correlator(self.y))
@@ -150,7 +165,7 @@ class _AllSettings:
 
     @property
     def generating(self) -> float | None:
-        """When to stop growing the pools: what is reported then is still searched again."""
+        """The time at which the pools stop to grow, so that there is time to search again what is then reported."""
         return None if self.deadline is None else self.deadline - self.reserve
 
     def solve(self) -> None:
@@ -172,7 +187,7 @@ class _AllSettings:
             self.reserve = min(self.reserved, self.options.compiling + self.options.harder * spent)
 
     def to_be_reported(self, tolerance: float) -> bool:
-        """Whether the bracket is as narrow as asked for, and the state itself not about to turn out compatible."""
+        """Whether the bracket is as narrow as asked for, unless further rounds are likely to show V = 1 compatible."""
         beyond = self.above is None and self.solution.V > 1 + tolerance and self.lower < 1
         # Half the tolerance is left to proofs.
         return self.upper - self.lower <= (tolerance if self.prover is None else tolerance / 2) and not beyond
@@ -190,7 +205,7 @@ class _AllSettings:
         self.new_x = np.concatenate([self.new_x, self._settle_above(key)])
 
     def grow(self) -> bool:
-        """Put what was found into both pools, and take out what is idle; False where the bracket does not move."""
+        """Put what was found into both pools and remove what is idle; False where the bracket stays as it is."""
         self.gaps.append(self.upper - self.lower)
         patience = self.options.patience
         if len(self.gaps) > patience and self.gaps[-1] == self.gaps[-patience]:
@@ -210,7 +225,7 @@ class _AllSettings:
         return True
 
     def answer(self, ending: Ending) -> Everywhere:
-        """The bounds, with what shows them, after a run that ended so."""
+        """The bounds, with what shows them, after a run with this ending."""
         if self.prover is not None:
             return self._proved_answer(self.prover, ending)
         if ending != Ending.CONVERGED:
@@ -230,7 +245,7 @@ class _AllSettings:
         return Everywhere(bracket, self.form, self.below, self.above)
 
     def _proved_answer(self, prover: Prover, ending: Ending) -> Everywhere:
-        """The bounds that are proved, after what a run has left unproved is proved, too, unless it was interrupted."""
+        """The bounds that are proved. Unless the run was interrupted, its last bounds are proved first."""
         if ending != Ending.INTERRUPTED:
             try:
                 self._prove(prover)
@@ -245,7 +260,7 @@ class _AllSettings:
         if below is not None and lower > 0:
             model, reached = self._model(below.found)
             if lower < reached:
-                # The proof knows of a little more excess.
+                # The excess that is proved is a little larger.
                 model = model.with_noise(1 - lower / reached)
         if above is not None and upper < 1:
             inequality = replace(inequality_of(self.form, above.found), bound=above.bound)
@@ -253,14 +268,14 @@ class _AllSettings:
         return Everywhere(bracket, self.form, below and below.found, above and above.found, prover.certificate())
 
     def _prove(self, prover: Prover) -> tuple[np.ndarray, np.ndarray]:
-        """Prove both bounds and go back to the best that are proved; pairs and hidden vectors nearly as bad as any."""
+        """Try to prove both bounds, then set them to the best proved ones; the worst pairs and hidden vectors met."""
         places = prover.prove(self.below and self._divided(self.below), self.above)
         self.lower, self.below = prover.lower, prover.below and prover.below.found
         self.upper, self.above = prover.upper, prover.above and prover.above.found
         return places
 
     def _divided(self, found: Below) -> Below:
-        """A model whose weights are divided for the state's marginals; raises _Undivided where they cannot be."""
+        """The model with its weights divided between x and -x; raises _Undivided where they have to be and cannot."""
         if len(self.L) or found.balance is not None:
             return found
         balance = self._balance(found)
@@ -269,15 +284,15 @@ class _AllSettings:
         return found if balance is None else replace(found, balance=balance)
 
     def _balance(self, found: Below) -> np.ndarray | None:
-        """How the weights of a model are divided for the state's marginals; None where they cannot be."""
+        """The `Below.balance` for which a model has the state's marginals; None where there is none."""
         number = len(self.form.group)
         images = self.form.images(found.x), np.tile(found.weights, number) / number
         return balanced(*images, found.V * self.marginals, self.form.kind == "O(2)")
 
     def _settled(self, ending: Ending) -> Ending:
-        """Search both ends of a run that did not converge again, or give up those for which there is no time."""
+        """Search both ends again after a run that did not converge; an end for which there is no time is given up."""
         if ending == Ending.INTERRUPTED:
-            # One search each, not many.
+            # A hard search then consists of one search, not of many.
             self.searcher.deadline = time.monotonic()
         key = jax.random.fold_in(self.key, 0)
         limited = ending == Ending.TIME_LIMIT
@@ -304,7 +319,7 @@ class _AllSettings:
 
     def _find_breaches(self, key: jax.Array, solution: Solution) -> np.ndarray:
         """Mix the model of these weights with noise until it obeys (P) everywhere; the pairs at which it did not."""
-        # With marginals every weight counts, or the sums would miss them.
+        # Without the smallest weights, a model would miss its marginals.
         used = np.flatnonzero(solution.weights > (0.0 if len(self.L) else NEGLIGIBLE * solution.weights.max()))
         x, weights = self.x[used], solution.weights[used] / solution.weights[used].sum()
         y, breach = self.searcher.breaches(key, x, weights, solution.V, self.known_y)
@@ -318,7 +333,7 @@ class _AllSettings:
         """The inequality of these prices; the hidden vectors that bound it."""
         scale = solution.pairs.sum() + np.abs(solution.linear).sum()
         if scale <= 0:
-            # V = 2, and nothing in the way: no inequality to look for.
+            # V = 2 is reached and all prices vanish: there is no inequality.
             return self.x[:0]
         F = -self.L.T @ solution.linear / scale
         used = np.flatnonzero(solution.pairs >= NEGLIGIBLE * solution.pairs.max())
@@ -361,18 +376,18 @@ class _AllSettings:
         return model_of(self.state, self.form, self.marginals, found)
 
     def _noise(self, breach: np.ndarray) -> float:
-        """The share of noise that makes up for the worst breach of (P), the first of these."""
+        """The share of noise with which (P) is obeyed, for breaches (N,) of which the first is the worst."""
         worst = max(0.0, float(breach[0])) + self.options.margin
         return worst / (1 - NOISE_MEAN + worst)
 
 
 def _idle(rounds: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """For how many rounds each weight or price has been next to nothing."""
+    """For how many rounds each share, a weight or a price, has been below `UNUSED` of the largest."""
     return np.where(shares >= UNUSED * shares.max(), 0, rounds + 1)
 
 
 def _heaviest(weights: np.ndarray) -> np.ndarray:
-    """Numbers of the heaviest entries in use, over and over until they are `AT_ONCE`."""
+    """The indices of the largest weights, at most `AT_ONCE`; repeated until there are as many."""
     return np.resize(np.argsort(-weights)[: max(1, np.count_nonzero(weights))], AT_ONCE)
 
 

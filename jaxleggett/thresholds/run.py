@@ -31,7 +31,7 @@ from .result import ROUNDING, Threshold
 from .separable import decomposition, proved_visibility, separable_visibility
 
 WIDER = 200 * ROUNDING
-"""By how much the bracket of a state is wider that is Werner's to `canonical_form.EQUAL`, but not to rounding."""
+"""Relative margin at either end for a state that is Werner's up to local frames to `canonical_form.EQUAL` only."""
 
 
 def threshold(
@@ -51,7 +51,7 @@ def threshold(
     tolerance   upper - lower to reach, above 0
     time_limit  seconds after which the bracket is returned as it is
     seed        of named settings `random:N`, and of the lattices on which searches begin
-    certify     prove both bounds (docs/CERTIFICATES.md); they move apart by a fraction of the tolerance
+    certify     prove both bounds (docs/CERTIFICATES.md), which are then wider apart by a part of the tolerance
     progress    is called with a `Progress` after every round
 
     V = 1 is the state itself: both bounds are at most 1. A separable state reaches it, with its decomposition as the
@@ -94,7 +94,7 @@ def threshold(
 
 @dataclass(frozen=True)
 class _Effort:
-    """What is asked of an answer: the arguments of `threshold` that all ways to one share."""
+    """The arguments of `threshold` that say how an answer is to be found."""
 
     tolerance: float
     deadline: float | None
@@ -114,7 +114,7 @@ class _Answer:
 
 
 def ending_of(gap: float, status: Ending, tolerance: float, deadline: float | None) -> Ending:
-    """How it ended: `converged` is what the bracket itself says by its width, after all that was done to it."""
+    """How a run ended: `converged` if and only if the final bracket is as narrow as asked for, but for Ctrl-C."""
     if status == Ending.INTERRUPTED:
         return status
     if gap <= tolerance:
@@ -123,8 +123,12 @@ def ending_of(gap: float, status: Ending, tolerance: float, deadline: float | No
 
 
 def check_effort(tolerance: float, time_limit: float | None) -> None:
-    """InputError for a tolerance or a time limit that is none."""
-    if not (np.isfinite(tolerance) and tolerance > 0):
+    """InputError unless the tolerance is a number above 0, and the time limit one too, or None."""
+    try:
+        fine = math.isfinite(tolerance) and tolerance > 0
+    except (TypeError, OverflowError):
+        fine = False
+    if not fine:
         raise InputError(f"tolerance must be a number above 0, but is {quoted(tolerance)}")
     _checks.time_limit(time_limit)
 
@@ -138,12 +142,13 @@ def prove(
     certify: bool = True,
     seed: int = 0,
 ) -> Threshold:
-    """What an inequality shows about a state: the visibility above which it is broken, its bound computed anew.
+    """The visibility above which a state breaks an inequality, whose bound is computed anew.
 
     With `certify` the bound is proved, otherwise it is what a search from many starts finds, with lattices turned by
-    `seed`. After `time_limit` seconds the bound is returned as it is then. The `lower` bound of the result is 0: an
-    inequality alone gives none; `converged` says that the bound is within `tolerance` (relative to the sum of the
-    coefficients' moduli) of the best. Raises InputError for a tolerance or a time limit that is none.
+    `seed`. After `time_limit` seconds the proof ends with a bound that is larger, but proved; a search ends without
+    one, so that `upper` is 1. `lower` is 0, because an inequality alone gives no lower bound. A proof has `converged`
+    where its bound is at most `tolerance` times the sum of the coefficients' moduli above the smallest possible one.
+    Raises InputError for a tolerance or a time limit that is not a number above 0.
 
     >>> import numpy as np
     >>> import jaxleggett as jl
@@ -185,7 +190,7 @@ def prove(
 
 
 def _separable(state: TwoQubitState, tolerance: float) -> _Answer | None:
-    """The answer for a state that is separable to `tolerance`; None for others."""
+    """The answer for a state that is separable at a visibility of at least 1 - `tolerance`; None for others."""
     if 1 - separable_visibility(state) > tolerance:
         return None
     lower, certain = proved_visibility(state)
@@ -227,10 +232,11 @@ def _holds(certificate: IsotropicCertificate) -> bool:
 
 
 def _isotropic(state: TwoQubitState, form: CanonicalForm) -> _Answer:
-    """T = s Q with an orthogonal Q: as the singlet (s = 1, Q = -1), whose interval is proved, at visibility s V.
+    """The answer for T = s Q with an orthogonal Q: at V it has a model if the singlet (s = 1, Q = -1) has one at s V.
 
-    Other quotients are moved outwards by more than the state's own entries, which may be rounded, can be off. (For
-    det Q = +1, T is a state up to s = 1/3 only; flipping all of Bob's outcomes shows that the threshold is the same.)
+    Unless the state is the singlet exactly, the ends V_c / s are moved outwards by more than what the rounding of the
+    state's entries can change. (For det Q = +1, T belongs to a state up to s = 1/3 only. Flipping all of Bob's outcomes
+    shows that the threshold is the same.)
     """
     from ..proofs.werner import certify_werner
 

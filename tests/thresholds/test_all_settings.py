@@ -10,6 +10,9 @@ from cases import in_other_frames
 import jaxleggett as jl
 from jaxleggett.proofs.checker import files
 from jaxleggett.proofs.symmetries import with_symmetries
+from jaxleggett.runs import Ending, Progress
+from jaxleggett.thresholds import all_settings
+from jaxleggett.thresholds.canonical_form import CanonicalForm
 from jaxleggett.thresholds.run import threshold
 
 
@@ -56,6 +59,22 @@ def test_a_proof_that_finds_more_than_the_search_did_does_not_end_the_rounds():
     assert (found.certified, found.status) == (True, "converged")
     assert found.lower > 1 - 2.5e-3
     found.check()
+
+
+def test_the_share_that_is_done_does_not_fall_at_a_second_programme(monkeypatch):
+    """Which there is for a state whose marginals cannot be had by dividing weights."""
+    shares, told = iter([0.7, 0.2]), []
+
+    def generate(question, tolerance, progress):
+        progress(Progress(next(shares), 0.0, 1.0))
+        if question.freed:
+            raise all_settings._Undivided
+        return Ending.INTERRUPTED
+
+    monkeypatch.setattr(all_settings, "generate", generate)
+    state = jl.pure(0.6)
+    all_settings.solve_everywhere(state, CanonicalForm.of(state), 0.1, progress=lambda event: told.append(event.done))
+    assert told == [0.7, 0.7]
 
 
 @pytest.mark.parametrize("signs", [(1, 1, 1), (1, -1, 1)])

@@ -42,6 +42,9 @@ def test_a_failing_solver_is_an_error(monkeypatch):
     [
         ({"tolerance": 0}, "tolerance must be a number above 0"),
         ({"tolerance": float("nan")}, "tolerance must be a number above 0"),
+        ({"tolerance": "0.1"}, "tolerance must be a number above 0"),
+        ({"tolerance": None}, "tolerance must be a number above 0"),
+        ({"tolerance": 10**400}, "tolerance must be a number above 0"),
         ({"time_limit": -1}, "time_limit must be a number of seconds above 0"),
         ({"settings": "random:0"}, "must lie between"),
     ],
