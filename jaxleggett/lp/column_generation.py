@@ -1,12 +1,13 @@
-"""Column generation: the one loop behind every bracket that a linear programme closes.
+"""Column generation: the loop behind every bracket that comes from a linear programme.
 
-A linear programme whose columns are all hidden variables (and, where settings are generated too, whose rows are all
-pairs of settings) is solved over a few of them, the *restricted programme*. Its prices say which of the others are
-missing; the worst of them are looked for and join, until none is missing: P. C. Gilmore and R. E. Gomory, Oper.
-Res. 9, 849 (1961); a survey is M. E. Luebbecke and J. Desrosiers, Oper. Res. 53, 1007 (2005). In every round the
-weights are a model, so a lower bound on the visibility, and the prices an inequality, so an upper one.
+The programme has one column for each hidden variable (and, where settings are generated too, one row for each pair of
+settings), which are infinitely many. It is solved over a few of them: this is the *restricted programme*. Its prices
+(dual values) say which of the others would change the optimum. The worst of those are searched for and join, until none
+is found: P. C. Gilmore and R. E. Gomory, Oper. Res. 9, 849 (1961); a survey is M. E. Luebbecke and J. Desrosiers,
+Oper. Res. 53, 1007 (2005). In every round the weights are a model, which gives a lower bound on the visibility, and the
+prices are an inequality, which gives an upper bound.
 
-A question that is answered in this way is an object with the five steps of `Question`; `generate` runs them.
+What is to be answered in this way is an object with the five steps of `Question`; `generate` runs them.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from ..runs import Ending, Progress
 from .restricted_programme import SolverError
 
 MOST_ROUNDS = 10**6
+"""Largest number of rounds."""
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """Two bounds on the largest compatible visibility, what shows them (None for 0 and 1), and how the search ended."""
+    """Two bounds on the largest compatible visibility, and how the search for them ended.
+
+    `model` shows the lower bound (None where that is 0), `inequality` the upper one (None where that is 1).
+    """
 
     lower: float
     upper: float
@@ -38,25 +43,25 @@ class Bracket:
 
     @classmethod
     def of_none(cls, status: Ending) -> Bracket:
-        """What is known before anything is: V = 0 is white noise, V = 1 the state itself."""
+        """The bracket that holds for every state: V = 0 is white noise, V = 1 the state itself."""
         return cls(0.0, 1.0, None, None, status)
 
 
 class Question(Protocol):
     """A linear programme over infinitely many columns, and the best bounds on its optimum so far.
 
-    The steps are called in this order, round by round. Each may raise OutOfTime, past the deadline that the question
-    itself knows, and KeyboardInterrupt; whatever was kept until then has to hold.
+    In every round the steps are called in this order. Each may raise OutOfTime, past a deadline that the question
+    itself keeps, and KeyboardInterrupt; the bounds must hold at any such moment.
     """
 
     @property
     def lower(self) -> float:
-        """What the best model so far reaches."""
+        """The visibility that the best model so far reaches; 0 without one."""
         ...
 
     @property
     def upper(self) -> float:
-        """What the best inequality so far excludes; 1 without one."""
+        """The visibility above which the best inequality so far is broken; 1 without one."""
         ...
 
     def solve(self) -> None:
@@ -72,11 +77,14 @@ class Question(Protocol):
         ...
 
     def search_again(self, number: int) -> None:
-        """Search harder for what would refute the bounds, and correct them; what is found may join, too."""
+        """Search harder for what would refute the bounds, and correct them; what is found may join, too.
+
+        Called only in rounds whose bounds are `to_be_reported`.
+        """
         ...
 
     def grow(self) -> bool:
-        """Put what was found into the restricted programme; False where nothing of it would change the optimum."""
+        """Put what was found into the restricted programme; False where none of it would change the optimum."""
         ...
 
 
@@ -86,11 +94,11 @@ def generate(
     progress: Callable[[Progress], None] | None = None,
     most_rounds: int = MOST_ROUNDS,
 ) -> Ending:
-    """Run a question until its bounds are within `tolerance`, or nothing helps any more; say how it ended.
+    """Run the steps of a question until its bounds are within `tolerance`, or nothing helps any more; say how it ended.
 
-    `converged` within the tolerance; `stalled` where nothing that is found would change the optimum, `most_rounds` were
-    made, or the solver failed after there were bounds; `time_limit` where the question raised OutOfTime; `interrupted`
-    on Ctrl-C. Raises SolverError where the solver fails before there are bounds.
+    `converged` where the bounds are within the tolerance; `stalled` where nothing that was found would change the
+    optimum, after `most_rounds` rounds, or where the solver failed after a bound was found; `time_limit` where the
+    question raised OutOfTime; `interrupted` on Ctrl-C. Raises SolverError where the solver fails before that.
     """
     done = 0.0
     try:
@@ -100,8 +108,8 @@ def generate(
             if question.lower == question.upper:
                 return Ending.CONVERGED
             question.find_worst(number)
-            # Case 2: the bounds may be the last. Searches from many starts can miss the worst hidden vectors, and what
-            # they missed would make a bound wrong, so the bounds are searched again; that may open the bracket.
+            # Case 2: the bounds may be the last. A search from many starts can miss the worst hidden vectors, and then
+            # a bound is wrong. So the bounds are searched again, which may widen the bracket.
             last = question.to_be_reported(tolerance)
             if last:
                 question.search_again(number)
@@ -125,7 +133,7 @@ def generate(
 
 
 def _share(gap: float, tolerance: float) -> float:
-    """How far a gap has come from 1 to the tolerance, by orders of magnitude: in [0, 1]."""
+    """How far a gap has come on the way from 1 to the tolerance, on a logarithmic scale: in [0, 1]."""
     if tolerance >= 1 or gap <= tolerance:
         return 1.0
     return min(1.0, math.log(min(gap, 1.0)) / math.log(tolerance)) if tolerance > 0 else 0.0

@@ -4,12 +4,12 @@
     sum_k K_ik w_k - V C_i <= 1         for every setting pair i,                                          (P)
     sum_k L_rk w_k - V m_r  = 0         for every component r of the marginals,
 
-where K_ik = |u_k.a_i + v_k.b_i|, perhaps averaged over a symmetry group (the other half of (P) is the
-pair (a, -b)), and C_i the state's correlator at visibility 1. Pairs and hidden vectors can be added and
-taken out between solutions; the simplex method then goes on from where it was.
+where K_ik = |u_k.a_i + v_k.b_i|, perhaps averaged over a symmetry group (the other half of (P) belongs to the
+pair (a, -b)), and C_i is the state's correlator at visibility 1. Pairs and hidden vectors can be added and
+removed between solutions; the simplex method then continues from its last basis.
 
-V = 1 is the state itself, but the programme goes on beyond it. If it ended there, every model of a compatible
-state would be an optimum whose prices vanish, and the dual simplex method was seen to wander among them for ever.
+V = 1 is the state itself, but the programme allows V up to 2. With V <= 1, every model of a compatible state would be
+an optimum whose prices vanish, and the dual simplex method was seen to go round among these for ever.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SIMPLEX_FIRST: tuple[dict[str, str], ...] = (
     {"solver": "simplex", "presolve": "on"},
     {"solver": "ipm", "presolve": "on", "run_crossover": "on"},
 )
-"""Simplex from where it was, simplex from nothing, the interior-point method."""
+"""The simplex method from its last basis, the simplex method from the beginning, the interior-point method."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +41,27 @@ class SolverOptions:
     tolerance: float = 1e-10
     """Feasibility tolerance, primal and dual."""
     iterations: int = 10
-    """Simplex iterations, times rows and columns, after which a solution is begun in another way."""
+    """The next way is tried after this many simplex iterations, times the number of rows and columns."""
     ways: tuple[dict[str, str], ...] = SIMPLEX_FIRST
-    """HiGHS options, tried in turn; all but simplex on the first try begin from nothing."""
+    """HiGHS options, tried one after another. Only the simplex method as the first of them keeps its last basis."""
 
 
 DEFAULT = SolverOptions()
 CENTRAL = SolverOptions(1e-6, ways=({"solver": "ipm", "presolve": "off", "run_crossover": "off"}, *SIMPLEX_FIRST[1:]))
-"""Ends near an optimum, but away from the corners that the simplex method ends in: weights and prices are then spread
-over all that bind nearly alike, and serve for longer: J. Gondzio, P. Gonzalez-Brevis and P. Munari, Eur. J. Oper. Res.
-224, 41 (2013)."""
+"""The interior-point method with a loose tolerance. It ends near an optimum, but not in a corner as the simplex method
+does. Weights and prices are then spread over all columns and rows that matter nearly alike, and change less from round
+to round: J. Gondzio, P. Gonzalez-Brevis and P. Munari, Eur. J. Oper. Res. 224, 41 (2013)."""
 
 MOST = 2.0
-"""Largest V of the programme, so that states compatible at every visibility leave it bounded."""
+"""The largest V of the programme, which is unbounded otherwise for states that are compatible at every visibility."""
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """An optimum of the programme and its prices (dual values), all signs so that a price of a pair is >= 0.
+    """An optimum of the programme and its prices (dual values), with the sign for which prices of pairs are >= 0.
 
-    A hidden vector outside the programme improves it iff its own price, sum_i pairs_i K_i + sum_r linear_r L_r, is
-    below `level`.
+    A hidden vector outside the programme can improve the optimum only if its own price, sum_i pairs_i K_i + sum_r
+    linear_r L_r, is below `level`.
     """
 
     V: float
@@ -125,7 +125,7 @@ class RestrictedProgramme:
         self.solver.addCols(num, zero, zero, high, columns.size, starts, index, columns.ravel())
 
     def keep(self, pairs: np.ndarray, hidden: np.ndarray) -> None:
-        """Go on with some of the setting pairs and hidden vectors only: boolean arrays (M,) and (K,)."""
+        """Remove all setting pairs and hidden vectors but these: boolean arrays (M,) and (K,)."""
         rows = self.fixed + np.flatnonzero(~pairs).astype(np.int32)
         columns = 1 + np.flatnonzero(~hidden).astype(np.int32)
         self.solver.deleteRows(len(rows), rows)
@@ -149,7 +149,7 @@ class RestrictedProgramme:
         )
 
     def _optimise(self, deadline: float | None) -> None:
-        """Run the solver until it has an optimum, in one way after the other."""
+        """Run the solver in one way after the other, until it has an optimum."""
         from highspy import HighsModelStatus
 
         size = self.solver.getNumRow() + self.solver.getNumCol()
@@ -174,7 +174,7 @@ class RestrictedProgramme:
         raise SolverError(f"the linear programme ended as {self.solver.modelStatusToString(status)}")
 
     def _run(self) -> None:
-        """One run, in a thread of its own, so that Ctrl-C reaches this one and stops it, for good."""
+        """One run of the solver, in a thread of its own, so that Ctrl-C reaches this thread and stops the solver."""
         done = threading.Event()
 
         def work() -> None:
@@ -193,7 +193,7 @@ class RestrictedProgramme:
             raise
 
     def _look_up(self, event: Any) -> None:
-        """Called by the solver between iterations."""
+        """Stop the solver after Ctrl-C; the solver calls this between iterations."""
         if self.unwanted:
             event.interrupt()
 

@@ -1,6 +1,7 @@
-"""Searches where turns about an axis are averaged over: three angles a point, by Newton's method.
+"""Searches for states with an axis of symmetry: over three angles, by Newton's method.
 
-A point is looked at up to joint turns: the polar angles of its two vectors, and the angle between their azimuths.
+Kernels are averaged over turns about the axis. So a point, which is a pair of unit vectors, is described by their polar
+angles and by the difference of their azimuths.
 """
 
 from __future__ import annotations
@@ -21,24 +22,25 @@ from .canonical_form import CanonicalForm
 from .worst_points import Found, distinct, filled, tight_pairs
 
 QUICK = 96
-"""Starts of a search with an axis of symmetry; a hard one has four times as many."""
+"""Number of starts of a search; a hard one has four times as many."""
 
 SAME = 40
-"""Hidden vectors u = v to begin with, evenly spread over a meridian, but for some near the poles."""
+"""Number of hidden vectors u = v that the pool begins with: evenly spread over a meridian, with eight more near the
+poles."""
 
 LEAST = 1024
-"""Fewest points that are worked on: to compile for fewer takes longer than they do."""
+"""Smallest number of points of an objective; fewer are filled up, since to compile for another number takes longer."""
 
 BLOCK = 32
-"""Starts that Newton's method takes together."""
+"""Number of starts that Newton's method takes together."""
 
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class _Objective:
-    """sign sum_k w_k K(x_k, z) + sum_j s_j z_j z_{j+3} - F.z, to be made least over points z = (p, q).
+    """sign sum_k w_k K(x_k, z) + sum_j s_j z_j z_{j+3} - F.z, which is minimised over points z = (p, q).
 
-    The discrete symmetries of K are written out: `points` has all images.
+    `points` (N, 6) are all images of x_k under the discrete symmetries, with `weights` (N,).
     """
 
     points: Array | np.ndarray
@@ -55,8 +57,8 @@ class _Objective:
     def expansion(self, angles: Array) -> tuple[Array, Array]:
         """Gradient (3,) and second derivatives (3, 3) at three angles, by the chain rule.
 
-        What is a sum over the points is written out: p, e and o of `axial_wave` are linear in z, and automatic
-        differentiation of the mean takes several times as long.
+        The derivatives of the sum over the points are written out, because automatic differentiation takes several
+        times as long. They are simple, since p, e and o of `axial_wave` are linear in z.
         """
         points, z, ways = jnp.asarray(self.points), _vectors(angles), jax.jacfwd(_vectors)(angles).T
         p, e, o = axial_wave(points, z)
@@ -80,7 +82,7 @@ class _Objective:
         return ways @ gradient, second
 
     def _rest(self, z: Array) -> Array:
-        """What is no sum over the points."""
+        """The terms that are no sum over the points."""
         return jnp.sum(z[:3] * self.s * z[3:]) - z @ self.F
 
 
@@ -114,7 +116,10 @@ class AxialSearch:
         return self._least(key, y, prices, 1.0, np.zeros(3), F, known, hard)
 
     def _images(self, points: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images under the discrete symmetries, each once: u = v has one, where others have four."""
+        """The images of points (K, 6) under the discrete symmetries, turned to one azimuth, and their weights.
+
+        Images that coincide are listed once, with the sum of their weights.
+        """
         number = len(self.form.group)
         images, shares = self.form.gauged(self.form.images(points)), np.tile(weights, number) / number
         _, first, place = np.unique(images.round(9) + 0.0, axis=0, return_index=True, return_inverse=True)
@@ -132,22 +137,23 @@ class AxialSearch:
         hard: bool,
     ) -> Found:
         objective = _Objective(*filled(*self._images(points, weights), at_least=LEAST), sign, s, F)
-        # Other grids in every round, so that what one passes over joins the pools in another.
+        # The grids are shifted in every round, so that what one grid misses may be found in another round.
         shift = np.asarray(jax.random.uniform(key, (6,)))
         polar, azimuth, planar = (40, 17, 152) if hard else (20, 11, 52)
         between = (np.arange(azimuth) + shift[0]) / azimuth * np.pi
-        # Much happens where both vectors lie in one plane with the axis, on ridges that the first grid passes over.
+        # Many minima are where both vectors are in one plane with the axis, in valleys that the first grid misses.
         grids = [_angles(polar, shift[0], shift[1], between)]
         grids += [
             _angles(planar, shift[2], shift[3], np.zeros(1)),
             _angles(planar, shift[4], shift[5], np.full(1, np.pi)),
         ]
         if not F.any():
-            # The same at -z: half of the polar angles of the first vector will do, and one more for local minima.
+            # The objective is the same at -z, so half of the polar angles of the first vector are enough. One more is
+            # kept for the comparison with neighbours.
             grids = [g[: len(g) // 2 + 1] for g in grids]
         grid = np.concatenate([g.reshape(-1, 3) for g in grids])
         (value,) = _in_blocks(functools.partial(_values, objective), grid, 4096)
-        # A start in every basin that a grid shows, then the best others.
+        # The starts are known points, then all local minima on a grid, then the best of the other grid points.
         parts = np.split(value, np.cumsum([g.size // 3 for g in grids])[:-1])
         local = np.concatenate(
             [_local_minima(v.reshape(g.shape[:-1])).ravel() for v, g in zip(parts, grids, strict=True)]
@@ -156,7 +162,7 @@ class AxialSearch:
         if not hard:
             found, value = _descend(starts[:QUICK], objective, 12)
         else:
-            # Most starts show soon what they lead to; where the kernel has corners the last digits come slowly.
+            # A few steps show which starts lead far down. The last digits take many steps where the kernel has kinks.
             found, value = _descend(starts[: 4 * QUICK], objective, 6, self.deadline)
             found, value = _descend(found[np.argsort(value)[:QUICK]], objective, 14, self.deadline)
             last = _descend(found[np.argsort(value)[:BLOCK]], objective, 100)
@@ -165,9 +171,9 @@ class AxialSearch:
 
 
 def _polar(num: int, shift: float) -> np.ndarray:
-    """Polar angles: `num` evenly spread ones, and four more that close in on either pole.
+    """Polar angles: `num` evenly spread ones, and four more near either pole, each half as far from it as the last.
 
-    For states that are nearly products what matters happens near the poles, on all scales.
+    For states that are nearly products the worst points are close to the poles, at distances of all sizes.
     """
     even = (np.arange(num) + shift) / num * np.pi
     near = np.pi / num * 0.5 ** (np.arange(1, 5) + shift)
@@ -183,7 +189,7 @@ def _angles(polar: int, first: float, second: float, between: np.ndarray) -> np.
 
 
 def _local_minima(values: np.ndarray) -> np.ndarray:
-    """Where a point of a grid is no higher than its neighbours."""
+    """Where a value on a grid is at most as large as those of all neighbours."""
     from scipy.ndimage import minimum_filter
 
     return values == minimum_filter(values, [min(3, n) for n in values.shape])
@@ -211,7 +217,7 @@ def _values(objective: _Objective, angles: Array) -> tuple[Array]:
 
 
 def _descend(starts: np.ndarray, objective: _Objective, steps: int, deadline: float | None = None) -> Found:
-    """Where `steps` of Newton's method lead from angles (S, 3), and the values there (S,); fewer past a deadline."""
+    """Where `steps` of Newton's method lead from angles (S, 3), and the values there; fewer of them past a deadline."""
     angles, values = _in_blocks(functools.partial(_newton, objective, steps), starts, BLOCK, deadline)
     return angles, values
 
@@ -219,9 +225,9 @@ def _descend(starts: np.ndarray, objective: _Objective, steps: int, deadline: fl
 def _in_blocks(
     function: Callable[[np.ndarray], tuple[Array, ...]], rows: np.ndarray, block: int, deadline: float | None = None
 ) -> tuple[np.ndarray, ...]:
-    """The arrays that a function of `block` rows returns for all rows: one program, however many there are.
+    """The arrays that `function` returns for all rows; it takes `block` rows at once, and is compiled for that number.
 
-    Past a deadline the rows of the blocks that are finished, at least one.
+    Past a deadline, the arrays are those of the first rows only, of at least one block.
     """
     found: list[list[np.ndarray]] = []
     for first in range(0, len(rows), block):
@@ -239,10 +245,11 @@ _State = tuple[Array, Array, Array, Array]
 
 @jax.jit
 def _newton(objective: _Objective, steps: int, angles: Array) -> tuple[Array, Array]:
-    """Local minima from every start: the better of a Newton step on |curvature| and a step down the gradient.
+    """Local minima from every start: in every step the better of a damped Newton step and a step down the gradient.
 
-    Both grow and shrink as they succeed. The kernel is once differentiable only: where the curvature is
-    infinite Newton's step is none, and the gradient goes on.
+    Newton's step uses the moduli of the curvatures. Either kind of step becomes longer where it succeeds, and shorter
+    where it fails. The kernel is differentiable only once: where a curvature is infinite, Newton's step does not move,
+    and the gradient's does.
     """
 
     function = objective.at

@@ -4,7 +4,7 @@ Pairs (u, v) and (a, b) are stacked to 6-vectors x and y, so that u.a + v.b = x.
 6x6 orthogonal matrix G. Condition (P) of `finite_settings`, at all settings, is E|x.y| <= 1 + V C(y)
 for every y; an orthogonal G that keeps the state's marginals and correlator maps models to models,
 improper ones and the exchange of the parties included. So a model may be averaged over all of them, and
-then only the averaged kernel K(x, y) = mean over G of |y.G x| is left.
+(P) is then E K(x, y) <= 1 + V C(y) with the averaged kernel K(x, y) = mean over G of |y.G x|.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..joint_rotations import Axis, Symmetry, axial_mean
 from ..states import TwoQubitState
 
 EQUAL = 1e-9
-"""Below this two entries of a state are taken as equal, and one as 0."""
+"""Components of a state that differ by less than this are taken as equal, and as 0 if they are smaller."""
 
 Kind = Literal["SO(3)", "O(2)", "finite"]
 
@@ -30,9 +30,9 @@ class CanonicalForm:
     """A state in frames where T is diagonal: T = frame_A diag(s) frame_B^T with s >= 0.
 
     The frames are orthogonal matrices, improper where that makes s >= 0. `r_A`, `r_B` are the Bloch
-    vectors in them. `kind` is the continuous symmetry: `SO(3)` for s (1, 1, 1) without marginals,
-    `O(2)` for joint turns about the third axis, else `finite`; `group` (n, 6, 6) are the discrete
-    symmetries beyond that, the identity first, of G and -G only one.
+    vectors in them. `kind` is the continuous symmetry: `SO(3)` for s proportional to (1, 1, 1) without marginals,
+    `O(2)` for joint turns about the third axis, otherwise `finite`. `group` (n, 6, 6) are the discrete symmetries
+    beyond that, the identity first; of G and -G only one is listed.
     """
 
     frame_A: np.ndarray
@@ -50,12 +50,12 @@ class CanonicalForm:
         A, s, Bt = np.linalg.svd(T)
         B = Bt.T
         if s[0] - s[2] < EQUAL and s[0] > EQUAL:
-            # Any frame of Alice's does; one with the third axis along a Bloch vector may show an axis.
+            # T is diagonal in every frame of Alice's. With its third axis along a Bloch vector there may be O(2).
             along = r_A if np.linalg.norm(r_A) > EQUAL else T @ r_B
             A = _frame(along) if np.linalg.norm(along) > EQUAL else np.eye(3)
             B = T.T @ A / s[0]
         elif s[1] - s[2] < EQUAL:
-            # The lone value goes last: it is the axis.
+            # The value that differs from the other two goes last, since its direction is the axis of O(2).
             A, B, s = A[:, [2, 1, 0]], B[:, [2, 1, 0]], s[[2, 1, 0]]
         r_A, r_B = A.T @ r_A, B.T @ r_B
         flat = max(np.abs(r_A).max(), np.abs(r_B).max()) < EQUAL
@@ -64,7 +64,7 @@ class CanonicalForm:
         return cls(A, B, s, r_A, r_B, kind, _discrete(r_A, r_B, axial))
 
     def without_marginals(self) -> CanonicalForm:
-        """That of the state with the same T and no Bloch vectors, in the same frames: more symmetric, or as much."""
+        """The form of the state with the same T and no Bloch vectors, in the same frames, at least as symmetric."""
         zero = np.zeros(3)
         axial = bool(self.s[0] - self.s[1] < EQUAL)
         kind: Kind = "SO(3)" if self.s.max() - self.s.min() < EQUAL else "O(2)" if axial else "finite"
@@ -77,7 +77,7 @@ class CanonicalForm:
 
     @property
     def invariants(self) -> np.ndarray:
-        """Orthonormal rows (R, 6) of the linear functions of x that averaging leaves."""
+        """Orthonormal rows (R, 6): the linear functions of x that the symmetries leave as they are."""
         mean = self.group.mean(0)
         if self.kind != "finite":
             keep = np.diag([0.0, 0, 1, 0, 0, 1])
@@ -129,7 +129,7 @@ def _frame(axis: np.ndarray) -> np.ndarray:
 def _discrete(r_A: np.ndarray, r_B: np.ndarray, axial: bool) -> np.ndarray:
     """The discrete symmetries (n, 6, 6): joint changes of sign, and the exchange of the parties."""
     if axial:
-        # Turns contain the change of both signs; of what is left, all but the mirror is -1 times a turn.
+        # The change of the first two signs is a turn. All others are products of a turn, the mirror and -1.
         flips = [np.ones(3), np.array([1.0, -1, 1])]
     else:
         signs = np.array(np.meshgrid([1.0, -1], [1.0, -1], [1.0, -1], indexing="ij")).reshape(3, -1).T

@@ -1,4 +1,4 @@
-"""Both ends of a bracket at finitely many settings, proved by the checker as docs/CERTIFICATES.md describes."""
+"""Both ends of a bracket at finitely many settings, proved by the checker (docs/CERTIFICATES.md)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from ..states import TwoQubitState
 from .finite_settings import solve
 
 PAD = 1e-13
-"""By how much more than what is proved here is left, so that a machine whose sums round otherwise proves it too."""
+"""Ends that are written down are this much weaker, relatively, so that a machine whose sums round otherwise proves them
+too."""
 
 
 def certified_bracket(
@@ -29,7 +30,8 @@ def certified_bracket(
     """The bracket at finitely many settings with both ends proved, and the certificate."""
     lower, best, status = reached(state, pairs, found), found, found.status
     if found.lower - lower > tolerance / 4:
-        # The model knows nothing of directions that only the last digits of settings have: one that does.
+        # The programme ignores directions that the settings span by their last digits only. The proof does not, so that
+        # a model is needed that has the marginals of those directions, too.
         again = solve(state, pairs, tolerance / 2, deadline, seed, spans=(claims.span(pairs.a), claims.span(pairs.b)))
         status = again.status
         if (other := reached(state, pairs, again)) > lower:
@@ -37,13 +39,13 @@ def certified_bracket(
     claim = None if best.model is None else _claimed(best)
     model = best.model
     if isinstance(model, InterpolatedModel) and lower > 0:
-        # The model that the proof speaks of: a little more noise.
+        # The model that is proved has a little more noise.
         model = model.with_noise(1 - lower / best.lower)
     certificate = Certificate(claimed_state(state), lower, 1.0, claim, 0.0, None, 0.0, (pairs.a, pairs.b))
     if found.inequality is None or status == Ending.INTERRUPTED:
         return Bracket(lower, 1.0, model, None, status), certificate
     shown = proved(found.inequality, state, tolerance / 4, deadline)
-    # At settings in a plane, the inequality is about their marginals but for rounding.
+    # At settings in a plane, F may have a component out of the plane by rounding.
     rest = claims.require_about(shown.claim, pairs.a, pairs.b)
     upper = claims.upper(shown.claim, claimed_state(state), shown.bound, rest) * (1 + PAD)
     if upper >= 1:
@@ -65,7 +67,7 @@ def _claimed(found: Bracket) -> claims.Model:
 
 
 def reached(state: TwoQubitState, pairs: SettingPairs, found: Bracket) -> float:
-    """The visibility that the model of a bracket is proved to reach, mixed with what makes it obey (P) exactly."""
+    """The visibility that the model of a bracket, mended, is proved to reach; 0 without a model."""
     return (
         0.0
         if found.model is None
@@ -75,10 +77,10 @@ def reached(state: TwoQubitState, pairs: SettingPairs, found: Bracket) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Proved:
-    """An inequality with a proved bound, and a visibility above which the state is proved to break it.
+    """An inequality with a proved bound, and a visibility `upper` above which the state is proved to break it.
 
-    `upper` is infinite if the state never breaks it; `status` says how it ended. `claim` and `bound` are the same for
-    the checker, scaled by a power of two.
+    `upper` is infinite where nothing is proved. `status` says how the proof ended. `claim` and `bound` are the same
+    inequality for the checker, divided by a power of two.
     """
 
     inequality: LeggettInequality
@@ -88,7 +90,7 @@ class Proved:
     bound: float
 
     def certificate(self, state: TwoQubitState) -> Certificate:
-        """What the inequality alone shows about the state."""
+        """The certificate with this upper end and the lower end 0, for all settings."""
         upper = min(self.upper, 1.0)
         return Certificate(
             claimed_state(state), 0.0, upper, None, 0.0, self.claim if upper < 1 else None, self.bound, None
@@ -96,11 +98,15 @@ class Proved:
 
 
 def proved(inequality: LeggettInequality, state: TwoQubitState, tolerance: float, deadline: float | None) -> Proved:
-    """Prove a bound within `tolerance` of the best, relative to the state's value, or as far as time allows."""
+    """Prove a bound on `inequality` that is within `tolerance` of the best, relative to the state's value.
+
+    The tolerance is relative to a thousandth of the coefficients' moduli where the value is smaller. Past `deadline`
+    the bound is larger, but proved.
+    """
     scaled, k = inequality.normalised()
     claim = claims.Inequality.of(scaled.coefficients, scaled.a, scaled.b, scaled.alice, scaled.bob)
     own = claimed_state(state)
-    # Of zeros, the scale is 0.
+    # The scale is 0 for an inequality of zeros, and at least 1 for any other.
     share = max(claims.value(claim, own) / max(claim.scale, 1.0), 1e-3)
     limit = None if deadline is None else max(deadline - time.monotonic(), 0.0)
     found = enclose(inequality, tolerance * share, time_limit=limit)

@@ -1,7 +1,8 @@
-"""What a programme over all settings finds, and how it reads in the state's own frames: a model and an inequality.
+"""What the programme over all settings finds, a model and an inequality, and both in the state's own frames.
 
-Hidden vectors x = (u, v) and pairs y = (a, b) are stacked (6,), in the frames of a `CanonicalForm`, whose symmetries
-are not written out; with O(2), turns about the axis are left to the model and the inequality themselves.
+Hidden vectors x = (u, v) and pairs y = (a, b) are stacked (6,), in the frames of a `CanonicalForm`, and averaged over
+its symmetries. In the state's own frames the discrete symmetries are written out; the average over O(2) is part of the
+model and of the inequality there, too.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from .canonical_form import CanonicalForm
 
 @dataclass(frozen=True, eq=False)
 class Below:
-    """A model: hidden vectors x (K, 6) with weights (K,) at visibility V, and the share of noise that (P) needs.
+    """A model: hidden vectors x (K, 6) with weights (K,) at visibility V, and the share of noise that it needs for (P).
 
-    `balance` (n K,) says for each image of x, image by image, how its weight is divided between it and its opposite:
-    (1 + balance)/2 for itself, so that the marginals are right. None where nothing is divided, or not yet.
+    `balance` (n K,) says for each image of x, image by image, how its weight is divided between the image and its
+    opposite so that the marginals are right: the image gets (1 + balance)/2 of it. None where nothing is divided (yet).
     """
 
     x: np.ndarray
@@ -46,7 +47,7 @@ class Above:
 
 @dataclass(frozen=True, eq=False)
 class Everywhere:
-    """The answer for all settings, and what it was made of in the frames of `form`, whose symmetry both have.
+    """The answer for all settings, with its model and inequality in the frames of `form`, averaged over its symmetries.
 
     With a `certificate`, both bounds are proved.
     """
@@ -63,7 +64,7 @@ def model_of(
 ) -> tuple[InterpolatedModel, float]:
     """The model in the state's own frames, discrete symmetries and noise written out, and the V that it reaches.
 
-    `marginals` (6,) are the state's own in the frames of `form`, which may leave them out.
+    `marginals` (6,) are the state's, in the frames of `form`; `form` itself may be that of the state without marginals.
     """
     number, L = len(form.group), form.invariants
     x, weights = form.images(found.x), np.tile(found.weights, number) / number
@@ -77,7 +78,7 @@ def model_of(
         AxialModel(weights, u, v, target, axis) if isinstance(axis, Axis) else InterpolatedModel(weights, u, v, target)
     )
     model = model.with_noise(found.noise)
-    # The equations of programmes hold to their tolerance; what is left of them is corrected.
+    # A programme fulfils its equations to a tolerance only; what the marginals miss is corrected.
     if found.balance is not None:
         mean = weights @ x * ([0, 0, 1, 0, 0, 1] if form.kind == "O(2)" else 1)
         miss = (mean - found.V * marginals) * (1 - found.noise)
@@ -85,14 +86,15 @@ def model_of(
         miss = L.T @ (L @ (found.weights @ found.x - found.V * form.marginals)) * (1 - found.noise)
     model, share = model.corrected(0.0, form.frame_A @ miss[:3], form.frame_B @ miss[3:])
     lower = found.V * (1 - found.noise) * (1 - share)
-    # A model that reaches beyond V = 1, the state itself, is brought back to it.
+    # A model that reaches beyond V = 1, the state itself, is mixed with noise until it reaches 1.
     return (model, lower) if lower <= 1 else (model.with_noise(1 - 1 / lower), 1.0)
 
 
 def balanced(x: np.ndarray, weights: np.ndarray, goal: np.ndarray, axial: bool) -> np.ndarray | None:
-    """Numbers in [-1, 1] for x (K, 6) with which sum weights balance x is `goal` (6,), to rounding; None if none do.
+    """Numbers in [-1, 1], one for each of x (K, 6), for which sum_k weights_k balance_k x_k is `goal` (6,) to rounding.
 
-    `axial`: the components along the third axis alone, since turns about it are averaged over.
+    None where there are none. If `axial`, only components along the third axis count, since the others are averaged
+    away.
     """
     from scipy.optimize import linprog
 
@@ -105,7 +107,7 @@ def balanced(x: np.ndarray, weights: np.ndarray, goal: np.ndarray, axial: bool) 
 def inequality_of(form: CanonicalForm, found: Above) -> LeggettInequality:
     """The inequality of the prices in the state's own frames, discrete symmetries written out.
 
-    -sum prices C + F.(E[u], E[v]) <= bound, where F is spread over the pairs' own settings.
+    -sum prices C + F.(E[u], E[v]) <= bound, where F is written as a combination of the pairs' settings.
     """
     number = len(form.group)
     y, prices = form.images(found.y), np.tile(found.prices, number) / number

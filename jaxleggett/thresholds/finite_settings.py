@@ -6,9 +6,9 @@ rho(u, v) has E[u.a] = M^A, E[v.b] = M^B and, from [B13 (5)] averaged,
     E|u.a + v.b| <= 1 + C(a, b),      E|u.a - v.b| <= 1 - C(a, b)      for every pair.        (P)
 
 With a state's correlations scaled by V, the largest V is a linear programme in rho and V. The restricted
-programme over a pool of atoms (u, v) gives a model, so a lower bound; its prices are a Leggett
-inequality, whose bound comes from the cheapest atoms outside the pool, so an upper bound. Those atoms
-join the pool until the two meet (`jaxleggett.lp.column_generation`).
+programme over a pool of atoms, which are pairs (u, v), gives a model and so a lower bound. Its prices are a Leggett
+inequality, whose bound comes from the cheapest atoms outside the pool, and so an upper bound. Those atoms
+join the pool until the two bounds meet (`jaxleggett.lp.column_generation`).
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from ..sphere import sample_sphere
 from ..states import TwoQubitState
 
 MARGIN = 1e-9
-"""What is added to a bound, relative to its coefficients: the solver and the search end well within it."""
+"""What is added to the bound of an inequality, relative to its coefficients: more than solver and search are off by."""
 
 DEPENDENT = 1e-9
-"""Directions that settings have below this, relative to the largest, are no rows: prices for them would be as large."""
+"""Singular values of the settings below this, relative to the largest, count as 0. Marginals in such directions are not
+rows of the programme, because the coefficients of an inequality would be larger by the inverse."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,13 @@ class Options:
     """How the pool of atoms grows."""
 
     pool: int = 500
-    """Atoms of each of three kinds (independent, v = -u, their mixture) to begin with."""
+    """How many atoms of each of three kinds (independent, v = -u, in between) the pool begins with."""
     new_atoms: int = 100
-    """Most atoms that join in one round."""
+    """Largest number of atoms that join in one round."""
     no_gain: float = 1e-11
-    """An atom has to be cheaper by this than those of the pool to be worth adding."""
+    """An atom joins if its price is below that of the pool's atoms by more than this."""
     searches_again: int = 2
-    """Further searches, from other lattices and with more steps, before an inequality is reported."""
+    """Number of further searches, from other lattices and with more steps, before an inequality is reported."""
 
 
 DEFAULT = Options()
@@ -71,12 +72,12 @@ def solve(
     Ends as `converged` when upper - lower <= `tolerance`, as `stalled` when no search finds an atom
     that would improve the model (at about 1e-8), as `time_limit` past `deadline` (seconds of
     `time.monotonic`), as `interrupted` on Ctrl-C; the bounds hold in every case. `lower` is what the model reaches
-    with all of its solver's rounding corrected; `upper` rests on searches from many starts, which are no proof.
-    Raises SolverError.
+    after the rounding errors of the solver are corrected; `upper` rests on searches from many starts, which are no
+    proof. Raises SolverError where the linear programme fails before there are bounds.
 
-    The model has the marginals V r_A, V r_B in the directions of `spans`, orthonormal rows for either party [what the
-    settings span to rounding]. A `table` has other correlators at the pairs than the state's T; its marginals are the
-    state's.
+    spans       orthonormal rows for either party: the directions in which the model has the marginals V r_A and V r_B;
+                by default those that the settings span to rounding
+    table       correlators at the pairs in place of the state's; its marginals have to be the state's
     """
     with double_precision():
         question = _FiniteSettings(state, pairs, deadline, seed, spans, options, table or state)
@@ -108,7 +109,7 @@ class _FiniteSettings:
         linear = np.concatenate([self.basis_a @ np.asarray(state.r_A), self.basis_b @ np.asarray(state.r_B)])
         self.has_marginals = bool(np.abs(linear).max() > 1e-12)
         if not self.has_marginals:
-            # rho and its image under (u, v) -> (-u, -v) can be averaged: no rows.
+            # Averaged over (u, v) -> (-u, -v), every model has vanishing marginals: they need no rows.
             self.basis_a, self.basis_b, linear = np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)
         self.programme = RestrictedProgramme(linear)
         self.programme.add_pairs(np.zeros((2 * len(pairs), 0)), np.concatenate([self.C, -self.C]))
@@ -123,7 +124,7 @@ class _FiniteSettings:
 
     @property
     def inequality(self) -> LeggettInequality | None:
-        """The inequality that has it."""
+        """The inequality with this threshold; None without one below 1."""
         return self.cuts.inequality
 
     def solve(self) -> None:
@@ -148,7 +149,7 @@ class _FiniteSettings:
         return self.upper - self.lower <= tolerance or not self._helps(self.least)
 
     def search_again(self, number: int) -> None:
-        """Search for the bound of the strongest inequality anew; what that finds is news to the pool, too."""
+        """Search for the bound of the strongest inequality again; the atoms that are found may join, too."""
         u, v = self.cuts.search_again(self.step, self.deadline)
         self.found = np.concatenate([u, self.found[0]]), np.concatenate([v, self.found[1]])
 
@@ -178,9 +179,10 @@ class _FiniteSettings:
         return Prices(plus, minus, F, H, self.pairs.a, self.pairs.b)
 
     def _model(self, solution: Solution) -> tuple[InterpolatedModel, float]:
-        """The atoms in use, corrected for what the solver's rounding leaves, and the visibility that they reach.
+        """The model of the atoms in use, and the visibility that it reaches.
 
-        With their opposites where that makes marginals vanish. Above V = 1 noise brings the model back to it.
+        The solver's rounding errors are corrected. For a state without marginals, the opposites of the atoms are added.
+        A model that reaches beyond V = 1 is mixed with noise until it reaches 1.
         """
         used = np.flatnonzero(solution.weights > 0)
         u, v, weights = self.u[used], self.v[used], solution.weights[used]
@@ -188,7 +190,7 @@ class _FiniteSettings:
             u, v, weights = np.concatenate([u, -u]), np.concatenate([v, -v]), np.concatenate([weights, weights]) / 2
         V = solution.V
         model = InterpolatedModel(weights, u, v, self.state.with_visibility(V))
-        # Only what the settings span of the marginals is ever measured.
+        # Only the part of the marginals that the settings span is ever measured.
         miss = [
             basis.T @ (basis @ (weights @ x - V * np.asarray(r)))
             for basis, x, r in ((self.basis_a, u, self.state.r_A), (self.basis_b, v, self.state.r_B))
@@ -201,13 +203,13 @@ class _FiniteSettings:
 
 
 def span(vectors: np.ndarray) -> np.ndarray:
-    """Orthonormal rows that span the rows of `vectors`, but for what is below `DEPENDENT` relative to the largest."""
+    """Orthonormal rows (R, 3) that span the rows of `vectors` (n, 3), without singular values below `DEPENDENT`."""
     _, lengths, rows = np.linalg.svd(vectors, full_matrices=False)
     return rows[lengths > DEPENDENT * lengths[0]]
 
 
 class _Cuts:
-    """The inequalities found on the way ("cuts" off what models could be), with their prices, strongest first."""
+    """The inequalities that were found so far, called cuts, with their thresholds and prices, the strongest first."""
 
     def __init__(self, state: Correlated, options: Options) -> None:
         self.state, self.options = state, options
@@ -230,7 +232,10 @@ class _Cuts:
         return self.found[0][2] if self.upper < 1 else None
 
     def search_again(self, key: jax.Array, deadline: float | None) -> tuple[np.ndarray, np.ndarray]:
-        """Search for the bound of the strongest inequality anew, until one stands; the worst atoms of all that did."""
+        """Search for the bound of the strongest inequality again, until its bound is confirmed; the worst atoms found.
+
+        Where a search finds a larger bound, it replaces the old one, and another inequality may be the strongest then.
+        """
         u, v = np.zeros((0, 3)), np.zeros((0, 3))
         while self.upper < 1:
             _, prices, cut = self.found[0]
@@ -247,14 +252,15 @@ class _Cuts:
 
 
 def _between(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Unit vectors between u and v: atoms whose parts are neither opposite nor independent."""
+    """Unit vectors along u + v/2, for atoms whose two vectors are neither opposite nor independent."""
     return unit(u + v / 2)
 
 
 def inequality_of(prices: Prices, least: float) -> LeggettInequality:
     """The Leggett inequality of the prices: sum (minus - plus) C + F.E[u] + H.E[v] <= sum (plus + minus) - least.
 
-    What settings do not give of F and H is no part of it, but of its bound: hidden vectors are unit vectors.
+    F and H are written as combinations of the settings. What is left of them is dropped, and its length is added to the
+    bound, which is enough because |E[u]| and |E[v]| are at most 1.
     """
     f = np.linalg.lstsq(prices.a.T, prices.F, rcond=DEPENDENT)[0]
     h = np.linalg.lstsq(prices.b.T, prices.H, rcond=DEPENDENT)[0]

@@ -1,4 +1,4 @@
-"""Searches over S^2 x S^2, for states without an axis of symmetry: the discrete symmetries are written out."""
+"""Searches for states without an axis of symmetry, over both unit vectors; discrete symmetries are written out."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .canonical_form import CanonicalForm
 from .worst_points import AT_ONCE, Found, distinct, filled, tight_pairs
 
 AGAIN = 6
-"""Searches from other starts that a hard one without an axis of symmetry is made of."""
+"""Number of searches, each from other starts, that a hard search consists of."""
 
 HIDDEN, PAIRS = 200, 200
-"""Hidden vectors and pairs of each kind to begin with, without an axis of symmetry."""
+"""Number of hidden vectors, and of pairs, of each kind that the pools begin with."""
 
 
 class FullSearch:
@@ -68,7 +68,7 @@ class FullSearch:
     def _repeated(
         self, hard: bool, key: Array, once: Callable[[Array], tuple[Array | np.ndarray, Array | np.ndarray]]
     ) -> Found:
-        """The points and values that a search finds, or that a hard one finds again and again while there is time."""
+        """The points and values that one search finds, or for a hard one `AGAIN` searches, as far as there is time."""
         found = [once(key)]
         for i in range(1, AGAIN if hard else 1):
             if late(self.deadline):
@@ -84,8 +84,8 @@ def _climb(
 ) -> tuple[Array, Array]:
     """Local maxima over pairs y = (a, b) of sum weights |x.y| - sum s a b, from `known`, and from the best of many.
 
-    For one party's setting alone the function is convex, so going to the unit vector along its gradient,
-    party by party, never lowers it; the steps end where both have arrived.
+    In one party's setting alone the function is convex. So a step to the unit vector along its gradient never lowers
+    it. Each step does this for one party after the other.
     """
     a, b = sample_sphere(key, (2, tries))
     U, W = x[:, :3], x[:, 3:]

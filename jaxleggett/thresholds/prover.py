@@ -1,4 +1,4 @@
-"""Both ends of a bracket at all settings, proved by the checker as docs/CERTIFICATES.md describes."""
+"""Both ends of a bracket at all settings, proved by the checker (docs/CERTIFICATES.md)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from .certificates import PAD, claimed_state
 from .everywhere import Above, Below, balanced
 
 KEPT = 1e-4
-"""Weights and prices below this, relative to the largest, are no part of what is proved for all settings."""
+"""Weights and prices below this, relative to the largest, are left out of what is proved for all settings."""
 
 EXCESS_SHARE, BOUND_SHARE = 0.07, 0.15
-"""How close the excess and the bound are proved, relative to the tolerance: a quarter of it at either end."""
+"""How closely the excess and the bound are proved, relative to the tolerance of the bracket. Either end of the bracket
+then moves by about a quarter of the tolerance."""
 
 ALIGNED = 1e-6
-"""Components below this become 0, and u and v that are closer than ten times this one vector: fewer terms to prove."""
-
+"""Components below this are set to 0, and v to u where they are closer than ten times this: then fewer terms differ."""
 
 MOST_PROOFS = 8
-"""Proofs without a closer bracket after which more of them are no use."""
+"""Proofs without a narrower bracket after which no further ones are tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class ProvedBelow:
-    """What is proved of `found`: its claim, whose excess is at most this, reaches a visibility."""
+    """A model `found`, the `claim` made of it, the proved bound on its excess, and the visibility that it reaches."""
 
     found: Below
     claim: claims.Model
@@ -44,7 +44,7 @@ class ProvedBelow:
 
 @dataclass(frozen=True, eq=False)
 class ProvedAbove:
-    """What is proved of `found`: its claim, which holds with this bound, is broken above a visibility."""
+    """An inequality `found`, the `claim` that is made of it, its proved bound, and the visibility that breaks it."""
 
     found: Above
     claim: claims.Inequality
@@ -53,7 +53,7 @@ class ProvedAbove:
 
 
 class Prover:
-    """Proves what a programme over all settings finds for a state of canonical form `form`, and keeps the best."""
+    """Proves models and inequalities for a state of canonical form `form` at all settings, and keeps the best."""
 
     def __init__(self, state: TwoQubitState, form: CanonicalForm, tolerance: float, deadline: float | None) -> None:
         self.own, self.form, self.tolerance = _in_frames(state, form), form, tolerance
@@ -70,20 +70,20 @@ class Prover:
 
     @property
     def upper(self) -> float:
-        """The least visibility above which an inequality is proved to be broken; 1 without one."""
+        """The smallest visibility above which an inequality is proved to be broken; 1 without one."""
         return 1.0 if self.above is None else self.above.visibility
 
     @property
     def futile(self) -> bool:
-        """Whether a proof was given up, or the last ones brought nothing closer."""
+        """Whether a proof was given up, or the last `MOST_PROOFS` did not make the bracket narrower."""
         last, before = self.gaps[-MOST_PROOFS:], self.gaps[:-MOST_PROOFS]
         return self.given_up or (len(before) > 0 and min(last) >= min(before))
 
     def prove(self, below: Below | None, above: Above | None) -> tuple[np.ndarray, np.ndarray]:
-        """Prove both, unless they are the best already; where they are nearly reached, pairs and hidden vectors (n, 6).
+        """Prove both, except what is proved already; the worst pairs and the worst hidden vectors met, (n, 6) each.
 
-        The lower end takes half of the time that is left at most. Raises OutOfTime and KeyboardInterrupt; what is
-        proved until then is kept.
+        The lower end takes at most half of the time that is left. Raises OutOfTime and KeyboardInterrupt; what was
+        proved before is kept.
         """
         y = x = np.zeros((0, 6))
         in_time = True
@@ -121,14 +121,14 @@ class Prover:
         return shown
 
     def _place(self, shown: Bound) -> np.ndarray:
-        """Where a bound is nearly reached."""
+        """The place (1, 6) of the largest value that a proof met; raises KeyboardInterrupt if it was interrupted."""
         self.given_up |= shown.outcome == "given up"
         if shown.outcome == "interrupted":
             raise KeyboardInterrupt
         return shown.place.reshape(1, 6)
 
     def certificate(self) -> Certificate:
-        """The best of both ends, for a file; without one, 0 or 1."""
+        """The certificate of the best bounds that are proved."""
         model, excess = (None, 0.0) if self.below is None else (self.below.claim, self.below.excess)
         cut, bound = (None, 0.0) if self.above is None else (self.above.claim, self.above.bound)
         cut = None if self.upper == 1 else cut
@@ -141,7 +141,7 @@ def _until(deadline: float | None) -> claims.Effort:
 
 
 def _in_frames(state: TwoQubitState, form: CanonicalForm) -> claims.State:
-    """The state, and the frames of its canonical form, where T is diagonal, exactly as symmetric as the form says."""
+    """The state in the frames of its canonical form. S is diagonal, with equal elements where the form has an axis."""
     s = form.s.copy()
     if form.kind == "O(2)":
         s[1] = s[0]
@@ -150,14 +150,14 @@ def _in_frames(state: TwoQubitState, form: CanonicalForm) -> claims.State:
 
 
 def _symmetry(form: CanonicalForm) -> claims.Symmetry:
-    """That of the form. O(2) has its mirror already, so that of images that it takes to one another one is left."""
+    """The symmetry of the form. O(2) has the mirror, so of two images that it maps to each other one is left out."""
     axial = form.kind == "O(2)"
     plain = [G for G in form.group if not axial or G[0, 0] + G[0, 3] == G[1, 1] + G[1, 4]]
     return claims.Symmetry(np.array(plain), axial)
 
 
 def _aligned(form: CanonicalForm, points: np.ndarray) -> np.ndarray:
-    """Points (n, 6) moved by hardly anything, so that their images coincide where they nearly do."""
+    """Points (n, 6) moved by about `ALIGNED`, so that images that nearly coincide are equal."""
     points = form.gauged(points)
     points = np.where(np.abs(points) < ALIGNED, 0.0, points).reshape(-1, 2, 3)
     points /= np.linalg.norm(points, axis=2, keepdims=True)
@@ -170,7 +170,7 @@ def _model(form: CanonicalForm, marginals: np.ndarray, below: Below) -> claims.M
     """The model of a numerical answer, for the checker; `marginals` (6,) are the state's, in the form's frames."""
     symmetry = _symmetry(form)
     if below.balance is None:
-        # The weights alone give the marginals, and every one counts.
+        # The marginals come from the weights alone, so that even the smallest ones are needed.
         return claims.Model(below.x, below.weights, below.V, np.ones(len(symmetry.images) * len(below.x)), symmetry)
     kept = below.weights > KEPT * below.weights.max()
     x, w = _aligned(form, below.x[kept]), below.weights[kept] / below.weights[kept].sum()

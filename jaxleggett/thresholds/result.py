@@ -1,4 +1,4 @@
-"""The answer of `threshold`, and its check by a route that shares no code with the solver."""
+"""The answer of `threshold`, and a numerical test of it by other code than the solver's."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ ROUNDING = 1e-9
 class Threshold:
     """lower <= largest compatible visibility <= upper, with the model and the inequality that show it.
 
-    `status` is `converged` (as close as asked for), or what prevented it: `stalled`, `time_limit` or
-    `interrupted`; the bounds hold in every case. `certified`
-    is true only where both are proved: by directed rounding, or in floating point with a proved rounding bound.
+    `status` is `converged` (as close as asked for), or what prevented it: `stalled`, `time_limit` or `interrupted`.
+    `certified` is true only where both bounds are proved: in exact arithmetic, in ball arithmetic, or in floating point
+    with proved bounds on rounding. Otherwise the upper bound, and with all settings the lower one too, rests on
+    searches from many starts.
     """
 
     state: TwoQubitState
@@ -42,9 +43,9 @@ class Threshold:
     certified: bool
     seconds: float
     symmetry: Symmetry = None
-    """With all settings: what the model's hidden vectors, and the inequality's pairs, are averaged over."""
+    """With all settings: the continuous group over which hidden vectors, and the inequality's pairs, are averaged."""
     certificate: Certificate | IsotropicCertificate | None = None
-    """What proves both ends, where they are proved by the checker; `certificate.check()` proves them again."""
+    """The certificate of both bounds, if the checker proves them; `certificate.check()` proves them again."""
 
     def __post_init__(self) -> None:
         if not self.lower <= self.upper:
@@ -52,17 +53,18 @@ class Threshold:
 
     @property
     def kind(self) -> str:
-        """What is looked for, in words."""
+        """What the state has up to this visibility, in words."""
         return "Leggett model"
 
     def check(self) -> None:
-        """Prove both ends again, sharing no code with the solver; ArithmeticError says what fails.
+        """Test both bounds again, by other code than the solver's; ArithmeticError says what fails. It is no proof.
 
         Below: the model is a probability measure and obeys (P) at `lower`, to 1e-9: at every pair, or with all
-        settings at 20 000 random pairs and wherever climbs from the worst of them end. Above: 200 000
-        random pairs of hidden vectors (20 000 with all settings) and climbs from the best of them find none
-        beyond the inequality's bound, and the state reaches that bound at `upper`. For Werner states the
-        proof in ball arithmetic is run again instead.
+        settings at 20 000 random pairs and where climbs from the worst of them end. Above: among 200 000
+        random pairs of hidden vectors (20 000 with all settings), and where climbs from the best of them end, none is
+        beyond the inequality's bound, and the state reaches that bound at `upper`, to 1e-9. Where T is a multiple of an
+        orthogonal matrix and there are no marginals, the bounds are compared with V_c, which is enclosed again in ball
+        arithmetic.
         """
         unlike = "the bracket is not the one that is proved"
         if self.certificate is not None and (self.lower, self.upper) != (
@@ -102,7 +104,7 @@ class Threshold:
                 raise ArithmeticError("the state does not reach the inequality's bound at the upper bound")
 
     def _breach(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """E|u.a + v.b| - 1 - V C(a, b) of the model at settings a, b (N, 3): what must not be positive."""
+        """E|u.a + v.b| - 1 - V C(a, b) of the model at settings a, b (N, 3), (N,); a positive value breaks (P)."""
         assert self.model is not None
         axis = self.symmetry if isinstance(self.symmetry, Axis) else None
         C = np.einsum("ni,ij,nj->n", a, np.asarray(self.state.T), b)
@@ -140,7 +142,7 @@ class Threshold:
 
 
 def _highest(function: Callable[[np.ndarray, np.ndarray], np.ndarray], tries: int, seed: int = 1) -> float:
-    """The largest value over pairs of unit vectors that random ones, and Nelder-Mead climbs from the best, reach."""
+    """The largest value at random pairs of unit vectors, and where Nelder-Mead climbs from the best of them end."""
     from scipy.optimize import minimize
 
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""What searches over all settings and all hidden vectors have in common, by the symmetry of a state.
+"""What the searches over all settings and all hidden vectors have in common, with and without an axis of symmetry.
 
 Points are pairs of unit vectors, stacked (6,): hidden vectors x = (u, v), or settings y = (a, b), in the frames of
 `CanonicalForm`, with its averaged kernel K. A search answers two questions:
@@ -6,7 +6,7 @@ Points are pairs of unit vectors, stacked (6,): hidden vectors x = (u, v), or se
     breaches    pairs y at which sum_k w_k K(x_k, y) - V C(y) - 1 is largest
     cheapest    hidden vectors x at which sum_i p_i K(x, y_i) - F.x is least
 
-from many starts; that nothing better exists is no proof. Past its deadline (seconds of `time.monotonic`) a hard
+from many starts, which does not prove that nothing worse exists. Past its deadline (seconds of `time.monotonic`) a hard
 search ends with what it has found.
 """
 
@@ -22,10 +22,10 @@ from .._numerics import shape_for
 from .canonical_form import CanonicalForm
 
 NEAR = 0.02
-"""Points closer than this in every component are one point to the pools."""
+"""Of points that are closer than this in every component, only one joins a pool."""
 
 AT_ONCE = 64
-"""Most pairs, and most hidden vectors, that join in one round."""
+"""Largest number of pairs, and of hidden vectors, that join in one round."""
 
 Found = tuple[np.ndarray, np.ndarray]
 """Points (N, 6) and the values (N,) there."""
@@ -57,12 +57,12 @@ class Search(Protocol):
 
 
 def tight_pairs(s: np.ndarray, n: np.ndarray, V: float) -> np.ndarray:
-    """Pairs (2 K, 6) at which a model with u = v is tightest: for c = a + b along n (K, 3), E|u.c| <= 1 + V a.S b.
+    """The pairs (2 K, 6) for which (P) restricts models with u = v most, two for each direction n (K, 3).
 
-    Given c = 2 cos(t) n, the right side is least where a - b = 2 sin(t) d has d.S d =: l as large as d orthogonal to n
-    allows. Then E|u.n| <= (1 - V l + V cos(t)^2 (n.S n + l)) / (2 cos(t)), which is least at
-    cos(t)^2 = (1 - V l) / (V (n.S n + l)).
-    The pairs of both principal directions d are returned.
+    For u = v, (P) is E|u.c| <= 1 + V a.S b with c = a + b. Let c = 2 cos(t) n. The right side is smallest where a - b =
+    2 sin(t) d has the largest l = d.S d of all d orthogonal to n. Then E|u.n| <= (1 - V l + V cos(t)^2 (n.S n + l)) /
+    (2 cos(t)), which is smallest at cos(t)^2 = (1 - V l) / (V (n.S n + l)). The pairs for both principal directions d,
+    of the largest and of the smallest l, are returned.
     """
     S = np.diag(s)
     p = unit(np.cross(n, np.eye(3)[np.abs(n).argmin(1)]))
@@ -76,7 +76,7 @@ def tight_pairs(s: np.ndarray, n: np.ndarray, V: float) -> np.ndarray:
 
 
 def filled(points: np.ndarray, weights: np.ndarray | None = None, at_least: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Points filled up to `shape_for` them, and weights that are 0 where points were added."""
+    """Points (n, d) filled up to `shape_for(n)`, or `at_least`, with copies of the first, whose weights are 0."""
     weights = np.zeros(len(points)) if weights is None else weights
     more = max(shape_for(len(points)), at_least) - len(points)
     return (
@@ -86,7 +86,7 @@ def filled(points: np.ndarray, weights: np.ndarray | None = None, at_least: int 
 
 
 def distinct(form: CanonicalForm, points: np.ndarray, values: np.ndarray) -> Found:
-    """The first of the points, sorted by value, of which none is near another or an image of it."""
+    """At most `AT_ONCE` points with the smallest values, least first; none of them is near an image of another."""
     order = np.argsort(values)
     points, values = form.gauged(points[order]), values[order]
     chosen: list[int] = []
