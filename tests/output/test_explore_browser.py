@@ -1,11 +1,11 @@
 """The interactive page in a real browser: Chromium, by its driver; skipped where either is missing."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import script_modules
 from explore_positions import expected, positions
 
 from jaxleggett.output.explore import write_page
@@ -13,14 +13,7 @@ from jaxleggett.output.explore import write_page
 ROOT = Path(__file__).parent.parent.parent
 
 
-def _script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-SCREEN = _script("screenshot_explore")
+SCREEN = script_modules.load("screenshot_explore")
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 

@@ -1,37 +1,26 @@
 """What the scripts measure and check with: yardsticks that do the same work, checks that can fail, pages up to date."""
 
 import ctypes
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import oracles
 import pytest
+import script_modules
 
 import jaxleggett as jl
 from jaxleggett.kernels import interpolated
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-def _script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses look for their module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_the_kernels_of_the_benchmark_do_the_same_work(monkeypatch, real):
-    yardsticks = _script("yardsticks")
+    yardsticks = script_modules.load("yardsticks")
     pairs = jl.SettingPairs.random(yardsticks.PAIRS)
     u = oracles.unit(np.random.default_rng(0), 128)
     yardsticks.agree(pairs, u, real)
@@ -75,7 +64,7 @@ extern "C" void interpolated(int blocks, int slices, int threads, long num, long
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 @pytest.mark.parametrize(("real", "name"), [(np.float32, "float"), (np.float64, "double")])
 def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, name):
-    yardsticks, slices, threads = _script("yardsticks"), 3, 256
+    yardsticks, slices, threads = script_modules.load("yardsticks"), 3, 256
     (tmp_path / "host.cpp").write_text(ON_A_CPU)
     defines = [f"-DREAL={name}", f'-DSOURCE="{yardsticks.CUDA_SOURCE}"']
     library = tmp_path / "host.so"
@@ -110,7 +99,7 @@ def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, 
 
 
 def test_the_page_on_performance_is_that_of_its_figures():
-    page = _script("performance_page")
+    page = script_modules.load("performance_page")
     content = json.loads((page.FOLDER / "benchmark.json").read_text())
     assert page.tables(content) in page.PAGE.read_text()
 
@@ -118,7 +107,7 @@ def test_the_page_on_performance_is_that_of_its_figures():
 @pytest.fixture
 def suite(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    return _script("gpu_suite")
+    return script_modules.load("gpu_suite")
 
 
 @pytest.mark.slow
@@ -177,7 +166,7 @@ def test_the_suite_for_gpus_sees_bits_and_verdicts_change(suite, monkeypatch):
 @pytest.mark.thorough
 def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):
     """Without what is computed of the right ones, which the script does too."""
-    fuzz, taken = _script("fuzz"), []
+    fuzz, taken = script_modules.load("fuzz"), []
 
     def enough(*arguments, **options):
         taken.append(arguments)
@@ -194,7 +183,7 @@ def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):
 
 
 def test_the_fuzz_sees_every_rule_broken():
-    fuzz = _script("fuzz")
+    fuzz = script_modules.load("fuzz")
     right = {"code": 2, "out": "", "err": "error: no\n", "as_json": True, "left": set(), "seconds": 1.0}
     answered = {**right, "code": 0, "out": "{}\n", "err": ""}
     assert fuzz.broken_rules(**right) == fuzz.broken_rules(**answered) == []
@@ -223,7 +212,7 @@ def test_the_fuzz_sees_every_rule_broken():
 @pytest.mark.parametrize("method", ["rqmc", "mc"])
 def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
     """Right models are not rejected, wrong ones are, and a judge without allowance or t is found out."""
-    survey = _script("statistical_verification")
+    survey = script_modules.load("statistical_verification")
     models = {name: (model, pairs) for name, model, pairs in survey.right_models()}
     model, pairs = models["cap of 0.02"]
     goal = np.asarray(jl.probabilities(*model.target.correlation(pairs.a, pairs.b))).T
@@ -237,7 +226,7 @@ def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
 
 @pytest.mark.slow
 def test_the_models_of_the_survey_are_right():
-    survey = _script("statistical_verification")
+    survey = script_modules.load("statistical_verification")
     for name, model, pairs in survey.right_models():
         if "cap" in name or name in ("skewed", "leaning"):
             found = jl.verify(model, pairs, samples=2 * 10**5)

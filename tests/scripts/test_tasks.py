@@ -1,6 +1,5 @@
 """The tasks, the pins of their tools, and the versions that are tried."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -8,18 +7,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from script_modules import load
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-def _script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-compatibility, tasks = _script("compatibility"), _script("tasks")
+compatibility, tasks = load("compatibility"), load("tasks")
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
