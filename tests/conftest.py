@@ -36,6 +36,9 @@ COMPILED = os.environ.get("JAXLEGGETT_COMPILED", str(Path(__file__).parent.paren
 time would be compilation. `pytest --cache-clear` removes it. Programs that tests start do not use it, because JAX then
 prints messages to stderr that users do not see. `scripts/mutate.py` sets one folder for all its copies."""
 
+# Commands that tests start keep what they compile there, and not among the user's own files.
+os.environ["XDG_CACHE_HOME"] = str(Path(COMPILED).absolute().parent / "home")
+
 jax.config.update("jax_compilation_cache_dir", COMPILED)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -60,6 +63,20 @@ def _configuration_untouched():
     before = jax.config.jax_enable_x64
     yield
     assert jax.config.jax_enable_x64 == before
+
+
+def _of_the_process():
+    """The environment, the working folder and where modules are looked for."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return environment, Path.cwd(), list(sys.path)
+
+
+@pytest.fixture(autouse=True)
+def _process_untouched():
+    """No test may depend on which others ran before it in the same process."""
+    before = _of_the_process()
+    yield
+    assert _of_the_process() == before
 
 
 @pytest.fixture(autouse=True)

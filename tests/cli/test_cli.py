@@ -15,6 +15,7 @@ import pytest
 import jaxleggett as jl
 from jaxleggett import searches, verification
 from jaxleggett.models.registry import MODELS
+from jaxleggett.output import saved
 from jaxleggett.verification import montecarlo
 
 SETTINGS = "ax,ay,az,bx,by,bz\n1,0,0,0,0.6,0.8\n1,0,0,0.8284271247461900976,0.5600969,0\n"
@@ -171,6 +172,19 @@ def test_folders_that_cannot_be_used(run, tmp_path):
         code, out, err = run("verify", "--samples", 100, *arguments)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert message in err
+
+
+def test_a_save_that_fails_still_prints_the_answer(run, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(saved, "save_verification", full)
+    code, out, err = run(
+        *("verify", "--method", "exact", "--settings", "random:4"), *("--json", "--out", tmp_path / "out")
+    )
+    assert (code, json.loads(out)["num_pairs"], err.count("\n")) == (1, 4, 1)
+    assert "No space left on device" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_largest_seed(run):

@@ -1,6 +1,5 @@
 """Output folders and streams: one run a folder, nothing computed is lost, nothing but the answer is printed."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from filelock import FileLock
 
 import jaxleggett as jl
 from jaxleggett._checks import InputError
-from jaxleggett.output import folders, provenance, saved
+from jaxleggett.output import folders, provenance
 
 # Quadrature: what is compiled soonest.
 RUN = [sys.executable, "-m", "jaxleggett", "verify", "--method", "exact", "--settings", "random:4"]
@@ -81,25 +80,6 @@ def test_locked_by_another_process(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: --out")
     assert "is being written by another run" in done.stderr
-
-
-def test_a_save_that_fails_still_prints_the_answer(monkeypatch, capsys, tmp_path):
-    from jaxleggett import cli
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(saved, "save_verification", full)
-    out = tmp_path / "out"
-    monkeypatch.setattr(sys, "argv", ["jaxleggett", *RUN[3:], "--json", "--out", str(out)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    printed = capsys.readouterr()
-    assert stop.value.code == 1
-    assert json.loads(printed.out)["num_pairs"] == 4
-    assert "No space left on device" in printed.err
-    assert printed.err.count("\n") == 1
-    assert not out.exists()
 
 
 @pytest.mark.thorough
