@@ -30,6 +30,11 @@ def in_other_frames(state, R, S):
     return jl.TwoQubitState(R @ np.asarray(state.r_A), S @ np.asarray(state.r_B), R @ np.asarray(state.T) @ S.T)
 
 
+def exchanged(state):
+    """The state with Alice's qubit and Bob's exchanged."""
+    return jl.TwoQubitState(state.r_B, state.r_A, np.asarray(state.T).T)
+
+
 def all_hidden(key, model, plan):
     """Every hidden vector of a run and its weight, batch by batch, made chunk by chunk."""
     with jax.enable_x64(True):

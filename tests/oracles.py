@@ -43,6 +43,17 @@ def random_rho(rng):
     return rho / np.trace(rho)
 
 
+def partial_transpose(rho):
+    """The matrix elements <ij|rho|kl> with Bob's indices j and l exchanged."""
+    return rho.reshape(2, 2, 2, 2).swapaxes(1, 3).reshape(4, 4)
+
+
+def turn_about(n, angle):
+    """The matrix that turns about the unit vector n by `angle`, by Rodrigues' formula."""
+    K = np.array([[0, -n[2], n[1]], [n[2], 0, -n[0]], [-n[1], n[0], 0]])
+    return np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K
+
+
 def random_rotation(rng):
     q, r = np.linalg.qr(rng.normal(size=(3, 3)))
     q = q * np.sign(np.diag(r))
@@ -81,6 +92,12 @@ def feasible_correlators(M_A, M_B, grid=20001):
     P = [(1 + x * M_A + y * M_B + x * y * C) for x, y in SIGNS]
     fine = np.all(np.array(P) >= -1e-12, axis=0)
     return C[fine].min(), C[fine].max()
+
+
+def left_side(g, a, b, u, v):
+    """sum_i g_i C_i at hidden vectors u, v (n, 3), each C_i at the end of its interval [B13 (5)] that g_i prefers."""
+    M_A, M_B = u @ a.T, v @ b.T
+    return np.where(g > 0, 1 - abs(M_A - M_B), abs(M_A + M_B) - 1) @ g
 
 
 def chsh(C):

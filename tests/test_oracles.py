@@ -34,3 +34,23 @@ def test_rotations_are_proper():
     R = oracles.random_rotation(np.random.default_rng(1))
     np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-14)
     assert np.linalg.det(R) == pytest.approx(1)
+
+
+def test_a_turn_about_z_takes_x_towards_y():
+    half = np.sqrt(3) / 2
+    np.testing.assert_allclose(oracles.turn_about([0, 0, 1.0], np.pi / 3) @ [1, 0, 2], [0.5, half, 2], atol=1e-15)
+
+
+def test_the_partial_transpose_of_the_singlet_has_one_negative_eigenvalue():
+    found = np.linalg.eigvalsh(oracles.partial_transpose(oracles.werner_rho(1)))
+    np.testing.assert_allclose(found, [-0.5, 0.5, 0.5, 0.5], atol=1e-15)
+    product = np.kron(oracles.projector([0, 1.0, 0], 1), oracles.projector([0, 1.0, 0], 1))
+    flipped = np.kron(oracles.projector([0, 1.0, 0], 1), oracles.projector([0, 1.0, 0], -1))
+    np.testing.assert_allclose(oracles.partial_transpose(product), flipped, atol=1e-15)  # Bob's y changes sign
+
+
+def test_the_left_side_of_an_inequality_by_hand():
+    """u = v = z, a = z, b = x: M^A = 1 and M^B = 0 leave only C = 0; a = b = x leave -1 <= C <= 1."""
+    x, z = np.eye(3)[[0, 2]]
+    for g, a, b, want in ((1.0, z, x, 0), (-1.0, z, x, 0), (2.0, x, x, 2), (-3.0, x, x, 3)):
+        assert oracles.left_side(np.array([g]), a[None], b[None], z[None], z[None])[0] == pytest.approx(want)

@@ -35,19 +35,13 @@ def test_left_side_is_what_free_correlators_reach():
     np.testing.assert_allclose(i.at(u, v), [_plain(i, x, y) for x, y in zip(u, v, strict=True)], atol=1e-13)
 
 
-def _turn(n, angle):
-    """The matrix that turns about the unit vector n, by Rodrigues' formula."""
-    K = np.array([[0, -n[2], n[1]], [n[2], 0, -n[0]], [-n[1], n[0], 0]])
-    return np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K
-
-
 def test_left_side_averaged_over_joint_turns_about_an_axis():
     i = LeggettInequality(*_random(5), bound=0.0)
     alice, bob, u, v = oracles.unit(np.random.default_rng(3), 4)
     number = 4000
     total = 0.0
     for angle in 2 * np.pi * (np.arange(number) + 0.5) / number:
-        total += _plain(i, _turn(alice, angle) @ u, _turn(bob, angle) @ v)
+        total += _plain(i, oracles.turn_about(alice, angle) @ u, oracles.turn_about(bob, angle) @ v)
     assert i.at(u, v, Axis(alice, bob)) == pytest.approx(total / number, abs=1e-5)
 
 

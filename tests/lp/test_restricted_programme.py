@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import oracles
 import pytest
 
 import jaxleggett as jl
@@ -20,13 +21,6 @@ def _hard(rows=500, columns=1000, options=DEFAULT):
     programme.add_pairs(np.zeros((rows, 0)), rng.normal(size=rows))
     programme.add_hidden(2 * rng.random((rows, columns)), np.zeros((0, columns)))
     return programme
-
-
-def _mixed(seed):
-    """A random density matrix, Hilbert-Schmidt measure."""
-    g = np.random.default_rng(seed).normal(size=(2, 4, 4))
-    G = g[0] + 1j * g[1]
-    return jl.TwoQubitState.from_density_matrix(G @ G.conj().T / np.trace(G @ G.conj().T).real)
 
 
 def test_the_solver_keeps_to_its_time():
@@ -115,9 +109,9 @@ def test_the_interior_point_method_ends_near_the_optimum_and_away_from_corners()
 @pytest.mark.thorough
 def test_a_state_that_is_compatible_at_full_visibility_comes_to_an_end():
     """An optimum at V = 1, a bound of the programme, made the simplex method wander for ever."""
-    state = _mixed(2)
-    rho = state.density_matrix()
-    assert np.linalg.eigvalsh(rho.reshape(2, 2, 2, 2).swapaxes(1, 3).reshape(4, 4))[0] < -0.04  # entangled
+    rho = oracles.random_rho(np.random.default_rng(2))
+    state = jl.TwoQubitState.from_density_matrix(rho)
+    assert np.linalg.eigvalsh(oracles.partial_transpose(rho))[0] < -0.04  # entangled
     found = jl.threshold(state, tolerance=5e-3, time_limit=100)
     assert (found.lower, found.upper, found.status, found.inequality) == (1, 1, "converged", None)
     found.check()

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import oracles
 import pytest
+from cases import in_other_frames
 
 import jaxleggett as jl
 from jaxleggett._numerics import double_precision
@@ -39,15 +40,9 @@ def _turned_by_hand(model, rng, number):
     if model.symmetry is None:
         return model.u[None], model.v[None]
     if isinstance(model, AxialModel):
-        pairs = []
-        for angle in (np.arange(number) + 0.5) * 2 * np.pi / number:
-            sides = []
-            for n, x in ((model.axis.alice, model.u), (model.axis.bob, model.v)):
-                cross = np.array([[0, -n[2], n[1]], [n[2], 0, -n[0]], [-n[1], n[0], 0]])
-                R = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-                sides.append(x @ R.T)
-            pairs.append(sides)
-        return tuple(np.array(x) for x in zip(*pairs, strict=True))
+        angles = (np.arange(number) + 0.5) * 2 * np.pi / number
+        sides = ((model.axis.alice, model.u), (model.axis.bob, model.v))
+        return tuple(np.array([x @ oracles.turn_about(n, angle).T for angle in angles]) for n, x in sides)
     from scipy.stats import special_ortho_group
 
     R = special_ortho_group.rvs(3, number, random_state=rng)
@@ -155,15 +150,7 @@ CASES = {
     ),
     "all, O(2)": (jl.pure(0.6), "all", 0.08, "exact"),
     "all, O(2), turned": (
-        jl.TwoQubitState(
-            *(
-                oracles.random_rotation(np.random.default_rng(i)) @ x
-                for i, x in ((1, jl.pure(0.6).r_A), (2, jl.pure(0.6).r_B))
-            ),
-            oracles.random_rotation(np.random.default_rng(1))
-            @ np.asarray(jl.pure(0.6).T)
-            @ oracles.random_rotation(np.random.default_rng(2)).T,
-        ),
+        in_other_frames(jl.pure(0.6), *(oracles.random_rotation(np.random.default_rng(i)) for i in (1, 2))),
         "all",
         0.08,
         "rqmc",

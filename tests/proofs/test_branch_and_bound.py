@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import oracles
 import pytest
-from cases import inequality, orbit_inequality, random_inequality
+from cases import THREE_AXES, inequality, orbit_inequality, random_inequality
 
 import jaxleggett as jl
 from jaxleggett.inequalities.inequality import LeggettInequality
@@ -27,7 +27,7 @@ def _icosahedral():
 
 
 CASES = {
-    "three axes": lambda rng: published(np.eye(3), np.eye(3)[[1, 2, 0]]),
+    "three axes": lambda rng: THREE_AXES,
     "icosahedral": lambda rng: _icosahedral(),
     "octahedral orbit": lambda rng: orbit_inequality(rng, "O"),
     "icosahedral orbit": lambda rng: orbit_inequality(rng, "I"),

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import oracles
 import pytest
+from cases import in_other_frames
 from scipy.optimize import minimize
 
 import jaxleggett as jl
@@ -123,7 +124,7 @@ def test_local_rotations_of_state_and_inequality_change_nothing():
     A, B = oracles.random_rotation(rng), oracles.random_rotation(rng)
     i, state = pure_state_inequality(0.3), jl.pure(0.3)
     turned = LeggettInequality(i.coefficients, i.a @ A.T, i.b @ B.T, i.alice, i.bob, i.bound)
-    rotated = jl.TwoQubitState(r_A=A @ state.r_A, r_B=B @ state.r_B, T=A @ state.T @ B.T)
+    rotated = in_other_frames(state, A, B)
     assert turned.threshold(rotated) == pytest.approx(i.threshold(state), rel=1e-13)
     assert turned.threshold(state) > 1.1 * i.threshold(state)
     u, v = oracles.unit(rng, 50), oracles.unit(rng, 50)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import oracles
 import pytest
-from cases import in_other_frames
+from cases import exchanged, in_other_frames
 
 import jaxleggett as jl
 from jaxleggett.proofs.checker import files
@@ -109,11 +109,8 @@ def _averaged_over_turns(model, axis, a, b, number=3000):
     """E|u.a + v.b| with turns about the axis by `number` angles, rotation by rotation."""
     total = 0.0
     for angle in (np.arange(number) + 0.5) * 2 * np.pi / number:
-        turned = []
-        for vectors, n in ((model.u, axis.alice), (model.v, axis.bob)):
-            along = np.outer(vectors @ n, n)
-            turned.append(along + np.cos(angle) * (vectors - along) + np.sin(angle) * np.cross(n, vectors))
-        total += model.weights @ np.abs(turned[0] @ a + turned[1] @ b) / number
+        u, v = model.u @ oracles.turn_about(axis.alice, angle).T, model.v @ oracles.turn_about(axis.bob, angle).T
+        total += model.weights @ np.abs(u @ a + v @ b) / number
     return total
 
 
@@ -138,8 +135,7 @@ def test_states_with_an_axis_at_all_settings(state, tolerance):
         C = one.lower * a @ np.asarray(state.T) @ b
         assert _averaged_over_turns(one.model, one.symmetry, a, b) <= 1 + C + 1e-6
     R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
-    swapped = jl.TwoQubitState(state.r_B, state.r_A, np.asarray(state.T).T)
-    for other in (in_other_frames(state, R, S), swapped):
+    for other in (in_other_frames(state, R, S), exchanged(state)):
         two = threshold(other, "all", tolerance=tolerance)
         assert max(one.lower, two.lower) <= min(one.upper, two.upper)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import oracles
 import pytest
-from cases import in_other_frames
+from cases import exchanged, in_other_frames
 
 import jaxleggett as jl
 from jaxleggett.thresholds import certificates, finite_settings, run
@@ -46,9 +46,8 @@ def test_both_ends_are_proved_on_demand(theta):
 def test_proved_brackets_at_all_settings_hold_in_other_frames_and_for_exchanged_parties(state, tolerance):
     rng = np.random.default_rng(3)
     R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
-    swapped = jl.TwoQubitState(state.r_B, state.r_A, np.asarray(state.T).T)
     brackets = []
-    for other in (state, in_other_frames(state, R, S), swapped):
+    for other in (state, in_other_frames(state, R, S), exchanged(state)):
         found = threshold(other, "all", tolerance=tolerance, certify=True)
         assert (found.certified, found.status) == (True, "converged")
         assert found.upper - found.lower <= tolerance

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import oracles
 import pytest
-from cases import THREE_AXES, in_other_frames
+from cases import THREE_AXES, exchanged, in_other_frames
 from scipy.optimize import linprog
 
 import jaxleggett as jl
@@ -69,15 +69,13 @@ def test_unequal_numbers_of_settings_and_rotations():
     assert np.abs(state.r_A).max() > 0.05
     circle = [np.array([np.cos(t), 0.1, np.sin(t)]) for t in np.linspace(0, 3, 7)]
     bob = np.array([x / np.linalg.norm(x) for x in circle])
-    pairs = jl.SettingPairs.product(oracles.unit(rng, 5), np.concatenate([bob]))
+    pairs = jl.SettingPairs.product(oracles.unit(rng, 5), bob)
     one = threshold(state, pairs, tolerance=1e-6)
     one.check()
     R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
-    turned = jl.TwoQubitState(R @ state.r_A, S @ state.r_B, R @ state.T @ S.T)
+    turned = in_other_frames(state, R, S)
     two = threshold(turned, jl.SettingPairs(pairs.a @ R.T, pairs.b @ S.T), tolerance=1e-6)
-    swapped = threshold(
-        jl.TwoQubitState(state.r_B, state.r_A, state.T.T), jl.SettingPairs(pairs.b, pairs.a), tolerance=1e-6
-    )
+    swapped = threshold(exchanged(state), jl.SettingPairs(pairs.b, pairs.a), tolerance=1e-6)
     for other in (two, swapped):
         assert other.lower <= one.upper + 1e-9
         assert one.lower <= other.upper + 1e-9

@@ -23,7 +23,7 @@ def _rank(rng, rank):
 
 
 def _transposed(state):
-    return state.density_matrix().reshape(2, 2, 2, 2).swapaxes(1, 3).reshape(4, 4)
+    return oracles.partial_transpose(state.density_matrix())
 
 
 def _missed(state):

@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import oracles
 import pytest
-from cases import in_other_frames
+from cases import exchanged, in_other_frames
 
 import jaxleggett as jl
 from jaxleggett.proofs.checker import files
@@ -264,9 +264,8 @@ def test_a_model_without_a_certificate_is_proved_at_its_settings(tmp_path):
 def test_the_same_bracket_in_other_frames_and_for_exchanged_parties(theta):
     state, rng = jl.pure(theta), np.random.default_rng(2)
     R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
-    swapped = jl.TwoQubitState(state.r_B, state.r_A, np.asarray(state.T).T)
     one = jl.threshold(state, tolerance=1e-3, certify=True)
-    for other in (in_other_frames(state, R, S), swapped):
+    for other in (in_other_frames(state, R, S), exchanged(state)):
         two = jl.threshold(other, tolerance=1e-3, certify=True)
         assert (two.certified, two.status) == (True, "converged")
         assert max(one.lower, two.lower) <= min(one.upper, two.upper)
