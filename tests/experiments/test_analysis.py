@@ -74,28 +74,33 @@ def test_no_violation_where_there_is_none(plan):
     assert found.compatibility.distance == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"choose": "counts"}, "unless --split divides the data"),
+        ({"split": 0.5}, "split must be left out unless"),
+        ({"choose": "counts", "split": 1.0}, "split must be a share between 0 and 1"),
+        ({"choose": "counts", "split": 0}, "split must be a share between 0 and 1"),
+        ({"choose": "both"}, "choose must be settings or counts"),
+        ({"missing": "none"}, "missing must be fair or worst"),
+        ({"resamples": -1}, "resamples must lie between 0 and"),
+        ({"misalignment": 91}, "misalignment must be an angle from 0 to 90"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(jl.InputError, match=message):
+        AnalysisOptions(**options)
+
+
 @pytest.mark.thorough
-def test_choosing_on_the_tested_counts_is_refused(plan, counts):
-    with pytest.raises(jl.InputError, match="unless --split divides the data"):
-        AnalysisOptions(choose="counts")
+def test_an_inequality_is_chosen_on_one_part_and_tested_on_the_other(plan, counts):
     found = analyze(counts, options=AnalysisOptions(choose="counts", split=0.25, resamples=0), seed=4)
     assert found.split == {"share": 0.25, "seed": 4, "chosen_on": 6000, "tested_on": 18000}
     assert found.total_counts == 18000
     assert any("was chosen on 6,000 events" in note for note in found.notes)
-    first, rest = counts.split(0.25, 4)
+    _, rest = counts.split(0.25, 4)
     again = analyze(rest, found.inequality, options=QUICK)
     assert again.estimate.value == pytest.approx(found.estimate.value)
-    del first
-    for bad in (
-        {"split": 0.5},
-        {"choose": "counts", "split": 1.0},
-        {"choose": "counts", "split": 0},
-        {"choose": "both"},
-        {"missing": "none"},
-        {"resamples": -1},
-    ):
-        with pytest.raises(jl.InputError):
-            AnalysisOptions(**bad)
     with pytest.raises(jl.InputError, match="where an inequality is given"):
         analyze(counts, plan.inequality, options=AnalysisOptions(choose="counts", split=0.5))
 

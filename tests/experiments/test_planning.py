@@ -196,16 +196,18 @@ def test_misalignment_takes_more_events():
 
 def test_bad_input():
     z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
-    for arguments in (
-        {"visibility": 1.2},
-        {"visibility": 0.0},
-        {"visibility": 0.9, "pairs": 0},
-        {"visibility": 0.9, "sides": (0, 1)},
-        {"visibility": 0.9, "sides": (4, 4), "pairs": 4},
-        {"visibility": 0.9, "settings": z, "pairs": 6},
-        {"visibility": 0.9, "counts_per_pair": 0},
-        {"visibility": 0.9, "misalignment": -1.0},
-        {"visibility": 0.9, "time_limit": -1.0},
+    for arguments, message in (
+        ({"visibility": 1.2}, "visibility must lie in"),
+        ({"visibility": 0.0}, "visibility must be above 0"),
+        ({"pairs": 0}, "pairs must lie between 1 and"),
+        ({"sides": (0, 1)}, "sides must be the numbers of Alice's and of Bob's settings"),
+        ({"sides": (4, 4), "pairs": 4}, "pairs must be left out"),
+        ({"settings": z, "pairs": 6}, "settings must be left out"),
+        ({"settings": z, "sides": "4x4"}, "settings must be left out"),
+        ({"counts_per_pair": 0}, "counts_per_pair must lie between 1 and"),
+        ({"misalignment": -1.0}, "misalignment must be an angle"),
+        ({"time_limit": -1.0}, "time_limit must be a number of seconds"),
+        ({"seed": -1}, "seed must lie between 0 and"),
     ):
-        with pytest.raises(jl.InputError):
-            design(**arguments)
+        with pytest.raises(jl.InputError, match=message):
+            design(**{"visibility": 0.9, **arguments})

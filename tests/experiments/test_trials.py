@@ -77,13 +77,14 @@ def test_bad_settings_are_named(files, settings, message):
 
 
 def test_bad_arrays_are_refused():
-    z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
-    for bad in (
-        {"pair": [1], "alpha": [1], "beta": [1]},
-        {"pair": [0], "alpha": [2], "beta": [1]},
-        {"pair": [0], "alpha": [1.0], "beta": [1]},
-        {"pair": [0], "alpha": [1, 1], "beta": [1]},
-        {"pair": [], "alpha": [], "beta": []},
+    z, none = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]]), np.zeros(0, int)
+    for pair, alpha, beta, message in (
+        ([1], [1], [1], "pair must lie between 0 and 0, but is 1 in trial 0"),
+        ([0], [2], [1], "alpha must lie between -1 and 1, but is 2 in trial 0"),
+        ([0, 0], [1, 1], [1, -3], "beta must lie between -1 and 1, but is -3 in trial 1"),
+        ([0], [1.0], [1], "alpha must be as many integers as there are trials"),
+        ([0], [1, 1], [1], "alpha must be as many integers as there are trials"),
+        (none, none, none, "there must be at least one trial"),
     ):
-        with pytest.raises(jl.InputError):
-            Trials(z, [1.0], *(np.array(bad[name]) for name in ("pair", "alpha", "beta")))
+        with pytest.raises(jl.InputError, match=message):
+            Trials(z, [1.0], np.array(pair), np.array(alpha), np.array(beta))

@@ -54,7 +54,8 @@ def test_random_pairs_close_and_agree_with_a_dense_programme(theta):
     state, pairs = jl.pure(theta), jl.SettingPairs.random(20, seed=3)
     found = threshold(state, pairs, tolerance=1e-6)
     assert found.status == "converged"
-    assert oracles.V_C - 1e-6 < found.lower < 1 or theta != np.pi / 4
+    if theta == np.pi / 4:
+        assert oracles.V_C - 1e-6 < found.lower < 1
     dense = _dense(state, pairs)
     assert dense <= found.upper + 1e-7
     assert dense > found.upper - 0.1

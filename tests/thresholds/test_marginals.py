@@ -1,6 +1,7 @@
 """docs/MARGINALS.md: what thresholds with marginals have to do with those without."""
 
 import numpy as np
+import oracles
 import pytest
 
 import jaxleggett as jl
@@ -15,7 +16,7 @@ def with_and_without(rho):
 
 def mixture(p, theta):
     """A share p of a pure state, the rest |00>."""
-    psi = np.array([0, np.cos(theta), -np.sin(theta), 0])
+    psi = oracles.ket_01_10(theta).real
     return p * np.outer(psi, psi) + (1 - p) * np.diag([1.0, 0, 0, 0])
 
 
@@ -29,9 +30,8 @@ def test_half_a_state_and_half_its_spin_flip_has_the_correlators_and_no_marginal
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("theta", [0.65])
-def test_marginals_lower_the_threshold_by_no_more_than_the_bound(theta):
-    psi = np.array([0, np.cos(theta), -np.sin(theta), 0])
+def test_marginals_lower_the_threshold_by_no_more_than_the_bound():
+    psi = oracles.ket_01_10(0.65).real
     state, alone = with_and_without(np.outer(psi, psi))
     # Three orthogonal axes e: b = cos(phi/2) a +- sin(phi/2) e, sin(phi/2) = 1/3 (Branciard et al. 2008, six pairs)
     e = np.eye(3)
@@ -58,7 +58,7 @@ def test_marginals_bind_for_a_mixture_of_rank_two():
 @pytest.mark.slow
 @pytest.mark.parametrize("theta", [0.2, 0.6])
 def test_marginals_of_pure_states_do_not_bind(theta):
-    psi = np.array([0, np.cos(theta), -np.sin(theta), 0])
+    psi = oracles.ket_01_10(theta).real
     state, alone = with_and_without(np.outer(psi, psi))
     found, free = (jl.threshold(one, tolerance=3e-4) for one in (state, alone))
     assert max(found.lower, free.lower) <= min(found.upper, free.upper)

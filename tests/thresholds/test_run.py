@@ -28,12 +28,11 @@ def test_an_interruption_keeps_the_bracket():
 
 
 def test_a_failing_solver_is_an_error(monkeypatch):
-    monkeypatch.setattr(
-        RestrictedProgramme,
-        "solve",
-        lambda self, deadline: (_ for _ in ()).throw(SolverError("no optimum")),
-    )
-    with pytest.raises(SolverError):
+    def fail(self, deadline):
+        raise SolverError("no optimum")
+
+    monkeypatch.setattr(RestrictedProgramme, "solve", fail)
+    with pytest.raises(SolverError, match="no optimum"):
         threshold(jl.werner(), "random:5")
 
 
