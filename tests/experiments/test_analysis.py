@@ -45,6 +45,9 @@ def test_figures_are_those_of_the_scores(plan, counts):
     assert found.z == pytest.approx((g @ C - found.bound) / np.sqrt(g**2 @ (1 - C**2) / n))
     assert found.p_value == float(Tail(-abs(g), abs(g), [n] * 8, found.bound).p_value(found.estimate.value))
     assert found.total_counts == 8 * n
+    ideal = -g @ (counts.pairs.a * counts.pairs.b).sum(1)
+    assert found.visibility_estimate == pytest.approx(g @ C / ideal)
+    assert found.threshold_visibility == pytest.approx(found.bound / ideal)
     assert found.bound == pytest.approx(plan.bound, abs=1e-5)
 
 

@@ -49,6 +49,18 @@ def test_answers_for_counts_have_intervals(pairs):
     assert (none.visibility, none.visibility_interval, none.distance_interval) == (found.visibility, None, None)
 
 
+def test_intervals_are_the_middle_95_per_cent_of_the_resamples(monkeypatch):
+    """With answers that are C plus a constant, whose resamples are those of a binomial number."""
+    monkeypatch.setattr(leggett_set.LeggettSet, "_answer", lambda self, C, kind: C[0])
+    shift = {"visibility": 0.4, "distance": 0.6}
+    monkeypatch.setattr(leggett_set.LeggettSet, "solved", lambda self, C, kind: (C[0] + shift[kind], None, None, None))
+    z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
+    found = leggett_set.compatibility(Counts(z, [[500, 1700, 1300, 500]]), 4000)  # C = -0.5
+    spread = 1.96 * np.sqrt((1 - 0.5**2) / 4000)
+    for interval, centre in ((found.visibility_interval, -0.1), (found.distance_interval, 0.1)):
+        assert interval == pytest.approx((centre - spread, centre + spread), abs=0.08 * spread)
+
+
 def test_time_ends_it():
     z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
     found = leggett_set.compatibility(Counts(z, [[0, 5, 5, 0]]), 50, deadline=0.0)

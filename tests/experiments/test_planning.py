@@ -18,6 +18,7 @@ from jaxleggett.experiments import (
     simulate_trials,
 )
 from jaxleggett.experiments.known import records
+from jaxleggett.experiments.misalignment import allowance
 from jaxleggett.experiments.planning import P_VALUE
 from jaxleggett.inequalities.files import read_inequality
 
@@ -46,6 +47,7 @@ def test_figures_are_those_of_simple_formulas():
     assert plan.expected_value == pytest.approx(i.coefficients @ C)
     error = np.sqrt(i.coefficients**2 @ (1 - C**2))
     assert plan.expected_z == pytest.approx((i.coefficients @ C - plan.bound) / error * np.sqrt(700))
+    assert plan.to_json()["expected_standard_error"] == pytest.approx(error / np.sqrt(700))
     enough = (5 * error / (i.coefficients @ C - plan.bound)) ** 2
     assert plan.counts_per_pair_for_5_sigma == np.ceil(enough)
     assert plan.counts_per_pair_for_p_value > plan.counts_per_pair_for_5_sigma
@@ -191,6 +193,8 @@ def test_misalignment_takes_more_events():
     exact, off = (design(0.93, 12, misalignment=x) for x in (0.0, 0.2))
     assert off.threshold_visibility > exact.threshold_visibility
     assert off.counts_per_pair_for_5_sigma > exact.counts_per_pair_for_5_sigma
+    assert off.bound == pytest.approx(exact.bound + allowance(off.inequality, 0.2))
+    assert off.threshold_visibility == pytest.approx(off.bound / off.inequality.value(jl.werner()))
     assert not design(0.93, 12, misalignment=5.0).detectable
 
 

@@ -1,6 +1,7 @@
 """The test of no signalling: exact tails, no false alarms, and planted signals."""
 
 import numpy as np
+import pytest
 from oracles import unit
 from scipy.stats import hypergeom
 
@@ -53,6 +54,18 @@ def test_opposite_settings_are_one():
     assert no_signalling(Counts(pairs, [[90, 0, 10, 0], [10, 0, 90, 0]])).p_value == 1
     assert no_signalling(Counts(pairs, [[90, 0, 10, 0], [90, 0, 10, 0]])).p_value < 1e-20
     assert no_signalling(Counts(jl.SettingPairs(unit(rng, 2), b), [[1, 2, 3, 4]] * 2)).comparisons == 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_comparison_is_fishers_exact_test(sign):
+    """60 of 100 against 30 of 100, also where Alice's first setting is written as its opposite."""
+    first = [60, 0, 40, 0] if sign > 0 else [40, 0, 60, 0]
+    pairs = jl.SettingPairs([[0, 0, sign], [0, 0, 1]], [[0, 0, 1], [1, 0, 0]])
+    found = no_signalling(Counts(pairs, [first, [30, 0, 70, 0]]))
+    two_sided = 2 * hypergeom.sf(59, 200, 90, 100)
+    assert (found.comparisons, found.party, found.pair) == (1, "Alice", 0)
+    assert two_sided <= found.p_value < 1.5 * two_sided
+    assert found.difference == pytest.approx(sign * (0.2 + 0.4))
 
 
 def test_many_events():

@@ -5,7 +5,9 @@ import json
 from fractions import Fraction
 
 import numpy as np
+import oracles
 import pytest
+from scipy import stats
 from scipy.optimize import linprog
 
 import jaxleggett as jl
@@ -36,8 +38,7 @@ SPECIAL = {
 
 def _quantum(povm, other, V):
     """Tr[(E_i x F_j) rho_V] by matrices."""
-    pauli = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-    rho = np.asarray(jl.werner(V).density_matrix())
+    rho, pauli = oracles.werner_rho(V), np.array(oracles.SIGMA)
     E, F = (p.weights[:, None, None] * (np.eye(2) + np.einsum("ni,iab->nab", p.vectors, pauli)) for p in (povm, other))
     return np.array([[np.trace(np.kron(e, f) @ rho).real for f in F] for e in E])
 
@@ -141,7 +142,7 @@ def test_povms_from_files(tmp_path):
             read_povms(str(path))
 
 
-V_C = (1 + np.sqrt(0.5)) / 2
+V_C = oracles.V_C
 CRITICAL = 2 * np.arcsin(1 - np.sqrt(0.5))
 
 
@@ -226,6 +227,32 @@ def test_rounded_povms_are_repaired_and_few_samples_refused():
         assert verify_povms(model, 4000).reproduces
     with pytest.raises(jl.InputError, match="samples must lie between 2000"):
         verify_povms(model, 2)
+
+
+class _Known:
+    """No model of anything: one random number for each outcome, hidden vector and opposite."""
+
+    alice = bob = Povm.projective(Z)
+    target = np.full((2, 2), 0.25)
+
+    def __init__(self):
+        self.rng, self.given = np.random.default_rng(0), []
+
+    def joint(self, u):
+        self.given.append(self.rng.uniform(0, 0.5, (len(u), 2, 2)))
+        return self.given[-1]
+
+
+def test_standard_errors_are_those_of_vectors_with_their_opposites():
+    model = _Known()
+    found = verify_povms(model, 3000)
+    both = np.mean(model.given, axis=0)
+    assert both.shape == (1500, 2, 2)
+    np.testing.assert_allclose(found.mean, both.mean(0), atol=1e-14)
+    np.testing.assert_allclose(found.error, both.std(0, ddof=1) / np.sqrt(1500), rtol=1e-10)
+    assert found.max_z == pytest.approx((np.abs(both.mean(0) - 0.25) / found.error).max(), rel=1e-6)
+    assert found.allowed_z == pytest.approx(stats.t.isf(1e-6 / 8, 1499))
+    assert found.verdict == "wrong_average"
 
 
 def test_right_models_are_not_refused():

@@ -1,5 +1,8 @@
 """How the result of a search is told."""
 
+import numpy as np
+
+import jaxleggett as jl
 from jaxleggett.searches import result
 
 
@@ -7,3 +10,12 @@ def test_thresholds_are_rounded_up():
     assert result.rounded_up(0.9246781, 4) == "0.9247"
     assert result.rounded_up(0.9, 9) == "0.900000001"  # the double 0.9 is 0.90000000000000002...
     assert result.rounded_up(0.5, 3) == "0.500"
+
+
+def test_opposite_settings_and_pairs_without_a_coefficient_add_no_setting():
+    x, y, z = np.eye(3)
+    nearly = np.array([1e-9, 0, 1])
+    a, b = [z, -z, nearly, x, y], [x, y, x, z, z]
+    for last, expected in ((0.0, (2, 3)), (1e-9, (3, 3))):
+        g = [-1.0, 2.0, -1.0, -1.0, last]
+        assert result.count_settings(jl.LeggettInequality(g, a, b, np.zeros(5), np.zeros(5), 1.0)) == expected

@@ -1,9 +1,11 @@
 """The map: the note's correlations with their verdicts, which change where the physics is changed."""
 
 import dataclasses
+import itertools
 import json
 
 import numpy as np
+import oracles
 import pytest
 
 import jaxleggett as jl
@@ -91,6 +93,23 @@ def test_marginals_that_no_vector_gives_are_incompatible_at_any_visibility():
     assert str(verdicts_of_table(table)["leggett"].answer) == NO
     fitting = CorrelationTable(table.pairs, [0.5, 0.5, s], np.zeros(3), np.zeros(3))
     assert str(verdicts_of_table(fitting)["leggett"].answer) == YES
+
+
+def test_the_chsh_value_is_the_largest_over_settings_and_signs(rng):
+    a, b = oracles.unit(rng, 3), oracles.unit(rng, 4)
+    for _ in range(5):
+        C = rng.uniform(-1, 1, (3, 4))
+        every = [
+            oracles.chsh(C[np.ix_(rows, columns)])
+            for rows in itertools.combinations(range(3), 2)
+            for columns in itertools.combinations(range(4), 2)
+        ]
+        table = CorrelationTable(jl.SettingPairs.product(a, b), np.zeros(12), np.zeros(12), C.ravel())
+        assert table.chsh() == pytest.approx(max(every))
+    # Without a square of settings there is no value; pairs that were not measured do not count.
+    row = CorrelationTable(jl.SettingPairs.product(a[:1], b), np.zeros(4), np.zeros(4), C[0])
+    corner = CorrelationTable(jl.SettingPairs(a[[0, 0, 1]], b[[0, 1, 0]]), np.zeros(3), np.zeros(3), np.ones(3))
+    assert (row.chsh(), corner.chsh()) == (0, 0)
 
 
 @pytest.mark.parametrize("state", [jl.werner(), jl.pure(0.5)])
