@@ -36,7 +36,7 @@ COMPILED = os.environ.get("JAXLEGGETT_COMPILED", str(Path(__file__).parent.paren
 time would be compilation. `pytest --cache-clear` removes it. Programs that tests start do not use it, because JAX then
 prints messages to stderr that users do not see. `scripts/mutate.py` sets one folder for all its copies."""
 
-# Commands that tests start keep what they compile there, and not among the user's own files.
+# Commands that tests start keep what they compile here, and not among the user's own files.
 os.environ["XDG_CACHE_HOME"] = str(Path(COMPILED).absolute().parent / "home")
 
 jax.config.update("jax_compilation_cache_dir", COMPILED)

@@ -13,7 +13,7 @@ SLACK = 1.0
 
 
 def faults(figure: Figure) -> list[str]:
-    """What is wrong with a figure, in words; nothing, it is to be hoped."""
+    """What is wrong with a figure, in words; an empty list where nothing is."""
     figure.draw_without_rendering()
     texts = list(_texts(figure))
     return [*_missing(figure), *_outside(figure, texts), *_overlaps(texts), *_covered(figure, texts)]

@@ -220,7 +220,7 @@ def test_bad_sample_numbers(value):
         _checks.integer("samples", value, 1, _checks.MAX_SAMPLES)
 
 
-def test_integers_that_python_does_not_print():
+def test_integers_too_long_to_print_are_refused_in_words():
     with pytest.raises(jl.InputError, match="but is int that is too long to print"):
         _checks.integer("samples", 10**5000, 1, 9)
     with pytest.raises(jl.InputError, match="visibility must be a number"):

@@ -164,12 +164,12 @@ def test_icosahedron_axes_meet_at_one_angle():
 
 
 @pytest.mark.parametrize("shape", [-1, (2, -3), 1.5, "two", None, (2, None)])
-def test_shapes_that_are_none(shape):
+def test_bad_shapes_are_refused(shape):
     with pytest.raises(jl.InputError, match="shape of sample_sphere must"):
         jl.sample_sphere(jax.random.key(0), shape)
 
 
-def test_shapes():
+def test_every_way_to_write_a_shape():
     key = jax.random.key(0)
     for shape, want in (((), (3,)), (0, (0, 3)), (2, (2, 3)), ((2, 5), (2, 5, 3)), ([2, 5], (2, 5, 3)), (2.0, (2, 3))):
         assert jl.sample_sphere(key, shape).shape == want

@@ -65,7 +65,7 @@ def _json(content):
         ("a.json", _json({"real": PSI.real.tolist(), "imag": PSI.imag.tolist()}), PSI),
     ],
 )
-def test_what_is_read(tmp_path, name, content, want):
+def test_every_format_is_read(tmp_path, name, content, want):
     (tmp_path / name).write_bytes(content)
     rho = want if want.shape == (4, 4) else np.outer(want, want.conj())
     np.testing.assert_allclose(parse_state(str(tmp_path / name)).density_matrix(), rho, atol=1e-15)
@@ -120,7 +120,7 @@ def _bomb():
         ("a.txt", b"1 0 0 0", "must be a file with the suffix .npy, .npz, .mat, .json"),
     ],
 )
-def test_what_is_refused(tmp_path, name, content, message):
+def test_files_of_no_state_are_refused_in_few_words(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)
     for parse in (parse_state, parse_nearest_state):
@@ -168,7 +168,7 @@ def test_only_regular_files_of_a_bounded_size_are_read(tmp_path, monkeypatch, su
         ("pure:" + "9" * 400, "must have 1 finite number, but is"),
     ],
 )
-def test_names_of_files_that_are_none(name, message):
+def test_names_of_no_state_are_refused(name, message):
     with pytest.raises(jl.InputError, match=message):
         parse_state(name)
 

@@ -100,7 +100,7 @@ def test_states_can_be_traced():
         (np.diag([0.6, 0.5, 0.0, -0.1]), "must be positive, but has the eigenvalue -0.1" + REMEDY),
     ],
 )
-def test_what_is_no_density_matrix(rho, message):
+def test_bad_density_matrices_are_refused(rho, message):
     with pytest.raises(jl.InputError, match=message):
         jl.TwoQubitState.from_density_matrix(rho)
 
@@ -130,7 +130,8 @@ def test_no_state_is_nearer_than_the_nearest(noise):
         assert np.linalg.eigvalsh((H + H.conj().T) / 2)[-1] <= np.trace(H @ near).real + 1e-13
 
 
-def test_the_example_of_the_paper():
+def test_the_example_of_smolin_gambetta_and_smith():
+    """The eigenvalues of their example, Phys. Rev. Lett. 108, 070502 (2012), and a density matrix."""
     near = states._onto_simplex(np.array([-11, 2, 7, 10, 12]) / 20)
     np.testing.assert_allclose(near, np.array([0, 0, 4, 7, 9]) / 20, atol=1e-15)
     state, distance = jl.TwoQubitState.nearest_to(np.diag([0.6, 0.5, 0.05, -0.15]))

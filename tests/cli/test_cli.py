@@ -322,7 +322,7 @@ def test_a_report_is_read_as_the_inequality_that_it_holds(run, tmp_path):
         (json.dumps(_inequality(inequality=[])), "an inequality must be a JSON object, but is []"),
     ],
 )
-def test_inequalities_that_are_none(run, tmp_path, text, message):
+def test_files_of_no_inequality_are_refused(run, tmp_path, text, message):
     file = tmp_path / "cut.json"
     file.write_text(text)
     for arguments in (("threshold", "--inequality", file), ("search", "--start", file)):
@@ -587,7 +587,7 @@ def test_as_a_process_on_one_device_and_on_two():
 
 @pytest.mark.thorough
 def test_the_seed_fixes_the_bits_whatever_the_environment_says():
-    """All at once; one by one they are slow."""
+    """All variables at once; one by one, in the slow test below, they take minutes."""
     usual, changed = DEVICES + "1", dict(setting.split("=") for setting in ANSWERS_ANYWAY)
     assert _figures(XLA_FLAGS=usual, **changed) == _figures(XLA_FLAGS=usual)
 

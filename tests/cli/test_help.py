@@ -38,7 +38,7 @@ def test_the_example_that_ends_a_help_works_as_printed(run, command, tmp_path, m
     assert len(out) > 100
 
 
-def test_an_example_that_is_wrapped_or_not_last_is_none():
+def test_an_example_that_is_wrapped_or_not_last_is_not_accepted():
     for text in ("  Example: jaxleggett verify --seed\n  1\n", "  Example: jaxleggett verify\n\nMore.\n"):
         with pytest.raises(TypeError):
             example(text)

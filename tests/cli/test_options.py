@@ -79,7 +79,7 @@ CALLS = [
         "verification.verify",
         {"method": "mc", "samples": 123, "precision": "single", "seed": 3},
     ),
-    ("verify --model povm --povms povms.json --samples 4e3 --seed 3", "povms.verify_povms", {"samples": 4000, "seed": 3}),
+    ("verify --model povm --povms povms.json --samples 4e3 --seed 3", "povms.verify_povms", {"samples": 4000}),
     ("map --seed 3", "survey.survey", {"table": None, "seed": 3}),
 ]  # fmt: skip
 

@@ -36,7 +36,7 @@ def directions(rng, number):
     return s / np.linalg.norm(s, axis=1)[:, None]
 
 
-def test_qutip():
+def test_states_of_qutip():
     qutip = pytest.importorskip("qutip")
     up, down = qutip.basis(2, 0), qutip.basis(2, 1)
     singlet = (qutip.tensor(up, down) - qutip.tensor(down, up)).unit()

@@ -61,7 +61,7 @@ def test_intervals_are_the_middle_95_per_cent_of_the_resamples(monkeypatch):
         assert interval == pytest.approx((centre - spread, centre + spread), abs=0.08 * spread)
 
 
-def test_time_ends_it():
+def test_past_its_deadline_a_bootstrap_has_no_resamples():
     z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
     found = leggett_set.compatibility(Counts(z, [[0, 5, 5, 0]]), 50, deadline=0.0)
     assert found.resamples == 0

@@ -63,7 +63,7 @@ def test_allowance_holds_where_it_is_nearly_reached_at_large_angles(degrees):
     assert gained <= allowance(cut, degrees) < 1.1 * gained
 
 
-def test_figures():
+def test_the_allowance_grows_with_the_angle_and_stays_below_a_simple_bound():
     cut = random_inequality(np.random.default_rng(1), 5, marginals=True)
     assert allowance(cut, 0.0) == 0
     assert allowance(cut, 1.0) < allowance(cut, 2.0)

@@ -38,7 +38,7 @@ def test_records_of_the_package_are_those_of_the_results():
     assert not found
 
 
-def test_figures_are_those_of_simple_formulas():
+def test_the_figures_of_a_plan_by_hand():
     """Without marginals: the variance of a correlator is 1 - C^2."""
     plan = design(0.92, 9, counts_per_pair=700)
     i = plan.inequality

@@ -71,7 +71,7 @@ def test_sums_lose_no_bits():
 
 
 def test_single_precision_wears_no_sum_away():
-    """C = 0.1 at every hidden vector: summed as it is, 4096 times, in float32, it would come back off by 1e-6."""
+    """C = 0.1 at every hidden vector: a plain sum of 4096 such numbers in float32 would be wrong by 1e-6."""
 
     class Constant(jl.WernerModel):
         def correlator(self, u, v, a, b):
@@ -85,7 +85,7 @@ def test_single_precision_wears_no_sum_away():
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("form", ["stream", "at_once"])
-def test_a_correlator_that_is_no_number_hides_no_other(monkeypatch, form):
+def test_a_correlator_that_is_nan_hides_no_other_probability(monkeypatch, form):
     monkeypatch.setattr(chunks, "stream", getattr(chunks, form))
 
     class Partly(jl.WernerModel):

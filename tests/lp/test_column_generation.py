@@ -12,7 +12,11 @@ from jaxleggett.runs import Ending
 
 @dataclasses.dataclass
 class Halving:
-    """The largest x <= 1/3: every round halves the gap on either side. What `search_again` finds can be told it."""
+    """The largest x <= 1/3: every round halves the gap on either side.
+
+    `reopened` holds the upper bounds that `search_again` will find, the first one last; `helps` is the number of rounds
+    that help; `fails` says at which call of which method an error is raised.
+    """
 
     lower: float = 0.0
     upper: float = 1.0
@@ -106,7 +110,7 @@ def test_other_errors_pass():
         generate(Halving(fails={("solve", 1): ZeroDivisionError()}), 0.01)
 
 
-def test_of_none():
+def test_a_bracket_without_an_answer_is_from_0_to_1():
     assert Bracket.of_none(Ending.INTERRUPTED) == Bracket(0.0, 1.0, None, None, Ending.INTERRUPTED)
 
 

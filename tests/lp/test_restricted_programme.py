@@ -36,7 +36,7 @@ def test_the_solver_keeps_to_its_time():
 
 
 def test_ctrl_c_reaches_the_solver_and_no_other_one():
-    """Over and over: where it arrives is a matter of chance, and a lock was left behind by some."""
+    """Several times: where Ctrl-C arrives is a matter of chance, and in some places it once left a lock behind."""
     for trial in range(4):
         programme = _hard()
         threading.Timer(0.2 + 0.06 * trial, _thread.interrupt_main).start()

@@ -37,7 +37,7 @@ def test_a_model_with_negative_probabilities_shows_no_events():
 
 @pytest.mark.thorough
 def test_events_are_drawn_from_unit_vectors_and_finite_probabilities_alone():
-    """`sample(key, 64)` shows neither fault."""
+    """Two faults that the 64 hidden vectors which are inspected beforehand do not show."""
 
     class Shrunk(jl.WhiteNoiseModel):
         def sample(self, key, num):

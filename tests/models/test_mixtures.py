@@ -122,7 +122,7 @@ def test_default_separable_model_is_the_werner_state_at_one_third():
         (([1.0], [[0, 0, np.nan]], [[0, 0, 1]]), "r_A must hold Bloch vectors of norm at most 1, but one has nan"),
     ],
 )
-def test_what_is_no_mixture(arguments, message):
+def test_bad_mixtures_are_refused(arguments, message):
     with pytest.raises(jl.InputError, match=message):
         jl.SeparableModel.mixture(*arguments)
 

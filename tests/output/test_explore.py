@@ -131,7 +131,7 @@ def test_notions_end_where_the_package_says(data, notion):
 
 
 def test_the_page_is_written_without_jax(tmp_path):
-    """It is there at once."""
+    """Importing JAX would take seconds."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "jaxleggett", "explore", "--out", str(tmp_path)],
         capture_output=True,

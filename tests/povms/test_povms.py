@@ -112,12 +112,12 @@ def test_a_finer_povm_adds_up_to_the_coarser_one(rng):
         ([], [], "a POVM must have"),
     ],
 )
-def test_what_is_no_povm(weights, vectors, message):
+def test_bad_povms_are_refused(weights, vectors, message):
     with pytest.raises(jl.InputError, match=message):
         Povm(weights, vectors)
 
 
-def test_what_are_no_matrices():
+def test_bad_matrices_of_effects_are_refused():
     with pytest.raises(jl.InputError, match="Hermitian"):
         Povm.of_matrices([[[1, 1], [0, 0]], [[0, -1], [0, 1]]])
     with pytest.raises(jl.InputError, match="finite 2x2 matrices"):

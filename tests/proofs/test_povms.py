@@ -138,7 +138,7 @@ def test_squares_that_miss_a_zero_are_not_proved():
     assert not holds([{(0, 0): 0.99, (1, 1): -2.0}])
 
 
-def test_exponents_that_are_none_are_refused():
+def test_exponents_outside_the_table_are_refused():
     """A negative one would stand in the place of another coefficient."""
     for i in (-7, -1, 7):
         wrong = dataclasses.replace(TABLE, pi={**TABLE.pi, (i, 0): {"1": Fraction(1)}})

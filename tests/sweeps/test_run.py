@@ -78,7 +78,7 @@ def test_job_arrays_divide_the_tiles(sweep, whole, tmp_path, contents):
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "1/0", "a/b", "-1/3", "1/3/5"])
-def test_tasks_that_are_none(text):
+def test_bad_array_tasks_are_refused(text):
     with pytest.raises(InputError, match="--array-task must be I/N"):
         ArrayTask.parse(text)
 
@@ -188,7 +188,7 @@ def test_a_tile_that_takes_too_long_is_given_up(monkeypatch):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_memory_and_time_of_many_tiles(write, tmp_path):
+def test_two_hundred_thousand_tiles_take_seconds(write, tmp_path):
     text = write().read_text().replace("num = 10", "num = 100_000").replace("theta = 4", "theta = 1")
     sweep = read_config(write(text))
     assert sweep.num_tiles == 200_000
@@ -197,7 +197,8 @@ def test_memory_and_time_of_many_tiles(write, tmp_path):
     done, _ = store.finished()
     assert time.perf_counter() - started < 20
     assert not done.any()
-    run(store, stopping=lambda: True)
+    stopped = run(store, stopping=lambda: True)
+    assert (stopped.status, stopped.done) == ("interrupted", 0)
     np.testing.assert_array_equal(sweep.place(199_999), (99_999, 1))
 
 

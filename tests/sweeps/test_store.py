@@ -223,7 +223,7 @@ def test_two_runs_at_once(store):
     run(store)
 
 
-def test_the_lock_of_a_dead_process_is_none(store):
+def test_the_lock_of_a_dead_process_does_not_count(store):
     code = (
         "import os, sys\nfrom jaxleggett.sweeps import Store\n"
         "with Store.open_(sys.argv[1]).claimed():\n    print('held', flush=True); os.kill(os.getpid(), 9)\n"

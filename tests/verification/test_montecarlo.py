@@ -25,7 +25,7 @@ KEY = jax.random.key(5)
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class _Elsewhere(jl.SeparableModel):
-    """Hidden vectors that are no unit vectors where only the run sees them: not in `sample(key, 64)`."""
+    """Some hidden vectors of a run are not unit vectors; the 64 that are inspected before it are."""
 
     # A leaf, so that one compiled programme serves all values of it.
     factor: float = 0.0

@@ -27,7 +27,7 @@ def test_json_is_finite_and_complete():
 @register_dataclass
 @dataclass(frozen=True)
 class _Rarely:
-    """The model of white noise, but `what` at one hidden vector in ten thousand: `sample(key, 64)` shows none."""
+    """White noise, but with `what` for C at one hidden vector in ten thousand; the 64 inspected ones show none."""
 
     what: float
 
