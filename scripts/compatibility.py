@@ -36,7 +36,7 @@ FOLDER = ROOT / "results" / "compatibility"
 
 PYTHONS = ("3.11", "3.12", "3.13")
 
-WHICH = "not slow and not gpu"
+WHICH = "not slow"
 """Marks of the tests that are run."""
 
 SELECTION = (
