@@ -103,7 +103,7 @@ def _bomb():
         ("a.npz", b"PK\x03\x04 nonsense", "cannot be read as a density matrix"),
         ("a.npz", _npz(x=RHO, y=RHO), "must hold one array of shape .*, or one named rho, but holds"),
         ("a.npz", _npz(x=np.eye(3)), "must hold one array of shape"),
-        ("a.npz", _bomb(), "must hold one array of shape .* but holds {}"),
+        ("a.npz", _bomb, "must hold one array of shape .* but holds {}"),
         ("a.mat", b"", "cannot be read as a density matrix"),
         ("a.mat", _mat(x=RHO)[:200], "cannot be read as a density matrix"),
         ("a.mat", _mat(x=RHO, y=RHO), "must hold one array of shape"),
@@ -122,7 +122,7 @@ def _bomb():
 )
 def test_files_of_no_state_are_refused_in_few_words(tmp_path, name, content, message):
     path = tmp_path / name
-    path.write_bytes(content)
+    path.write_bytes(content() if callable(content) else content)
     for parse in (parse_state, parse_nearest_state):
         with pytest.raises(jl.InputError, match=message) as caught:
             parse(str(path))

@@ -14,10 +14,18 @@ from jaxleggett.inequalities.worst_vectors import THOROUGH, bounded_inequality
 from jaxleggett.searches import sequential_lp
 from jaxleggett.searches.sequential_lp import PolishOptions
 
+# Made in the test: every process that only collects the tests would compile them, too.
+KINDS = {
+    "pairs of their own": lambda number: generators(number, seed=3),
+    "orbits": lambda number: generators(2, "T", seed=3),
+    "shared settings": lambda number: shared_generators(3, 4),
+}
 
-@pytest.mark.parametrize("at", [generators(14, seed=3), generators(2, "T", seed=3), shared_generators(3, 4)])
-def test_derivatives_of_the_polish_by_differences(at):
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_derivatives_of_the_polish_by_differences(kind):
     """Of minima that are held in corners: how they move when p, a, b move, followed from where they were."""
+    at = KINDS[kind](14)
     _, minima = sequential_lp.threshold_of(jax.random.key(0), at)
     by_p, by_a, by_b = sequential_lp._derivatives(at, minima)
     rng, h = np.random.default_rng(0), 1e-6
@@ -57,8 +65,9 @@ def _nearest_minimum(prices, u, v):
     return answer.fun
 
 
-@pytest.mark.parametrize("at", [generators(8, seed=3), generators(2, "T", seed=3), shared_generators(3, 4)])
-def test_small_steps_of_a_polish_keep_their_promise(at):
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_steps_of_a_polish_keep_their_promise(kind):
+    at = KINDS[kind](8)
     V, minima = sequential_lp.threshold_of(jax.random.key(0), at, steps=THOROUGH.steps)
     promise, there = sequential_lp._step(at, minima, V, 1e-5)
     assert promise > 1e-6
