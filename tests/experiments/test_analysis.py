@@ -115,6 +115,7 @@ def test_misalignment_enlarges_the_bound(plan, counts):
     )
     assert off.bound - exact.bound == pytest.approx(allowance(plan.inequality, 0.3))
     assert off.p_value > exact.p_value
+    assert off.threshold_visibility == pytest.approx(off.bound / off.inequality.value(jl.werner()))
     assert any("0.3 degrees" in text for text in off.assumptions)
 
 
