@@ -120,6 +120,18 @@ def test_a_correction_is_at_most_everything():
     assert noise <= 1 - opposed
 
 
+def test_a_corrected_model_has_the_marginals_of_its_target(rng):
+    """Whatever the hidden vectors missed: in two directions, by different lengths, and with noise for a breach."""
+    weights, u, v = _random_parts(rng)
+    misses = 0.03 * oracles.unit(rng, 1)[0], 0.01 * oracles.unit(rng, 1)[0]
+    state = jl.TwoQubitState(weights @ u - misses[0], weights @ v - misses[1], np.zeros((3, 3)))
+    mended, share = InterpolatedModel(weights, u, v, state).corrected(0.02, *misses)
+    assert 0 < share < 1
+    np.testing.assert_allclose(mended.weights @ mended.u, mended.target.r_A, atol=1e-15)
+    np.testing.assert_allclose(mended.weights @ mended.v, mended.target.r_B, atol=1e-15)
+    np.testing.assert_allclose(mended.target.r_A, (1 - share) * np.asarray(state.r_A), atol=1e-15)
+
+
 @pytest.mark.thorough
 def test_a_corrected_model_obeys_the_conditions_with_the_right_marginals():
     rng = np.random.default_rng(5)
