@@ -65,18 +65,16 @@ def _configuration_untouched():
     assert jax.config.jax_enable_x64 == before
 
 
-def _of_the_process():
-    """The environment, the working folder and where modules are looked for."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-    return environment, Path.cwd(), list(sys.path)
-
-
 @pytest.fixture(autouse=True)
-def _process_untouched():
-    """No test may depend on which others ran before it in the same process."""
-    before = _of_the_process()
+def _process_put_back():
+    """Commands and Dask set environment variables of their own process: no later test may see them."""
+    environment, folder, path = dict(os.environ), Path.cwd(), list(sys.path)
     yield
-    assert _of_the_process() == before
+    os.chdir(folder)
+    sys.path[:] = path
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]
+    os.environ.update(environment)
 
 
 @pytest.fixture(autouse=True)
