@@ -40,11 +40,11 @@ def test_distance_is_what_the_best_inequality_shows(record, pairs):
 
 def test_answers_for_counts_have_intervals(pairs):
     counts = simulate(jl.werner(0.95), pairs, 2000, seed=1)
-    found = leggett_set.compatibility(counts, 40)
-    assert found.resamples == 40
+    found = leggett_set.compatibility(counts, 12)
+    assert found.resamples == 12
     assert found.visibility_interval[0] < found.visibility < found.visibility_interval[1] <= 1
     assert found.distance_interval[0] < found.distance < found.distance_interval[1]
-    assert found == leggett_set.compatibility(counts, 40)
+    assert found == leggett_set.compatibility(counts, 12)
     none = leggett_set.compatibility(counts, 0)
     assert (none.visibility, none.visibility_interval, none.distance_interval) == (found.visibility, None, None)
 
