@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ TRIALS_HEADER = "index,pair,alpha,beta"
 """Header of a file of trials."""
 
 DRAWN_HEADER = f"{CSV_HEADER},probability"
-"""Header of a file of settings with the probabilities that they are drawn with."""
+"""Header of a file of settings and the probabilities with which they are drawn."""
 
 LEAST = 1e-9
 """The least probability of a pair."""
@@ -35,7 +36,7 @@ class Trials:
     """Trials in the order in which they were made, each at a pair that was drawn at random.
 
     pairs           the setting pairs, N of them
-    probabilities   (N,): how likely each pair is in every trial, at least 1e-9, of sum 1; known before
+    probabilities   (N,): the probability of each pair in every trial, at least 1e-9 each, sum 1; fixed beforehand
     pair            (T,): the pair of each trial, a row of `pairs` counted from 0
     alpha, beta     (T,): Alice's and Bob's outcomes, +1 or -1; 0 where one is missing
 
@@ -70,7 +71,7 @@ class Trials:
         return len(self.pair)
 
     def first(self, number: int) -> tuple[Trials, Trials]:
-        """The first `number` trials, and the others; InputError where one of them would have none."""
+        """The first `number` trials, and the others; InputError where one of the two parts would be empty."""
         parts = slice(None, number), slice(number, None)
         before, after = (
             Trials(self.pairs, self.probabilities, self.pair[x], self.alpha[x], self.beta[x]) for x in parts
@@ -79,7 +80,7 @@ class Trials:
 
     @property
     def column(self) -> Int[np.ndarray, "t"]:
-        """The column of `Counts` that each trial belongs to."""
+        """The column of `Counts` to which each trial belongs."""
         place = np.empty((3, 3), np.int64)
         place[ALPHA, BETA] = np.arange(len(ALPHA))
         return place[self.alpha, self.beta]
@@ -116,7 +117,7 @@ class Trials:
         for name, (bad, allowed) in zip(names, faults, strict=True):
             if bad.any():
                 row = int(np.flatnonzero(bad)[0])
-                raise InputError(f"{path}:{row + 2}: {allowed}, but is {rows[row, names.index(name)]}")
+                raise InputError(f"{path}:{_line(path, row)}: {allowed}, but is {rows[row, names.index(name)]}")
         return cls(pairs, probabilities, pair, alpha, beta)
 
     def to_csv(self, path: str | Path, settings: str | Path) -> None:
@@ -161,7 +162,7 @@ def is_trial_file(path: str | Path) -> bool:
 
 
 def _names(line: bytes) -> tuple[str, str]:
-    """The column names of a header, however it is spaced, and the mark between them."""
+    """The column names of a header without the spaces around them, and the mark that separates them."""
     text = line.decode("utf-8-sig", "replace")
     mark = next((mark for mark in ",;\t" if mark in text), ",")
     return ",".join(name.strip() for name in text.split(mark)), mark
@@ -182,19 +183,29 @@ def _read(path: str | Path) -> Int[np.ndarray, "t 4"]:
     if not content.strip():
         raise InputError(f"{path} must hold at least one trial below its header, but holds none")
     try:
-        return np.loadtxt(io.BytesIO(content), dtype=np.int64, delimiter=mark, comments=None, ndmin=2).reshape(-1, 4)
+        rows = np.loadtxt(io.BytesIO(content), dtype=np.int64, delimiter=mark, comments=None, ndmin=2)
     except (ValueError, OverflowError):
-        lines = content.decode("utf-8", "replace").split("\n")
-        for number, line in enumerate(lines, 2):
-            fields = line.strip().split(",")
-            if line.strip() and not (len(fields) == 4 and all(_whole(x) for x in fields)):
-                raise InputError(
-                    f"{path}:{number} must hold four whole numbers, but is {quoted(line.strip())}"
-                ) from None
-        raise InputError(f"{path} must hold four whole numbers a line") from None
+        rows = np.empty((0, 0), np.int64)
+    if len(rows) > MAX_TRIALS:
+        raise InputError(f"{path} must hold at most {MAX_TRIALS:,} trials, but holds {len(rows):,}")
+    if rows.shape[1] == 4:
+        return rows
+    for number, line in enumerate(content.decode("utf-8", "replace").split("\n"), 2):
+        fields = line.strip().split(mark)
+        if line.strip() and not (len(fields) == 4 and all(_whole(x) for x in fields)):
+            raise InputError(f"{path}:{number} must hold four whole numbers, but is {quoted(line.strip())}")
+    raise InputError(f"{path} must hold four whole numbers a line")
+
+
+def _line(path: str | Path, row: int) -> int:
+    """The line of a file of trials, counted from 1, that holds the trial `row`, counted from 0: lines may be blank."""
+    with opened("trials", path) as file:
+        filled = (number for number, line in enumerate(file, 1) if number > 1 and line.strip())
+        return next(itertools.islice(filled, row, None))
 
 
 def _whole(text: str) -> bool:
     """Whether a field is a whole number that fits into 64 bits."""
-    digits = text.strip().removeprefix("+").removeprefix("-")
+    digits = text.strip()
+    digits = digits[1:] if digits[:1] in ("+", "-") else digits
     return digits.isascii() and digits.isdecimal() and len(digits) < 19

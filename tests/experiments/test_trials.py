@@ -49,6 +49,12 @@ def test_other_marks_may_separate_columns(files, mark):
         (TRIALS.replace("1,0,-1,-1", "1,0,-1,0.5"), ":3 must hold four whole numbers"),
         (TRIALS.replace("1,0,-1,-1", "1,0,-1"), ":3 must hold four whole numbers"),
         (TRIALS.replace("1,0,-1,-1", "1,0,-1,99999999999999999999"), ":3 must hold four whole numbers"),
+        (TRIALS.replace("1,0,-1,-1", "1,0,+-1,-1"), ":3 must hold four whole numbers"),
+        # Eight numbers are two trials, but not in one line, nor in two or four.
+        ("index,pair,alpha,beta\n0,1,1,-1,1,0,-1,-1\n", ":2 must hold four whole numbers"),
+        ("index,pair,alpha,beta\n0,1\n1,-1\n", ":2 must hold four whole numbers"),
+        (TRIALS.replace(",", ";").replace("1;0;-1;-1", "1;0;-1;x"), ":3 must hold four whole numbers, but is '1;0;"),
+        (TRIALS.replace("1,0,-1,-1", "\n\n1,2,-1,-1"), ":5: pair must be a row of"),
     ],
 )
 def test_bad_trials_are_named(files, trials, message):
