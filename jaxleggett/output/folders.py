@@ -1,4 +1,4 @@
-"""Output folders: one run each, complete or as they were before."""
+"""Output folders: each is written by one run at a time, and has all files of a run or is left as it was before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._checks import InputError, quoted
 from .provenance import META
 
 LOCK, UNFINISHED = ".jaxleggett.lock", ".jaxleggett-unfinished"
-"""What an output folder holds while a run is at work: a lock, and a folder for files until all are written."""
+"""What an output folder holds during a run: a lock, and a folder for its files until all are written."""
 
 
 @contextlib.contextmanager
@@ -24,9 +24,9 @@ def claimed(folder: str | None, names: Sequence[str], force: bool) -> Iterator[P
     names     the files that the run may write; META must be the last one that it writes
     force     whether files of these names that are there already may be replaced
 
-    The folder is locked before anything is computed, so that of two runs only one has it. Raises InputError where it
-    cannot be written, is being written by another run, or holds one of those files and `force` is not set. If the block
-    ends without META, what it wrote, and folders that were made here, are removed again.
+    The folder is locked before anything is computed, so that only one of two runs has it. Raises InputError where the
+    folder cannot be written, is being written by another run, or holds one of those files and `force` is not set. If
+    the block ends without META, what it wrote, and folders that were made here, are removed again.
     """
     if folder is None:
         yield None
@@ -72,7 +72,7 @@ def _check_held(path: Path, names: Sequence[str], force: bool) -> None:
 
 
 def _move(source: Path, target: Path, names: Sequence[str]) -> None:
-    """Put the files `names` of a finished run in the place of those of the run before; META comes last."""
+    """Put the files `names` of a finished run in the place of those of an earlier run; META comes last."""
     (target / META).unlink(missing_ok=True)
     for name in names:
         if (source / name).exists():
@@ -82,7 +82,7 @@ def _move(source: Path, target: Path, names: Sequence[str]) -> None:
 
 
 def _release(path: Path, lock: FileLock | None) -> None:
-    """Take the lock away, with its file; a run that waits for a file without a name starts again."""
+    """Remove the file of the lock, then release it. FileLock does not accept a lock on a file that was removed."""
     if lock is not None and lock.is_locked:
         with contextlib.suppress(OSError):
             (path / LOCK).unlink()

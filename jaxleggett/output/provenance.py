@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import __version__
 
 META = "meta.json"
-"""The file that says where a result comes from; it is written last, so that a folder that has it is complete."""
+"""The file that says where a result comes from. It is written last, so a folder that has it is complete."""
 
 
 def provenance(command: Sequence[str], **facts: object) -> dict[str, object]:
@@ -37,7 +37,7 @@ def provenance(command: Sequence[str], **facts: object) -> dict[str, object]:
 
 
 def _commit() -> str | None:
-    """The commit of the source tree, `+` appended where its files differ; None outside a checkout of it."""
+    """The commit of the source tree, with `+` appended where files differ from it; None where there is no checkout."""
     root = Path(__file__).parent.parent.parent
     git = ["git", "-C", str(root)]
     try:
@@ -52,6 +52,14 @@ def _commit() -> str | None:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write `content` to `path` as JSON. Raises ValueError where it holds a NaN or an infinity, before it writes."""
+    """Write `content` to `path` as JSON; the file appears whole, or not at all.
+
+    Raises ValueError where the content holds a NaN or an infinity, before anything is written.
+    """
     text = json.dumps(content, indent=1, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

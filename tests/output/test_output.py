@@ -74,6 +74,25 @@ def test_what_fails_leaves_what_was_there(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+def test_a_disk_that_is_full_at_the_last_file_leaves_what_was_there(tmp_path, monkeypatch):
+    with folders.claimed(str(tmp_path), NAMES, False) as folder:
+        _write(folder, "old")
+
+    def half(path, text, **_):
+        path.write_bytes(text[:3].encode())
+        raise OSError("disk full")
+
+    def write(folder):
+        (folder / "report.json").write_text("new")
+        monkeypatch.setattr(Path, "write_text", half)
+        provenance.write_json(folder / provenance.META, {"seed": 1})
+
+    with pytest.raises(OSError, match="disk full"), folders.claimed(str(tmp_path), NAMES, True) as folder:
+        write(folder)
+    assert [(tmp_path / name).read_text() for name in ("report.json", provenance.META)] == ["old", "old"]
+    assert sorted(os.listdir(tmp_path)) == ["meta.json", "report.json"]
+
+
 def test_locked_by_another_process(tmp_path):
     with FileLock(tmp_path / folders.LOCK):
         done = _process("--out", str(tmp_path))
