@@ -207,11 +207,18 @@ def _plan(**changes):
 @pytest.mark.parametrize(
     ("changes", "finding"),
     [
-        ({"detectable": False, "threshold_visibility": None}, "No number of events is enough"),
+        (
+            {"detectable": False, "visibility": 0.85, "expected_value": 0.85, "threshold_visibility": 0.9},
+            "No number of events is enough",
+        ),
+        (
+            {"detectable": False, "visibility": 1.0, "expected_value": 0.0, "threshold_visibility": None},
+            "No number of events is enough",
+        ),
         ({"counts_per_pair_for_5_sigma": None}, "Five standard errors take too many events"),
         ({"counts_per_pair": 1539, "expected_z": 5.0}, "1,539 events a pair give 5 standard errors"),
     ],
-    ids=["nothing", "too many", "as planned"],
+    ids=["not at this visibility", "at none", "too many", "as planned"],
 )
 def test_design(figures, tmp_path, changes, finding):
     plots.plot_design(_plan(**changes), tmp_path / "design.png")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._checks import counted
-from ..style import BLUE, GREY, ORANGE, RED, SMALL, legend_below, name, picture, rounded, title
+from ..style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RED,
+    SMALL,
+    SUPERSCRIPTS,
+    VISIBILITY,
+    legend_below,
+    name,
+    picture,
+    rounded,
+    title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +49,7 @@ SCREEN = np.stack([RIGHT, np.cross(TOWARDS, RIGHT)])
 def plot_design(report: Mapping[str, Any], path: Path) -> None:
     """The settings of both parties on their spheres, and z against the number of events, as PNG and SVG at `path`.
 
+    Where no number of events is enough, the expected left side and the bound are drawn against the visibility instead.
     `report` is the JSON answer.
     """
     with picture(path, 12, 4.3) as figure:
@@ -44,7 +59,7 @@ def plot_design(report: Mapping[str, Any], path: Path) -> None:
         for (axes, party, side, colour, marker), number in zip(looks, report["num_settings"], strict=True):
             _settings_on_sphere(axes, np.array(settings[side]), colour, marker)
             title(axes, f"{party} measures {counted(number, 'setting')}", f"in {_pairs(report)}; hollow: far side")
-        _significance(right, report)
+        (_significance if report["detectable"] else _below_the_bound)(right, report)
 
 
 def _pairs(report: Mapping[str, Any]) -> str:
@@ -52,7 +67,7 @@ def _pairs(report: Mapping[str, Any]) -> str:
 
 
 def _settings_on_sphere(axes: Axes, settings: np.ndarray, colour: str, marker: str) -> None:
-    """Settings as lines from the centre of a sphere with its three axes; those on the far side are hollow."""
+    """Settings as lines from the centre of a sphere with its three axes, ending in marks, hollow on the far side."""
     t = np.linspace(0, 2 * np.pi, 97)
     zero = np.zeros_like(t)
     axes.plot(np.cos(t), np.sin(t), color="#A0A0A0", lw=0.8)
@@ -66,7 +81,7 @@ def _settings_on_sphere(axes: Axes, settings: np.ndarray, colour: str, marker: s
         axes.plot([-end[0], end[0]], [-end[1], end[1]], color="#C8C8C8", lw=0.8)
         at = _free_place(end, taken, outwards=0.13)
         axes.text(at[0], at[1], letter, color=GREY, ha="center", va="center")
-    # Settings that are used more than once are drawn once.
+    # A setting that is in several pairs is drawn once.
     different = settings[np.sort(np.unique(np.round(settings, 6), axis=0, return_index=True)[1])]
     points, near = different @ SCREEN.T, different @ TOWARDS >= 0
     taken += list(points)
@@ -86,13 +101,16 @@ def _settings_on_sphere(axes: Axes, settings: np.ndarray, colour: str, marker: s
 
 
 def _free_place(point: np.ndarray, taken: list[np.ndarray], outwards: float = 0.11) -> np.ndarray:
-    """Where a number beside a point is farthest from the points and numbers so far; outwards, if nothing is near."""
+    """A place for a text near a point, away from the points and texts in `taken`, to which it is added.
+
+    Of places with enough room the most outward one is chosen, else the one with the most room.
+    """
     away = np.arctan2(point[1], point[0])
     angles = away + np.radians([0, 25, -25, 50, -50, 80, -80, 120, -120, 180])
     places = point + outwards * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     others = [x for x in taken if np.linalg.norm(x - point) > 1e-9]
     room = [min((float(np.linalg.norm(x - place)) for x in others), default=1.0) for place in places]
-    # Any place with this much room is as good as another.
+    # Any place with this much room is good enough; argmax takes the first, which is the most outward one.
     enough = 0.17
     chosen = places[int(np.argmax(np.minimum(room, enough)))]
     taken.append(chosen)
@@ -101,12 +119,6 @@ def _free_place(point: np.ndarray, taken: list[np.ndarray], outwards: float = 0.
 
 def _significance(axes: Axes, report: Mapping[str, Any]) -> None:
     """Expected z against events per pair."""
-    threshold = report["threshold_visibility"]
-    needs = "no visibility breaks the bound" if threshold is None else f"Leggett's models end at V = {threshold:.4f}"
-    if not report["detectable"]:
-        title(axes, "No number of events is enough", f"visibility {report['visibility']:g} expected; {needs}")
-        axes.set_axis_off()
-        return
     planned, z = report["counts_per_pair"], report["expected_z"]
     needed = report["counts_per_pair_for_5_sigma"] or planned
     events = np.geomspace(max(1.0, needed / 100), 10.0 * max(needed, planned), 200)
@@ -121,7 +133,23 @@ def _significance(axes: Axes, report: Mapping[str, Any]) -> None:
     finding = "Five standard errors take too many events"
     if enough is not None:
         finding = f"{enough:,} events a pair give 5 standard errors"
-    title(axes, finding, f"at V = {report['visibility']:g}; {needs}")
+    ends = f"Leggett's models end at V = {report['threshold_visibility']:.4f}"
+    title(axes, finding, f"at V = {report['visibility']:g}; {ends}")
+
+
+def _below_the_bound(axes: Axes, report: Mapping[str, Any]) -> None:
+    """The expected left side, which is proportional to the visibility, and the bound, which it does not reach."""
+    V, value, bound = (report[key] for key in ("visibility", "expected_value", "bound"))
+    axes.plot([0, 1], [0, value / V], "-", color=BLUE, label="expected")
+    axes.axhline(bound, ls="--", lw=1.2, color=RED, label="bound of Leggett models")
+    axes.plot(V, value, "o", color=BLUE)
+    axes.set_xlabel(VISIBILITY)
+    axes.set_ylabel("left side of the inequality")
+    threshold = report["threshold_visibility"]
+    reached = threshold is not None and threshold <= 1
+    needs = f"the bound is reached at V = {threshold:.4f}" if reached else "no visibility reaches the bound"
+    title(axes, "No number of events is enough", f"V = {V:g} is expected; {needs}")
+    legend_below(axes, 2)
 
 
 def plot_analysis(report: Mapping[str, Any], counts: Counts, state: TwoQubitState, path: Path) -> None:
@@ -142,7 +170,9 @@ def plot_analysis(report: Mapping[str, Any], counts: Counts, state: TwoQubitStat
         left.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[attr-defined]
         V = report["visibility_estimate"]
         finding = "Correlators are measured" if V is None else f"The correlators show a visibility of {V:.4f}"
-        title(left, finding, counted(report["total_counts"], "event"))
+        # All that were measured; of a part of them only where the inequality was chosen on the rest.
+        tested = "" if report["split"] is None else f", {report['total_counts']:,} of them tested"
+        title(left, finding, f"{counted(int(events.sum()), 'event')}{tested}")
         legend_below(left, 2)
         value, se, bound = (report[key] for key in ("value", "standard_error", "bound"))
         allowance = report["misalignment_allowance"]
@@ -156,5 +186,8 @@ def plot_analysis(report: Mapping[str, Any], counts: Counts, state: TwoQubitStat
         right.set_xlabel("left side of the inequality")
         right.xaxis.get_major_locator().set_params(nbins=5)  # type: ignore[attr-defined]
         verdict = "Leggett's models are excluded" if report["violated"] else "No violation is shown"
-        title(right, verdict, f"p = {rounded(report['p_value'])}, z = {report['z']:.2f}")
+        exponent = report["log10_p_value"]
+        tiny = f"10{str(math.ceil(exponent)).translate(SUPERSCRIPTS)}"  # no double holds it
+        p = rounded(report["p_value"]) if exponent > -300 else tiny
+        title(right, verdict, f"p = {p}, z = {report['z']:.2f}")
         legend_below(right, 1)
