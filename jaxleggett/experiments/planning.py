@@ -42,7 +42,7 @@ LEAST_SHARE = 1e-4
 """Least probability of a pair, relative to the largest."""
 
 LEAST_ERROR = 1e-6
-"""Least standard error of one event, relative to the scores."""
+"""Least standard error for one event at each pair, relative to the sum of the moduli of all scores."""
 
 WORTH = 2.0
 """How many times the fewest events in all a test may take that has fewer pairs."""
@@ -57,19 +57,21 @@ class Design:
     """A planned test of Leggett's models.
 
     visibility                    white-noise visibility that is expected of the source
-    inequality                    what to measure, its bound proved (rounding included)
-    threshold_visibility          the visibility above which the state breaks the bound, misalignment allowed for;
+    state                         the state at visibility 1
+    inequality                    what to measure; its bound is proved, rounding included
+    settings                      numbers of different settings of Alice and of Bob
+    threshold_visibility          the visibility above which the state violates the bound, misalignment allowed for;
                                   above 1, or None, where no visibility does
+    bound                         that of the inequality, enlarged by `allowance`
     allowance                     what misalignment adds to the bound
     expected_value                left side at the expected visibility
-    standard_error                of it, for one event at each pair
+    standard_error                of the left side, for one event at each pair
     counts_per_pair               planned number of events at each pair
-    counts_per_pair_for_5_sigma   the least number for which the expected z is 5; None where none is enough
-    counts_per_pair_for_p_value   the same for a p-value of 2.87e-7 at the expected counts: valid for any number of them
-    probabilities                 (N,): how to draw the pairs in trials with memory allowed, in proportion to what an
-                                  event counts for
+    counts_per_pair_for_5_sigma   the least number for which the expected z is 5; None where none up to 10^11 is
+    counts_per_pair_for_p_value   the least number for which the expected value has a p-value of 2.87e-7; None likewise
+    probabilities                 (N,): how to draw the pairs in trials, in proportion to the largest modulus of a score
     status                        `complete`, or `time_limit` where the proof was cut short: its bound may be too high
-    given_pairs                   of how many pairs that were given these are the ones that are needed; None otherwise
+    given_pairs                   how many pairs were given, of which these are needed; None where none were given
     """
 
     visibility: float
@@ -95,7 +97,7 @@ class Design:
 
     @property
     def detectable(self) -> bool:
-        """Whether enough events would show the violation."""
+        """Whether the expected value is above the bound, so that enough events would show a violation."""
         return self.expected_value > self.bound
 
     @property
@@ -190,9 +192,11 @@ def design(
                       the singlet's inequality are turned to the state's correlations, and the coefficients are found
                       anew
     misalignment      angle in degrees by which settings may be off: the bound is enlarged by what that can do
-    seed, time_limit  of searches and proofs, where they are made
+    seed              of searches for inequalities
+    time_limit        seconds after which searches and proofs end
 
-    Raises InputError for bad arguments. Where no inequality excludes the state, the answer is one that nothing breaks.
+    Raises InputError for bad arguments. Where no inequality excludes the state, the answer has one that no state
+    violates.
 
     >>> from jaxleggett.experiments import design
     >>> plan = design(0.93, 6)
@@ -229,13 +233,13 @@ def design(
         if (fewest := min(events)) < math.inf:
             affordable = [plan for plan, needed in zip(plans, events, strict=True) if needed <= WORTH * fewest]
             chosen = min(affordable, key=lambda plan: len(plan.pairs)).inequality
-    # Where there is no time for the proof, the record's bound stands: it was proved when it was kept.
+    # The record's own bound was proved when it was kept, so it holds where the time does not suffice for a proof now.
     cut, _ = _certain(chosen, deadline)
     return planned(replace(cut, bound=min(cut.bound, chosen.bound)), V, target, counts_per_pair, misalignment)
 
 
 def _best_or_trivial(pairs: SettingPairs, state: TwoQubitState, seed: int, deadline: float | None) -> LeggettInequality:
-    """The inequality that excludes the state at `pairs` from the lowest V on; where none does, |C| <= 1 at one pair."""
+    """The inequality that excludes the state at `pairs` from the lowest V on; where none does, +-C <= 1 at one pair."""
     found = best_at(pairs, state, seed=seed, deadline=deadline)
     if found is not None:
         return found
@@ -258,7 +262,7 @@ def _is_singlet(state: TwoQubitState) -> bool:
 
 
 def _turned(record: Record, state: TwoQubitState) -> SettingPairs:
-    """The record's settings with Bob's turned so that T is as near as can be to the singlet's, by its polar factor."""
+    """The record's settings, with Bob's turned by the polar factor of T, which brings T nearest to the singlet's."""
     left, _, right = np.linalg.svd(np.asarray(state.T, np.float64))
     Q = -left @ right  # T = -Q (something positive)
     return SettingPairs(record.inequality.a, record.inequality.b @ Q)
@@ -280,7 +284,7 @@ def planned(
     P = quantum_probabilities(source, pairs)
     mean = (P * scores).sum(axis=1)
     error = math.sqrt(float((P * (scores - mean[:, None]) ** 2).sum()))
-    # Perfect correlations scatter not at all; no source has them.
+    # Perfect correlations do not scatter; no source has them.
     error = max(error, LEAST_ERROR * float(np.abs(scores).sum()))
     wider = allowance(inequality, misalignment)
     bound, value = inequality.bound + wider, float(mean.sum())
@@ -311,18 +315,17 @@ def planned(
 
 
 def _enough_for_p_value(scores: Float[np.ndarray, "n 4"], value: float, bound: float) -> int | None:
-    """The least number of events a pair with which the expected value has the p-value `P_VALUE`, by bisection."""
+    """The least number of events a pair for which the expected value has the p-value `P_VALUE`; None if above 10^11."""
 
     def is_enough(events: int) -> bool:
         tail = Tail(scores.min(axis=1), scores.max(axis=1), np.full(len(scores), events), bound)
         return bool(tail.log_p_value(value) <= math.log(P_VALUE))
 
-    high = 1
+    low, high = 0, 1
     while not is_enough(high):
-        high *= 2
-        if high > MAX_COUNTS:
+        if high == MAX_COUNTS:
             return None
-    low = high // 2
+        low, high = high, min(2 * high, MAX_COUNTS)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if is_enough(middle) else (middle, high)

@@ -108,6 +108,15 @@ def test_more_events_than_can_be_written():
     assert "more than 100,000,000,000 events" in str(plan)
 
 
+def test_numbers_of_events_just_below_the_limit_are_found():
+    """For one correlator, log p is near -n value^2/2."""
+    scores, exponent = np.array([[1.0, -1.0, -1.0, 1.0]]), -np.log(P_VALUE)
+    for wanted in (8e10, 9.9e10):
+        found = _enough_for_p_value(scores, np.sqrt(2 * exponent / wanted), 0.0)
+        assert found == pytest.approx(wanted, rel=2e-3)
+    assert _enough_for_p_value(scores, np.sqrt(2 * exponent / 1.1e11), 0.0) is None
+
+
 def test_three_axes_cannot_show_what_six_free_pairs_do():
     """[physics, section 4] needs 0.9428; its settings, with the best coefficients, too."""
     from jaxleggett.inequalities import published
