@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._shapes import Bool, Float, Int
 
 SMALLEST = 1e-100
-"""Least sum of the moduli of coefficients, whose squares have to be numbers too."""
+"""Least sum of the moduli of coefficients; its inverse is the largest. Their squares must not underflow or overflow."""
 
 SAME = 1e-6
 """How far a setting of an inequality may be from the measured one that it stands for."""
@@ -32,8 +32,8 @@ SAME = 1e-6
 def event_scores(inequality: LeggettInequality) -> Float[np.ndarray, "n 9"]:
     """s_i(alpha, beta) in each column of `Counts`, (N, 9); where an outcome is missing, the least that it can be.
 
-    Of an event whose outcomes are not known in full, no more can be said without an assumption than that its score is
-    at least the least one: the means that these scores lead to are never above those of all events.
+    Without an assumption, nothing more is known of an event with a missing outcome than that its score is at least
+    this one. So means of these scores are never above the means that the full outcomes would have.
     """
     g, f, h = (x[:, None] for x in (inequality.coefficients, inequality.alice, inequality.bob))
     scores = g * (ALPHA * BETA) + f * ALPHA + h * BETA
@@ -54,18 +54,12 @@ def has_term(inequality: LeggettInequality) -> Bool[np.ndarray, "n"]:
 def at_measured(inequality: LeggettInequality, pairs: SettingPairs) -> LeggettInequality:
     """The inequality written at the measured `pairs`: N coefficients of each kind, 0 where it has no term.
 
-    A setting is found where it is measured to 1e-6, or its opposite, which is the same measurement with outcomes
-    exchanged. The bound is left as it is: it has to be proved again at these settings. Raises InputError where a pair
-    that has a coefficient was not measured, and for coefficients that are nearly nothing or beyond all use.
+    A setting counts as measured where it, or its opposite, is within 1e-6 of a measured one; the opposite is the same
+    measurement with outcomes exchanged. Terms at the same pair are added up. The bound is left as it is: it has to be
+    proved again at these settings. Raises InputError where a pair that has a coefficient was not measured, and unless
+    the moduli of the coefficients sum to between 1e-100 and 1e100.
     """
-    number = len(pairs)
-    columns = np.zeros((3, number))
-    size = float(np.abs([inequality.coefficients, inequality.alice, inequality.bob]).sum())
-    if not SMALLEST <= size <= 1 / SMALLEST:
-        raise InputError(
-            f"coefficients of the inequality must have moduli that sum to {SMALLEST:g} to {1 / SMALLEST:g}, "
-            f"but they sum to {size:g}"
-        )
+    columns = np.zeros((3, len(pairs)))
     for i in np.flatnonzero(has_term(inequality)):
         cosines = np.stack([pairs.a @ inequality.a[i], pairs.b @ inequality.b[i]])
         signs = np.where(cosines < 0, -1.0, 1.0)
@@ -80,6 +74,13 @@ def at_measured(inequality: LeggettInequality, pairs: SettingPairs) -> LeggettIn
             )
         s_A, s_B = signs[:, k]
         columns[:, k] += (s_A * s_B * inequality.coefficients[i], s_A * inequality.alice[i], s_B * inequality.bob[i])
+    # Only now: terms at one pair may have cancelled.
+    size = float(np.abs(columns).sum())
+    if not SMALLEST <= size <= 1 / SMALLEST:
+        raise InputError(
+            f"coefficients of the inequality must have moduli that sum to {SMALLEST:g} to {1 / SMALLEST:g} at the "
+            f"measured pairs, but they sum to {size:g}"
+        )
     g, f, h = columns
     return LeggettInequality(g, pairs.a, pairs.b, f, h, inequality.bound)
 
@@ -95,14 +96,14 @@ class Estimate:
 def estimate(scores: Float[np.ndarray, "n c"], numbers: Int[np.ndarray, "n c"]) -> Estimate:
     """sum_i of the mean score at pair i, and the square root of sum_i (variance of the score)/(events of the pair).
 
-    `scores` and `numbers` are (N, columns). Where all events of a pair have the same score, its variance is taken as if
-    one of n + 1 events had the other extreme: some chance is left that the next one has.
+    `scores` and `numbers` are (N, columns). Where all n events of a pair have the same score, its variance is that of
+    n + 1 events one of which has the other extreme, so that it is not 0.
     """
     events = numbers.sum(axis=1)
     mean = (scores * numbers).sum(axis=1) / events
     variance = ((scores - mean[:, None]) ** 2 * numbers).sum(axis=1) / events
     spread = scores.max(axis=1) - scores.min(axis=1)
-    # By the scores that were seen, not by the variance: rounding may leave a little of that.
+    # Decided by the scores that were seen, since rounding may leave a small variance.
     seen = numbers > 0
     varies = np.where(seen, scores, -np.inf).max(axis=1) > np.where(seen, scores, np.inf).min(axis=1)
     variance = np.where(varies, variance, spread**2 * events / (events + 1.0) ** 2)

@@ -112,6 +112,16 @@ def test_coefficients_may_differ_much():
         assert worst <= tail.p_value(s) <= 10 * worst
 
 
+@pytest.mark.parametrize("small", [1e-9, 1e-13, 1e-200, 1e-310, 0.0])
+def test_a_score_that_is_nearly_nothing_changes_nothing(small):
+    """However small it is: a pair that it belongs to adds no more than its own size."""
+    one = Tail([-1.0], [1.0], [50], 0.4)
+    both = Tail([-1.0, -small], [1.0, small], [50, 7], 0.4)
+    for s in (0.6, 0.9, 1.0):
+        assert float(both.log_p_value(s)) == pytest.approx(float(one.log_p_value(s)), rel=1e-3, abs=1e-6)
+        assert both.log_p_value(s + small) >= one.log_p_value(s + 2 * small) - 1e-9
+
+
 def test_large_and_odd_numbers():
     many = Tail(-np.ones(4), np.ones(4), [10**11] * 4, 3.6)
     assert many.p_value(3.6) == 1
