@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _checks
 from .._checks import MAX_RESTARTS, MAX_SEED, InputError, counted, integer, quoted
-from .._clock import OutOfTime
+from .._clock import late
 from ..inequalities.inequality import LeggettInequality
 from ..runs import Ending, Progress
 from ..states import TwoQubitState, as_state, werner
@@ -86,7 +86,7 @@ def analyze(
                  excludes it from the lowest visibility on is taken, and visibilities are its
     options      what is assumed of the data, and what is computed beside
     seed         of a split, of resamples, and of the lattices of searches
-    time_limit   seconds after which proofs and resamples end; a bound that is not yet as low as it could be still holds
+    time_limit   seconds after which proofs and resamples end; the bound that is proved by then holds, but may be higher
     progress     is called with a `Progress`
 
     The p-value of counts is Chernoff's bound (`experiments.concentration`), that of trials a betting martingale's
@@ -127,8 +127,8 @@ def analyze(
         try:
             share = None if progress is None else lambda done: progress(Progress(0.5 + done / 2))
             beside = compatibility(counts, options.resamples, seed, deadline, share)
-        except OutOfTime:
-            status = Ending.TIME_LIMIT
+            if beside.resamples < options.resamples or (late(deadline) and not beside.complete):
+                status = Ending.TIME_LIMIT
         except KeyboardInterrupt:
             status = Ending.INTERRUPTED
     return Analysis(
@@ -208,7 +208,7 @@ def _size(data: Counts | Trials) -> int:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What one way of testing has to say."""
+    """What the test of counts, or that of trials, finds."""
 
     events: int
     missing: int
@@ -240,17 +240,24 @@ def _of_trials(trials: Trials, inequality: LeggettInequality, bound: float, opti
     kept = both if options.missing == "fair" else np.ones(len(trials), bool)
     if not kept.any():
         raise InputError("there must be a trial with both outcomes, but all lack one")
-    columns = BOTH if options.missing == "fair" or both.all() else None
-    weighted = event_scores(inequality)[:, :columns] / trials.probabilities[:, None]
+    # Where an outcome is missing, the score is the least one that is possible: no new extremes.
+    weighted = event_scores(inequality) / trials.probabilities[:, None]
     X = weighted[trials.pair[kept], column[kept]]
     least = float(weighted.min())
     spread = float(weighted.max()) - least
-    # As of counts, where all trials have one score.
+    # Where all trials have the same score, as `estimate` does it for counts.
     error = max(float(X.std()), spread * np.sqrt(len(X)) / (len(X) + 1) if np.ptp(X) == 0 else 0.0) / np.sqrt(len(X))
     p = betting.log_p_value(X, bound, least) if least < bound else 0.0
+    stopping = "may have been ended at any time."
+    if options.split is not None:
+        # Who chooses the end also chooses where the tested part begins; after long enough, some beginning suits.
+        stopping = (
+            "their number was not decided by looking at outcomes, since it says where the tested part begins "
+            "(without --split they may be ended at any time)."
+        )
     assumptions = (
         "In every trial the pair is drawn with the stated probabilities, independently of all that came before and of "
-        "the hidden variables. The trials may depend on all earlier ones, and may have been ended at any time.",
+        f"the hidden variables. The trials may depend on all earlier ones, and {stopping}",
     )
     missing = int(np.count_nonzero(~both))
     if options.missing == "fair":
@@ -266,7 +273,10 @@ def _of_trials(trials: Trials, inequality: LeggettInequality, bound: float, opti
 
 
 def _drawn_p_value(pair: np.ndarray, q: np.ndarray) -> float:
-    """Whether pairs were drawn with the stated probabilities: binomial tails, times their number (Bonferroni)."""
+    """The p-value of how often each pair (T,) was drawn, if its probability q (N,) was the stated one in every trial.
+
+    It is the smallest binomial tail times the number of tails, 2 N (Bonferroni); valid for a fixed number of trials.
+    """
     from scipy.stats import binom
 
     drawn, T = np.bincount(pair, minlength=len(q)), len(pair)
@@ -282,10 +292,14 @@ def _assumptions(missing: int, options: AnalysisOptions) -> tuple[str, ...]:
     else:
         found.append("The settings are exactly those that are stated (--misalignment allows for an angle).")
     if options.missing == "worst":
-        found.append("Events that are missing altogether are in the counts; those that lack an outcome count as worst.")
+        found.append(
+            "Events of which no outcome was seen are in the data. Where an outcome is missing, the event counts with "
+            "the least score that it can have had."
+        )
     elif missing:
         found.append(
-            f"Fair sampling: {missing:,} events that lack an outcome are left out (--missing worst counts them)."
+            f"Fair sampling: {missing:,} events that lack an outcome are left out (--missing worst counts them); they, "
+            "and pairs that were not detected at all, would have shown the same statistics."
         )
     else:
         found.append("Fair sampling: pairs that were not detected would have shown the same statistics.")

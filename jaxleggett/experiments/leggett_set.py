@@ -2,16 +2,17 @@
 
 Correlators C_i at N pairs (no condition on marginals) have a Leggett model iff one distribution of hidden vectors has
 
-    E|u.a_i + v.b_i| <= 1 + C_i,      E|u.a_i - v.b_i| <= 1 - C_i      for every pair,                       (P)
+    E|u.a_i + v.b_i| <= 1 + C_i,      E|u.a_i - v.b_i| <= 1 - C_i      for every pair.                       (P)
 
-a convex set. Two linear programmes over the weights of a pool of hidden vectors ask
+The C that have one are a convex set, the Leggett set. Two linear programmes over the weights of a pool of hidden
+vectors ask for
 
-    visibility   the largest V <= 1 for which V C is inside,
-    distance     the smallest t >= 0 so that correlators which differ from C by t at most, each, are inside.
+    visibility   the largest V <= 1 for which V C is in the set,
+    distance     the smallest t >= 0 for which the set has correlators that differ from C_i by at most t at every pair.
 
-Hidden vectors that the pool lacks are found by the prices of the programme, and join it, until none would help: then
-both answers are those of the whole set, as far as the searches see. That is no proof; the verdict of `analyze` does not
-rest on them.
+The dual prices of a programme say which hidden vectors the pool lacks. These are searched for and join the pool, until
+none is found that would improve the answer. A search may miss some, so the answers are not proved; the verdict of
+`analyze` does not rest on them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import jax
 import numpy as np
 from scipy.optimize import linprog
 
-from .._clock import late
+from .._clock import OutOfTime, late
 from .._numerics import double_precision, random_key
 from ..inequalities.worst_vectors import Prices, search
 from ..settings import SettingPairs
@@ -37,19 +38,19 @@ if TYPE_CHECKING:
     Kind = Literal["visibility", "distance"]
 
 FIRST = 300
-"""Hidden vectors, independent and opposite ones each, that the pool begins with."""
+"""Half of the hidden vectors that the pool begins with: so many independent u and v, and so many with v = -u."""
 
 NEW = 60
 """Most hidden vectors that join it at once."""
 
 GAIN = 1e-7
-"""What a new one has to gain."""
+"""By how much its price has to be below the limit for a hidden vector to join the pool."""
 
 ROUNDS = 60
 """Most rounds for one answer."""
 
 LEVEL = 0.95
-"""Of the bootstrap's intervals."""
+"""Level of the bootstrap's intervals."""
 
 
 class LeggettSet:
@@ -67,20 +68,20 @@ class LeggettSet:
         self.rounds = 0
 
     def visibility(self, C: Float[np.ndarray, "n"]) -> float:
-        """The largest V <= 1 for which V C is inside."""
+        """The largest V <= 1 for which V C, C of shape (N,), is in the set."""
         return min(1.0, self._answer(C, "visibility"))
 
     def distance(self, C: Float[np.ndarray, "n"]) -> float:
-        """The smallest t for which correlators within t of C are inside."""
+        """The smallest t for which the set has correlators within t of C, of shape (N,), at every pair."""
         return max(0.0, self._answer(C, "distance"))
 
     def _answer(self, C: Float[np.ndarray, "n"], kind: Kind) -> float:
-        """The answer of a programme, for which the pool grows until nothing helps."""
+        """The optimum of a programme, for which the pool grows until no new hidden vector improves it."""
         value = 0.0
         with double_precision():
             for _ in range(ROUNDS):
                 value, plus, minus, level = self.solved(C, kind)
-                # A state that is inside needs no further hidden vectors.
+                # The correlators are inside: more hidden vectors would change nothing.
                 if value >= 1 if kind == "visibility" else value <= 0:
                     return value
                 if late(self.deadline):
@@ -88,7 +89,12 @@ class LeggettSet:
                     return value
                 self.rounds += 1
                 key = jax.random.fold_in(self.key, self.rounds)
-                u, v, price = search(key, Prices(plus, minus, np.zeros(3), np.zeros(3), self.pairs.a, self.pairs.b))
+                prices = Prices(plus, minus, np.zeros(3), np.zeros(3), self.pairs.a, self.pairs.b)
+                try:
+                    u, v, price = search(key, prices, deadline=self.deadline)
+                except OutOfTime:
+                    self.complete = False
+                    return value
                 helps = price < level - GAIN
                 if not helps.any():
                     return value
@@ -102,7 +108,11 @@ class LeggettSet:
     def solved(
         self, C: Float[np.ndarray, "n"], kind: Kind
     ) -> tuple[float, Float[np.ndarray, "n"], Float[np.ndarray, "n"], float]:
-        """The optimum over the pool as it is, the prices of both halves of (P), and what a hidden vector may cost."""
+        """The optimum over the pool as it is, the dual prices of both halves of (P), and that of the sum of weights.
+
+        A hidden vector improves the optimum where sum_i (plus_i |u.a_i + v.b_i| + minus_i |u.a_i - v.b_i|), its price,
+        is below the last number.
+        """
         x, y = self.pairs.a @ self.u.T, self.pairs.b @ self.v.T
         K, both = np.abs(np.concatenate([x + y, x - y])), np.concatenate([C, -C])
         last = -both if kind == "visibility" else -np.ones(len(both))
@@ -125,10 +135,10 @@ class LeggettSet:
 
 @dataclass(frozen=True)
 class Compatibility:
-    """How the measured correlators lie to the Leggett set, with intervals at the level 0.95 of a bootstrap.
+    """Where the measured correlators are relative to the Leggett set, with intervals of a bootstrap at level 0.95.
 
     visibility            the largest V <= 1 for which V times the correlators have a Leggett model
-    distance              by how much every correlator would have to be off at least, for a Leggett model
+    distance              the least t for which correlators within t of the measured ones, at each pair, have one
     visibility_interval   percentiles over resampled counts; None without a bootstrap
     distance_interval     likewise
     resamples             how often counts were resampled
@@ -150,10 +160,10 @@ def compatibility(
     deadline: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Compatibility:
-    """The answers for measured `counts`, and how they scatter over `resamples` multinomial resamples of them.
+    """Both answers for measured `counts`, and their scatter over `resamples` multinomial resamples of the counts.
 
-    The resamples are answered over the pool of hidden vectors that the counts themselves needed. Past `deadline` there
-    are no further ones. `progress` is called with the share that is done.
+    For the resamples, the pool of hidden vectors stays as the counts themselves needed it. No resample is begun after
+    `deadline` (seconds of `time.monotonic`). `progress` is called with the share of the resamples that is done.
     """
     inside = LeggettSet(counts.pairs, seed, deadline)
     V, t = inside.visibility(counts.C), inside.distance(counts.C)

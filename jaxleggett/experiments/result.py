@@ -25,17 +25,26 @@ class Analysis:
 
     mode              `counts` or `trials`
     state             what the source should make, at visibility 1
+    num_pairs         setting pairs of the data
+    total_counts      events that were tested
+    missing           events of which an outcome is missing, whether they were tested or left out
     inequality        the one that was tested, at the measured settings, with its proved bound
     bound             that bound, and what misalignment adds to it
+    excess            by how much the proved bound may be above the least one that holds
+    allowance         what misalignment adds
     estimate          the measured left side and its standard error
     log_p_value       natural logarithm of the p-value, which is at most p with a probability of at most p under every
-                      Leggett model, for any number of events
+                      Leggett model, for any number of events, if the `assumptions` hold
     ideal             the left side at visibility 1 of the state
-    compatibility     how the measured correlators lie to the Leggett set; None where it was not computed
-    signalling        the test of no signalling
-    drawn_p_value     of trials: whether pairs were drawn with the stated probabilities; None of counts
+    compatibility     where the measured correlators are relative to the Leggett set; None where it was not computed
+    signalling        the test of no signalling; None where a pair has no trial with both outcomes
+    drawn_p_value     of trials: the p-value of how often each pair was drawn, if it was drawn with the stated
+                      probability; None of counts
+    split             how data were divided between choosing the inequality and testing it; None where they were not
     assumptions       what the p-value rests on, in sentences
     notes             what was done to the data, in sentences
+    status            `complete`, `time_limit` or `interrupted`; the verdict holds in every case
+    seconds           how long it took
     """
 
     mode: Literal["counts", "trials"]
@@ -72,7 +81,7 @@ class Analysis:
     @property
     def _shown_p_value(self) -> str:
         exponent = self.log_p_value / math.log(10)
-        return f"{self.p_value:.3g}" if exponent > -300 else f"10^{exponent:.0f}"
+        return f"{self.p_value:.3g}" if exponent > -300 else f"10^{math.ceil(exponent)}"
 
     @property
     def violated(self) -> bool:
@@ -120,19 +129,18 @@ class Analysis:
         }
 
     def __str__(self) -> str:
-        what = "counts" if self.mode == "counts" else "trials"
         verdict = (
             f"Leggett's models are excluded (p = {self._shown_p_value})."
             if self.violated
             else f"No violation is shown (p = {self._shown_p_value}, not below {VIOLATED:g})."
         )
         rows = [
-            f"{counted(self.total_counts, what[:-1])} at {counted(self.num_pairs, 'setting pair')}: {verdict}",
+            f"{counted(self.total_counts, self.mode[:-1])} at {counted(self.num_pairs, 'setting pair')}: {verdict}",
             "",
             f"  value       {self.estimate.value:.6f} +- {self.estimate.standard_error:.6f}",
             f"  bound       {self.bound:.6f} for every Leggett model, proved",
             f"  z           {self.z:.2f} standard errors above the bound",
-            f"  p-value     {self._shown_p_value}, valid for any number of {what}",
+            f"  p-value     {self._shown_p_value}, valid for any number of {self.mode}",
         ]
         if self.visibility_estimate is not None and self.threshold_visibility is not None:
             rows.append(
@@ -146,7 +154,7 @@ class Analysis:
         if (s := self.signalling) is not None and s.comparisons:
             rows.append(f"  signalling  p = {s.p_value:.3g} ({counted(s.comparisons, 'comparison')})")
         if self.drawn_p_value is not None:
-            rows.append(f"  drawing     p = {self.drawn_p_value:.3g} that pairs were drawn as stated")
+            rows.append(f"  drawing     p = {self.drawn_p_value:.3g} if pairs were drawn with the stated probabilities")
         rows += ["", "Assumed:", *(f"  - {text}" for text in self.assumptions)]
         if self.notes:
             rows += ["", "Noted:", *(f"  - {text}" for text in self.notes)]

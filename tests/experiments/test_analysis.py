@@ -175,7 +175,11 @@ def test_trials_with_missing_outcomes_and_few_pairs(plan):
     assert (found.compatibility, found.signalling) == (None, None)
     assert found.estimate.standard_error > 0
     split = AnalysisOptions(choose="counts", split=0.5, resamples=0)
-    assert analyze(trials, options=split).split["tested_on"] == 1000
+    halves = analyze(trials, options=split)
+    assert halves.split["tested_on"] == 1000
+    # Who may choose the last trial may choose the first one that is tested.
+    assert "may have been ended at any time" in fair.assumptions[0]
+    assert "their number was not decided by looking at outcomes" in halves.assumptions[0]
     with pytest.raises(jl.InputError, match="every pair"):
         analyze(few, options=split)
 
@@ -211,6 +215,10 @@ def test_bad_inequalities(counts, plan):
         bad = jl.LeggettInequality(scale * i.coefficients, i.a, i.b, i.alice, i.bob, 1.0)
         with pytest.raises(jl.InputError, match="coefficients of the inequality"):
             analyze(counts, bad)
+    double = [np.concatenate([x, x]) for x in (i.coefficients, i.a, i.b, i.alice, i.bob)]
+    double[0][len(i.a) :] *= -1
+    with pytest.raises(jl.InputError, match="at the measured pairs, but they sum to 0"):
+        analyze(counts, jl.LeggettInequality(*double, 1.0))
     many = jl.SettingPairs.random(1001)
     with pytest.raises(jl.InputError, match="at most 1,000 pairs"):
         analyze(Counts(many, np.ones((1001, 4), int)))
