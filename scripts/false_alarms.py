@@ -2,22 +2,22 @@
 
     python scripts/false_alarms.py [--sets 10000] [--draw]
 
-False alarms. Every model reaches the bound of the inequality that is tested, on average, so nothing is easier to
-mistake for a violation:
+False alarms. In every model the left side of the tested inequality is its bound, to about 1e-6; so no Leggett model is
+harder to tell from a violation:
 
 - counts: the model that `threshold` finds at its boundary; one pair of hidden vectors at which the bound is reached;
   and, chosen by a linear programme among mixtures of hidden vectors that reach it, the one whose largest correlator is
   smallest, so that its counts scatter most. With 20, 200 and 2000 events at each pair, and with 10 to 10000.
-- trials: the same, and models with a memory: each trial's is chosen from those that reach the bound, by the capital of
-  the bets so far (which the model may know), so that the scatter is large when little is needed to win. The p-value is
-  that of the best moment of 2000 trials to stop.
+- trials: the same three, and models with memory, which know the capital of the bets so far. The model of each trial is
+  one of two that reach the bound: that of most scatter while the capital is near its maximum so far, or only while it
+  is not. The p-value is that of the best moment of 2000 trials to stop.
 
 Power. Quantum sources at the visibility that a test was designed for, with the number of events that `design` calls
 five standard errors: how often z is 5 or more, and with the number for a p-value of 2.87e-7, how often it is reached.
 
-Writes results/false_alarms: report.json, false_alarms.png and .svg, meta.json; `--draw` only draws what is saved. Exits
-with 1 where more than 1 % of the p-values of a Leggett model are below 0.01, or fewer than 45 % of the quantum sources
-reach their goal.
+Writes results/false_alarms: report.json, p_values.npz, false_alarms.png and .svg, meta.json; `--draw` only draws what
+is saved. Exits with 1 where more than 1 % of the p-values of a Leggett model are below 0.01, or fewer than 45 % of the
+quantum sources reach their goal.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ LEVELS = (0.1, 0.05, 0.01, 1e-3)
 
 
 def extreme(cut: jl.LeggettInequality, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """P(outcomes) (K, N, 4) of hidden vectors (K, 3) whose correlators are those that the inequality likes best."""
+    """P(outcomes) (K, N, 4) of hidden vectors (K, 3), with the correlators at which the left side is largest."""
     x, y = u @ cut.a.T, v @ cut.b.T
     sign = np.sign(cut.coefficients)
     C = sign * (1 - np.abs(x - sign * y))
@@ -61,7 +61,7 @@ def extreme(cut: jl.LeggettInequality, u: np.ndarray, v: np.ndarray) -> np.ndarr
 
 
 def models(cut: jl.LeggettInequality) -> dict[str, np.ndarray]:
-    """P(outcomes) (N, 4) of the models that reach the bound, and those of single hidden vectors that do."""
+    """P(outcomes) (N, 4) by name, of models without memory that reach the bound."""
     pairs = jl.SettingPairs(cut.a, cut.b)
     _, V = source_of(jl.werner(), 1.0, pairs, "leggett")
     u, v, least = search(random_key(0), prices_of(cut), effort=THOROUGH)
@@ -70,7 +70,7 @@ def models(cut: jl.LeggettInequality) -> dict[str, np.ndarray]:
     u, v = (np.concatenate([x[best][:200], -x[best][:200]]) for x in (u, v))
     P = extreme(cut, u, v)
     alone = P[0]
-    # min over weights of the largest |C|: the correlators of a mixture scatter most where they are small.
+    # The weights with the smallest largest |C| at any pair: outcomes scatter most where correlators are small.
     C = (P * np.array([1, -1, -1, 1])).sum(axis=2).T
     rows = np.concatenate([C, -C])
     found = linprog(
@@ -98,18 +98,18 @@ def of_counts(cut: jl.LeggettInequality, P: np.ndarray, events: int | np.ndarray
 
 
 def of_trials(cut: jl.LeggettInequality, choices: list[np.ndarray], sets: int, rng: Any) -> np.ndarray:
-    """p-values of `sets` runs of trials; of several models the one for the next trial is chosen by the past."""
+    """p-values of `sets` runs of trials; of two models, the past decides which one makes the next trial."""
     weights = np.abs(cut.coefficients)
     q = weights / weights.sum()
     scores = event_scores(cut)[:, :4] / q[:, None]
     least = float(scores.min())
-    rates = betting.shares(cut.bound, least)
+    rates = betting.rates(cut.bound, least)
     cumulative = np.stack(choices).cumsum(axis=2)
     parts, best = np.zeros((sets, len(rates))), np.zeros(sets)
     wealth = np.zeros(sets)
     for _ in range(TRIALS):
         pair = rng.choice(len(q), size=sets, p=q)
-        # The model knows the capital: near a new maximum it scatters, elsewhere it does not.
+        # The second model while the capital is near its maximum so far, else the first.
         which = (wealth > best - 1.0).astype(int) % len(choices)
         column = np.minimum((rng.random(sets)[:, None] >= cumulative[which, pair]).sum(axis=1), 3)
         parts += np.log1p(rates * (scores[pair, column] - cut.bound)[:, None])
@@ -119,7 +119,7 @@ def of_trials(cut: jl.LeggettInequality, choices: list[np.ndarray], sets: int, r
 
 
 def p_values(cut: jl.LeggettInequality, sets: int, rng: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Each kind of model with the p-values of its data sets."""
+    """Each model, by its name, with the p-values of its data sets."""
     found = models(cut)
     uneven = rng.permutation(np.geomspace(10, 10**4, len(cut.a)).astype(int))
     for name, P in found.items():
@@ -165,15 +165,19 @@ def main() -> int:
     sets = arguments.sets
     started, rng = time.monotonic(), np.random.default_rng(0)
     rows: list[dict[str, object]] = []
+    found: list[np.ndarray] = []
     for pairs in (6, 12):
         cut = design(0.99, pairs).inequality
         for name, p in p_values(cut, sets, rng):
             rows.append({"pairs": pairs, "model": name, **{f"share_p_{x:g}": float(np.mean(p < x)) for x in LEVELS}})
+            found.append(np.sort(p))
             print(rows[-1], flush=True)
     reached = power(sets, rng)
     FOLDER.mkdir(parents=True, exist_ok=True)
     facts = {"sets": sets, "trials": TRIALS, "seed": 0, "seconds": time.monotonic() - started}
     provenance.write_json(FOLDER / "report.json", {**facts, "false_alarms": rows, "power": reached})
+    # Rounded to single precision, sorted, a row for each of the report's `false_alarms`.
+    np.savez_compressed(FOLDER / "p_values.npz", p_values=np.array(found, np.float32))
     draw()
     meta = provenance.provenance(["python", "scripts/false_alarms.py", *sys.argv[1:]], **facts)
     provenance.write_json(FOLDER / provenance.META, meta)
@@ -184,30 +188,30 @@ def main() -> int:
 
 
 def draw() -> None:
-    """The share of data sets with a p-value below each level, in units of the level: none may be above 1.
+    """The share of data sets with a p-value of at most p, for each p and each model: none may be above p.
 
-    Draws what is saved. Models stand side by side, in the order of the report.
+    Draws what is saved.
     """
     content = json.loads((FOLDER / "report.json").read_text())
     rows, sets = content["false_alarms"], content["sets"]
-    kinds = (
-        ("counts (Chernoff's bound)", style.BLUE, "o", "full", [row for row in rows if "trials" not in row["model"]]),
-        ("trials (betting)", style.RED, "D", "none", [row for row in rows if "trials" in row["model"]]),
-    )
+    with np.load(FOLDER / "p_values.npz") as saved:
+        found = saved["p_values"]
+    of_trials = np.array(["trials" in row["model"] for row in rows])
+    levels = np.geomspace(1 / sets, 1, 121)
     with style.picture(FOLDER / "false_alarms.png", 6.4, 4.8) as figure:
         axes = figure.subplots()
-        for label, colour, marker, fill, chosen in kinds:
-            beside = np.linspace(-0.38, -0.04, len(chosen)) + (0.42 if fill == "none" else 0.0)
-            for number, level in enumerate(LEVELS):
-                share = np.array([row[f"share_p_{level:g}"] for row in chosen]) / level
-                look = {"color": colour, "fillstyle": fill, "ms": 4.5}
-                axes.plot(number + beside, share, marker, label=None if number else label, **look)
-        axes.axhline(1, color=style.BLACK, lw=1.2, ls=":")
-        style.name(axes, "most that is allowed", (len(LEVELS) - 0.55, 1), (0, 4), ha="right")
-        axes.set_ylim(-0.03, 1.12 * max(1, *(row[f"share_p_{level:g}"] / level for row in rows for level in LEVELS)))
-        axes.set_xticks(range(len(LEVELS)), [f"p < {level:g}" for level in LEVELS])
-        axes.set_xlabel("level of the p-value")
-        axes.set_ylabel("share of data sets below the level\n(in units of the level)")
+        for label, colour, line, chosen in (
+            ("counts (Chernoff's bound)", style.BLUE, "-", found[~of_trials]),
+            ("trials (betting)", style.RED, "--", found[of_trials]),
+        ):
+            for number, p in enumerate(chosen):
+                share = np.searchsorted(p, levels, side="right") / sets
+                share = np.where(share > 0, share, np.nan)  # no place on a logarithmic axis
+                axes.loglog(levels, share, line, color=colour, lw=0.8, label=None if number else label)
+        axes.loglog(levels, levels, ":", color=style.BLACK, lw=1.2)
+        style.name(axes, "most that is allowed", (0.01, 0.01), (-6, 4), ha="right")
+        axes.set_xlabel("p")
+        axes.set_ylabel("share of data sets with a p-value of at most p")
         most = max(row["share_p_0.01"] for row in rows)
         style.title(
             axes,

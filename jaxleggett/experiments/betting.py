@@ -1,18 +1,18 @@
 """A p-value for trials that holds with memory, and whenever one stops: betting against Leggett's models.
 
-Each trial has a score X_t whose mean, given all that came before, is at most `bound` under every Leggett model. Whoever
-bets the share lambda_t of what can be lost on X_t being above has, from a capital of 1,
+Each trial has a score X_t whose mean, given all that came before, is at most `bound` under every Leggett model. A
+capital of 1, of which lambda_t per unit of score is bet on X_t being above the bound, becomes
 
     W_T = prod_{t <= T} (1 + lambda_t (X_t - bound)),       0 <= lambda_t <= 1/(bound - least score),
 
 a nonnegative supermartingale if lambda_t is fixed by the past alone. By Ville's inequality (J. Ville, "Etude critique
-de la notion de collectif", 1939) it ever reaches 1/p with a probability of at most p: 1/max W is a p-value, at any
-stopping time. Testing by betting: G. Shafer, J. R. Stat. Soc. A 184, 407 (2021); I. Waudby-Smith and A. Ramdas, J. R.
-Stat. Soc. B 86, 1 (2024).
+de la notion de collectif", 1939) the probability that it ever reaches 1/p is at most p: 1/max W is a p-value, at any
+stopping time. The bound, the least score and the first trial have to be fixed before. Testing by betting: G. Shafer,
+J. R. Stat. Soc. A 184, 407 (2021); I. Waudby-Smith and A. Ramdas, J. R. Stat. Soc. B 86, 1 (2024).
 
-The capital is divided in equal parts over constant shares lambda, a factor of sqrt(2) apart: it grows as fast as with
-the best of them, but for the division. That is the product above with lambda_t the mean of the shares, each weighted
-with what its part has become before trial t.
+The capital is divided into equal parts, each of which is bet at a constant rate lambda; these rates are a factor of
+sqrt(2) apart. So W is at least 1/32 of what the best of these rates makes of a capital of 1. It is the product above,
+with lambda_t the mean of the rates, each weighted with its part of the capital before trial t.
 """
 
 from __future__ import annotations
@@ -26,21 +26,24 @@ from .._checks import InputError
 if TYPE_CHECKING:
     from .._shapes import Float
 
-SHARES = 32
-"""How many constant shares the capital is divided over: the smallest is 2^-16.5 of all that can be lost."""
+RATES = 32
+"""How many parts the capital is divided into; in one trial, the smallest rate risks 2^-16.5 of its part at most."""
 
 LARGEST = 0.5
-"""The largest share, of what can be lost."""
+"""What the largest rate risks of its part in one trial at most."""
 
 TOGETHER = 2**16
 """Trials that are computed at once."""
 
 
-def shares(bound: float, least: float) -> Float[np.ndarray, "shares"]:
-    """The constant shares lambda, largest first; `least` is the smallest score that a trial can have."""
+def rates(bound: float, least: float) -> Float[np.ndarray, "rates"]:
+    """The constant rates lambda, largest first; `least` is the smallest score that a trial can have.
+
+    Raises InputError unless that is below the bound.
+    """
     if not least < bound:
         raise InputError(f"the least score of a trial must be below the bound {bound:.6g}, but is {least:.6g}")
-    return LARGEST / (bound - least) * 2.0 ** (-np.arange(SHARES) / 2)
+    return LARGEST / (bound - least) * 2.0 ** (-np.arange(RATES) / 2)
 
 
 def log_wealth(scores: Float[np.ndarray, "t"], bound: float, least: float) -> Float[np.ndarray, "t"]:
@@ -52,11 +55,11 @@ def log_wealth(scores: Float[np.ndarray, "t"], bound: float, least: float) -> Fl
     >>> bool(wealth[-1] > 30)
     True
     """
-    rates = shares(bound, least)
-    logs, found = np.zeros(len(rates)), np.empty(len(scores))
+    constant = rates(bound, least)
+    logs, found = np.zeros(len(constant)), np.empty(len(scores))
     for first in range(0, len(scores), TOGETHER):
         part = slice(first, first + TOGETHER)
-        steps = np.log1p(rates * (scores[part, None] - bound))
+        steps = np.log1p(constant * (scores[part, None] - bound))
         parts = logs + np.cumsum(steps, axis=0)
         top = parts.max(axis=1)
         found[part] = top + np.log(np.exp(parts - top[:, None]).mean(axis=1))
@@ -65,5 +68,5 @@ def log_wealth(scores: Float[np.ndarray, "t"], bound: float, least: float) -> Fl
 
 
 def log_p_value(scores: Float[np.ndarray, "t"], bound: float, least: float) -> float:
-    """log (1/max W_t), at most 0: valid whatever the trials depend on, and whenever they were ended."""
+    """log (1/max W_t), at most 0, of scores as for `log_wealth`; valid with memory, and whenever trials were ended."""
     return -float(log_wealth(scores, bound, least).max(initial=0.0))

@@ -12,8 +12,8 @@ from jaxleggett.experiments import betting
 def test_capital_is_the_product_of_bets_fixed_by_the_past():
     rng = np.random.default_rng(0)
     X, bound, least = rng.choice([-1.0, 0.3, 1.0], 300), 0.1, -1.0
-    parts = np.ones(betting.SHARES)
-    rates = betting.shares(bound, least)
+    parts = np.ones(betting.RATES)
+    rates = betting.rates(bound, least)
     product, logs = 1.0, betting.log_wealth(X, bound, least)
     for t, x in enumerate(X):
         bet = parts @ rates / parts.sum()  # from the past alone
@@ -56,7 +56,7 @@ def test_another_implementation_has_the_same_capital(monkeypatch):
     lo, hi, bound = -1.5, 2.5, 0.3
     X = rng.uniform(lo, hi, 60)
     other = ville.BettingTest(bound, bounds=(lo, hi), alternative="greater", alpha=1e-300, c=betting.LARGEST).fit(X)
-    monkeypatch.setattr(betting, "SHARES", 1)
+    monkeypatch.setattr(betting, "RATES", 1)
     assert np.allclose(betting.log_wealth(X, bound, lo), other.log_e_values_, atol=1e-10)
     assert np.exp(betting.log_p_value(X, bound, lo)) == pytest.approx(other.p_values_[-1])
 
@@ -75,4 +75,4 @@ def test_p_value_is_at_most_one_and_uses_the_largest_capital():
     up = np.concatenate([np.ones(50), -np.ones(200)])
     assert betting.log_p_value(up, 0.0, -1.0) == betting.log_p_value(np.ones(50), 0.0, -1.0) < np.log(1e-5)
     with pytest.raises(jl.InputError, match="below the bound"):
-        betting.shares(0.0, 0.0)
+        betting.rates(0.0, 0.0)
