@@ -17,8 +17,8 @@ from ..survey import CorrelationTable
 from ..thresholds.finite_settings import solve
 
 TOLERANCE = 1e-6
-"""How near to the optimum an inequality is looked for, and how near to its best bound one is proved, relative to the
-sum of its coefficients: far below the standard errors of counts."""
+"""How near to the optimum an inequality is searched for, and how near to its least bound one is proved, relative to the
+sum of the moduli of its coefficients: far below the standard errors of counts."""
 
 
 def best_at(
@@ -31,9 +31,9 @@ def best_at(
 ) -> LeggettInequality | None:
     """The inequality at `pairs` that excludes the `state` from the lowest visibility on; None where none excludes it.
 
-    With `correlators` (N,), visibilities are those of these numbers without marginals. It is scaled so that the moduli
-    of its coefficients sum to 1, and its bound is numerical. Raises InputError for more than 1000 pairs, and where the
-    deadline is over before there is one.
+    With `correlators` (N,), these numbers, without marginals, take the place of the state. The inequality is scaled so
+    that the moduli of its coefficients sum to 1; its bound is numerical, not proved. Raises InputError for more than
+    1000 pairs, and where no inequality is found before the deadline.
     """
     if len(pairs) > MAX_SEARCHED_PAIRS:
         raise InputError(
@@ -50,7 +50,7 @@ def best_at(
     if cut is None:
         if found.status == Ending.TIME_LIMIT:
             raise InputError(
-                "time_limit must leave time to find an inequality at the settings, but is over before that"
+                "time_limit must leave time to find an inequality at the settings, but ended before one was found"
             )
         return None
     scale = float(np.abs([cut.coefficients, cut.alice, cut.bob]).sum())
@@ -71,7 +71,11 @@ def excluding(pairs: SettingPairs, state: TwoQubitState, seed: int, deadline: fl
 
 @dataclass(frozen=True, eq=False)
 class Proved:
-    """An inequality with a bound that is proved, by how much that may be too high, and how the proof ended."""
+    """An inequality with a proved bound.
+
+    excess    the bound is at most so much above the least one that holds
+    status    how the proof ended
+    """
 
     inequality: LeggettInequality
     excess: float
@@ -79,9 +83,9 @@ class Proved:
 
 
 def proved(inequality: LeggettInequality, deadline: float | None = None) -> Proved:
-    """The inequality with the bound that branch and bound proves, rounding included; late or after Ctrl-C a higher one.
+    """The inequality with the bound that branch and bound proves, rounding included; its own bound is not used.
 
-    Its own bound counts for nothing.
+    Where `deadline` (seconds of `time.monotonic`) or Ctrl-C ends the proof, the bound holds, but may be higher.
     """
     left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
     found = enclose(inequality, TOLERANCE, time_limit=left)

@@ -25,17 +25,17 @@ ALPHA = np.array([1, 1, -1, -1, 1, -1, 0, 0, 0])
 """Alice's outcome in each of the columns of counts; 0 where it is missing."""
 
 BETA = np.array([1, -1, 1, -1, 0, 0, 1, -1, 0])
-"""Bob's outcome in each of the columns."""
+"""Bob's outcome, likewise."""
 
 BOTH = 4
-"""The first columns have both outcomes."""
+"""In how many columns, the first ones, both outcomes are there."""
 
 LABELS = ["".join("-0+"[outcome + 1] for outcome in both) for both in zip(ALPHA, BETA, strict=True)]
 """++, +-, -+, --, and +0, -0, 0+, 0-, 00 where outcomes are missing: the columns of counts."""
 
 
 def whole_number(name: str, value: object) -> int:
-    """A number of events; InputError for texts and truth values as well, which nobody counted."""
+    """A number of events as an int; InputError for anything else, texts and truth values included."""
     if isinstance(value, str | bool | np.bool_):
         raise InputError(f"{name} must be a whole number of events, but is {quoted(value)}")
     return integer(name, value, 0, MAX_COUNTS)
@@ -65,8 +65,9 @@ class Counts:
     counts    whole numbers (N, 4) of events with the outcomes ++, +-, -+, -- (Alice's first), at least one a pair; or
               (N, 9) with those of which outcomes are missing behind them: +0, -0, 0+, 0-, 00
 
-    Rows with the same pair of settings are added up; `merged` says how many rows that were. Raises InputError, which
-    names the row, for counts that are negative, fractional, above 10^11 or none at all.
+    Rows with the same pair of settings (to 9 decimals) are added up; `merged` is how many rows were added to another.
+    Raises InputError for counts that are negative, fractional or above 10^11, and for a row without an event with both
+    outcomes; it names the row.
 
     >>> import jaxleggett as jl
     >>> from jaxleggett.experiments import Counts
@@ -102,7 +103,7 @@ class Counts:
             object.__setattr__(self, "pairs", SettingPairs(self.pairs.a[kept], self.pairs.b[kept]))
 
     def _numbers(self) -> Int[np.ndarray, "n columns"]:
-        """The counts as integers of a shape that fits; InputError for anything else."""
+        """The counts as integers of shape (N, 4) or (N, 9); InputError for anything else."""
         try:
             given = np.asarray(self.counts)
             numbers = given.astype(np.float64) if given.dtype.kind in "iuf" else np.empty(0)
@@ -158,17 +159,17 @@ class Counts:
 
     @property
     def C(self) -> Float[np.ndarray, "n"]:
-        """Correlators, estimated from the events with both outcomes."""
+        """Measured correlators: the mean of alpha beta over the events with both outcomes."""
         return self._mean(ALPHA * BETA)
 
     @property
     def M_A(self) -> Float[np.ndarray, "n"]:
-        """Alice's marginals, likewise."""
+        """Alice's measured marginals, likewise."""
         return self._mean(ALPHA)
 
     @property
     def M_B(self) -> Float[np.ndarray, "n"]:
-        """Bob's marginals, likewise."""
+        """Bob's measured marginals, likewise."""
         return self._mean(BETA)
 
     def _mean(self, values: Int[np.ndarray, "9"]) -> Float[np.ndarray, "n"]:
@@ -177,7 +178,7 @@ class Counts:
     def split(self, share: float, seed: int) -> tuple[Counts, Counts]:
         """Two parts, the first with `share` of the events of every pair, drawn without replacement from `seed`.
 
-        Both parts keep all pairs; InputError where a pair has too few events for that.
+        Both parts keep all pairs. Raises InputError where one part would have no event with both outcomes at a pair.
         """
         first = np.round(share * self.counts.sum(axis=1)).astype(np.int64)
         random = np.random.default_rng(seed)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def read_data(path: str, settings: str | None = None, alice: int = 1) -> Counts | Trials:
     """Counts of a file in any format that `formats.read_counts` knows, or trials at the pairs of the file `settings`.
 
-    `alice` is the classical bit that is Alice's in counts of Qiskit's. Raises InputError for a file that is none of
-    these, and where `settings` are missing or of no use.
+    `alice` is the classical bit that holds Alice's outcome in Qiskit's counts. Raises InputError for any other file,
+    for trials without `settings`, and for counts with them.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -43,9 +43,9 @@ def read_data(path: str, settings: str | None = None, alice: int = 1) -> Counts 
 
 
 def read_settings(text: str, seed: int = 0) -> tuple[SettingPairs, Float[np.ndarray, "n"] | None]:
-    """Setting pairs as `SettingPairs.parse` reads `text`, and the probabilities that a file has beside them, or None.
+    """Setting pairs as `SettingPairs.parse` reads `text`, and their probabilities (N,), None where no file has them.
 
-    `seed` is what `random:N` draws from. Raises InputError for settings that are none.
+    `seed` is what `random:N` draws from. Raises InputError for any other `text`.
 
     >>> from jaxleggett.experiments import read_settings
     >>> pairs, probabilities = read_settings("random:5")

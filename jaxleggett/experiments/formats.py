@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 KEYS = {text: n for n in range(4) for text in (f"{n:02b}", hex(n), bin(n), f"0b{n:02b}")}
-"""The keys of two bits: "01", "0x1", "0b1" and "0b01" are all 1."""
+"""What number two bits are, by their key: "01", "0x1", "0b1" and "0b01" are all 1."""
 
 JSON_FIELDS = ("a", "b", "counts")
-"""What a JSON file of Qiskit's dictionaries has."""
+"""The fields of a JSON file of Qiskit's dictionaries."""
 
 COMPONENTS = ["x", "y", "z"]
+"""What the dimension `component` of a dataset is labelled with."""
 
 
 def from_qiskit(pairs: SettingPairs, counts: Sequence[Mapping[Any, Any]], alice: int = 1) -> Counts:
@@ -31,7 +32,7 @@ def from_qiskit(pairs: SettingPairs, counts: Sequence[Mapping[Any, Any]], alice:
 
     pairs       the settings at which qubits were measured, N of them
     counts      N dictionaries, or objects of `qiskit.result.Counts`: how often each two bits were read. Keys are "01",
-                "0 1" (a register each), "0x1", "0b01" or the integer 1; what is missing was seen 0 times
+                "0 1" (a register each), "0x1", "0b01" or the integer 1; an outcome without a key was seen 0 times
     alice       the classical bit that holds Alice's outcome [1]; the other one holds Bob's
 
     In Qiskit's strings, classical bit 0 stands at the right. Alice's qubit is the first factor of a density matrix,
@@ -74,7 +75,7 @@ def _four(place: str, given: object, alice: int) -> list[int]:
 
 
 def _items(given: Mapping[Any, Any]) -> list[tuple[object, object]]:
-    """Keys and values; Qiskit's own objects leave leading zeros out where they know no number of bits: "1" is 01."""
+    """Keys and values. Qiskit's own objects may leave out leading zeros ("1" for 01), which are put back."""
     own = cast("Any", given)
     raw = getattr(own, "int_raw", None)
     if raw is None:
@@ -88,7 +89,7 @@ def _bits(key: object) -> int | None:
     """What two bits a key means, as a number from 0 to 3; None for any other key."""
     if isinstance(key, str):
         registers = key.split()
-        # Spaces part registers of one bit each; there are none inside of other keys.
+        # Spaces separate registers of one bit each; no other key has any.
         return KEYS.get("".join(registers)) if len(registers) == 1 or registers in _REGISTERS else None
     if isinstance(key, int | np.integer) and not isinstance(key, bool) and 0 <= key < 4:
         return int(key)
@@ -129,7 +130,7 @@ def read_counts(path: str | Path, alice: int = 1) -> Counts:
 
     path        a CSV file as for `Counts.from_csv`, a JSON file as for `read_json_counts`, or one as for
                 `kwiatlab.counts_of`, which has the field `data`
-    alice       as for `from_qiskit`, of no account in other formats
+    alice       as for `from_qiskit`; other formats do not use it
 
     Raises InputError, which names the file and what is wrong, for anything else.
     """
@@ -137,7 +138,7 @@ def read_counts(path: str | Path, alice: int = 1) -> Counts:
         head = file.read(1000)
     if head.startswith((b"CDF", b"\x89HDF")):
         raise InputError(f"counts {path} must be CSV or JSON, but are NetCDF, which from_xarray takes once it is open")
-    # Without marks of byte order, and the zeros of UTF-16.
+    # Without byte order marks and the zero bytes of UTF-16.
     begins = head.translate(None, b"\xef\xbb\xbf\xff\xfe\0").lstrip()
     if not begins.startswith((b"{", b"[")) and Path(path).suffix.lower() != ".json":
         return Counts.from_csv(path)
@@ -180,7 +181,7 @@ _PARTIES = ("Alice", "Bob")
 
 
 def _texts(labels: list[str]) -> np.ndarray:
-    """Labels as objects: for texts of a fixed length, Zarr's third format has no specification yet."""
+    """Labels as an array of objects, because Zarr's format 3 does not specify texts of a fixed length yet."""
     return np.array(labels, object)
 
 

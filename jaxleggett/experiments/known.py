@@ -20,11 +20,12 @@ MANY = 24
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """One of the best inequalities known to this project, for the singlet: docs/RECORDS.md.
+    """One of the best inequalities known to this project, for Werner states: docs/RECORDS.md.
 
-    pairs        setting pairs with a coefficient
-    settings     how many different settings Alice and Bob have
-    threshold    the visibility above which Werner states break it, with a proved bound
+    pairs        number of setting pairs with a coefficient
+    settings     numbers of different settings of Alice and of Bob
+    threshold    the visibility above which Werner states violate it
+    inequality   with a proved bound
     """
 
     pairs: int
@@ -36,7 +37,7 @@ class Record:
 _Z = np.array([[0.0, 0.0, 1.0]])
 
 TRIVIAL = Record(1, (1, 1), 1.0, LeggettInequality(-np.ones(1), _Z, _Z, np.zeros(1), np.zeros(1), 1.0))
-"""-C(z, z) <= 1, which nothing breaks: what there is for fewer pairs or settings than any record has."""
+"""-C(z, z) <= 1, which no state violates: for fewer pairs or settings than any record has."""
 
 
 @functools.cache
@@ -55,14 +56,21 @@ def records() -> tuple[Record, ...]:
 
 
 def known_records(pairs: int | None, sides: tuple[int, int] | str | None) -> Sequence[Record]:
-    """The records of at most this size; InputError where there is none."""
+    """The records of at most this size, or `TRIVIAL` where there is none.
+
+    pairs    most setting pairs [24]
+    sides    most settings of Alice and of Bob instead: (m, n), or the text "mxn"; records that fit with the parties
+             exchanged are exchanged
+
+    Raises InputError where both are given, and for anything else.
+    """
     if pairs is not None and sides is not None:
         raise InputError("pairs must be left out where a number of settings is asked for")
     most = MANY if pairs is None else integer("pairs", pairs, 1, MAX_SEARCHED_PAIRS)
     if sides is not None:
         allowed = shared(sides)
         m, n = allowed.alice, allowed.bob
-        # Which party is called Alice is of no matter for the singlet.
+        # The singlet is the same with the parties exchanged.
         known = [x if _fits(x, m, n) else _exchanged(x) for x in records() if _fits(x, m, n) or _fits(x, n, m)]
     else:
         known = [x for x in records() if x.pairs <= most]
@@ -81,5 +89,5 @@ def _exchanged(record: Record) -> Record:
 
 
 def lowest(known: Sequence[Record]) -> Record:
-    """The one that shows most."""
+    """The record with the lowest threshold."""
     return min(known, key=lambda record: record.threshold)

@@ -26,8 +26,8 @@ MAX_STATES = 1000
 """Most states that a file may name: each is held against the others."""
 
 SAME = 1e-4
-"""How far apart, as points of the Bloch sphere, two states may be and still count as one. Their numbers often have
-four digits, such as 0.9239 for cos(22.5 degrees)."""
+"""Two states count as one up to this distance on the Bloch sphere. Files often give amplitudes with four digits, such
+as 0.9239 for cos(22.5 degrees)."""
 
 _UNSIGNED = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 _COMPLEX = re.compile(
@@ -39,16 +39,16 @@ def counts_of(path: str | Path, content: dict[str, Any]) -> Counts:
     """The counts of a two-qubit data file (JSON) of KwiatLab's program Quantum-Tomography, from its `content`.
 
     path        names the file in messages
-    content     `measurement_states` are vectors (2,) by name, and each row of `data` has a `basis` of two
-                names (qubit 1 is Alice's, qubit 2 Bob's), `counts` of which the last is that of coincidences, and
-                perhaps `integration_time` and `relative_intensity`
+    content     `measurement_states` are vectors (2,) by name [H, V, D, A, R, L]; each row of `data` has a `basis` of
+                two of these names (qubit 1 is Alice's, qubit 2 Bob's), `counts` of which the last is that of
+                coincidences, and perhaps `integration_time` and `relative_intensity` [1]
 
     Rows belong to one setting pair where the states on each side are equal or orthogonal, as points of the Bloch sphere
     to within 1e-4; the outcome + is along the state that comes first in the file, on each side. A state (1, i)/sqrt2,
     which that program calls R, is the setting +y. Each pair needs its four outcomes, for the same time and intensity:
     rates are no counts. With one detector a qubit (`n_detectors_per_qubit` 1) the four are measured one after the
     other, and their sum is a number of trials only if the source was stable meanwhile; with 2 they are measured at
-    once. Counts are taken as measured: nothing is subtracted for accidentals, or corrected for crosstalk or efficiency.
+    once. Counts are used as measured: they are not corrected for accidentals, crosstalk or efficiency.
 
     Raises InputError, which names the row or the pair, for anything else.
     The format: https://github.com/KwiatLab/Quantum-Tomography, README, "Data File" (version 1.2).
@@ -76,7 +76,7 @@ def counts_of(path: str | Path, content: dict[str, Any]) -> Counts:
 
 
 def _states(given: object) -> dict[str, Float[np.ndarray, "3"]]:
-    """The points of the Bloch sphere that the named states are."""
+    """The points of the Bloch sphere of the named states."""
     if not isinstance(given, dict) or not 0 < len(given) <= MAX_STATES:
         raise InputError(f"measurement_states must be an object of 1 to {MAX_STATES} states, but is {quoted(given)}")
     found = {}
@@ -95,7 +95,7 @@ def _states(given: object) -> dict[str, Float[np.ndarray, "3"]]:
 
 
 def _complex(given: object) -> complex | None:
-    """A finite number, or a complex one that is written as Python writes it; None for anything else."""
+    """A finite number, or a text with a complex one as Python writes it; None for anything else."""
     try:
         if isinstance(given, str):
             text = given.strip().removeprefix("(").removesuffix(")").strip()
@@ -142,7 +142,7 @@ class _Side:
         self.known: dict[str, tuple[int, int]] = {}
 
     def place(self, name: str) -> tuple[int, int]:
-        """The measurement that the state belongs to, and its outcome there, +1 or -1."""
+        """The number of the measurement to which the state belongs, and its outcome there, +1 or -1."""
         if name not in self.known:
             s = self.states[name]
             first = np.reshape(self.first, (-1, 3))
@@ -158,7 +158,7 @@ class _Side:
 
 @dataclass
 class _Measured:
-    """What was measured at one setting pair, which `names` of states began."""
+    """Events and rows of each outcome at one setting pair; `names` of states and `conditions` are its first row's."""
 
     names: tuple[str, str]
     conditions: tuple[float, float]
@@ -166,7 +166,7 @@ class _Measured:
     rows: list[int] = field(default_factory=lambda: [0] * BOTH)
 
     def add(self, column: int, number: int, conditions: tuple[float, float]) -> None:
-        """A row more. InputError where it was counted at another time or intensity than those before."""
+        """Add a row. InputError where it was counted for another time, or at another intensity, than the first one."""
         for name, before, now in zip(_CONDITIONS, self.conditions, conditions, strict=True):
             if before != now:
                 raise InputError(
@@ -176,7 +176,7 @@ class _Measured:
         self.rows[column] += 1
 
     def complete(self) -> list[int]:
-        """The events ++, +-, -+, --. InputError where an outcome is missing, or was measured for longer than others."""
+        """The events ++, +-, -+, --. InputError where an outcome has no row, or more rows than another."""
         if min(self.rows) == 0:
             missing = ", ".join(label for label, rows in zip(LABELS, self.rows, strict=False) if rows == 0)
             raise InputError(f"the pair {quoted(self.names)} must have all four outcomes, but lacks {missing}")

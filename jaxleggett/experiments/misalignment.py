@@ -1,17 +1,18 @@
-"""How much further a Leggett inequality has to reach where settings are off by up to an angle.
+"""By how much the bound of a Leggett inequality has to be enlarged where settings are off by up to an angle.
 
-Let the settings really be a_i', b_i', each within the angle delta of the a_i, b_i that the inequality is about; they
-may be others in every trial. With x = u.a_i and x' = u.a_i',
+Let the real settings be a_i', b_i', each within the angle delta of the a_i, b_i that the inequality is about; they may
+differ from trial to trial. With x = u.a_i and x' = u.a_i',
 
     |x' - x|  <=  |x| (1 - cos delta) + sqrt(1 - x^2) sin delta  =: phi(x^2)  <=  2 sin(delta/2),
 
-since the angle between u and the setting changes by at most delta. As a modulus changes by no more than what is in it,
-the left side at the real settings is at most
+since the angle between u and the setting changes by at most delta <= 90 degrees. A modulus changes by no more
+than its argument, so the left side at the real settings is at most
 
     bound + sum_i |g_i| (phi((u.a_i)^2) + phi((v.b_i)^2)) + 2 sin(delta/2) sum_i (|f_i| + |h_i|).
 
-phi is concave in x^2, so sum_i |g_i| phi((u.a_i)^2) <= G phi(q) with G = sum |g_i| and q = sum_i |g_i| (u.a_i)^2/G,
-which is at least the smallest eigenvalue of sum_i |g_i| a_i a_i^T/G; and phi falls from q = sin^2(delta/2) on.
+phi is concave in x^2, so sum_i |g_i| phi((u.a_i)^2) <= G phi(q) with G = sum_i |g_i| and q = sum_i |g_i| (u.a_i)^2/G.
+This q is at least the smallest eigenvalue of sum_i |g_i| a_i a_i^T/G, and phi(q) is largest at q = sin^2(delta/2) and
+falls beyond it. So q is replaced by the larger of the two.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LARGEST = 90.0
 """Largest angle, in degrees, for which the bound is derived."""
 
 ROUNDING = 1e-12
-"""What the eigenvalue, and the result relative to the coefficients, are moved for rounding."""
+"""Allowed for rounding: taken from the eigenvalue, and, relative to the result, added to it."""
 
 
 def check_angle(degrees: object) -> None:
@@ -39,7 +40,8 @@ def check_angle(degrees: object) -> None:
 def allowance(inequality: LeggettInequality, degrees: float) -> float:
     """By how much the bound of `inequality` has to be enlarged for settings that are off by up to this angle (degrees).
 
-    Raises InputError for an angle outside [0, 90].
+    It is an upper bound on what misalignment can add, not the least one. Raises InputError for any other angle than one
+    from 0 to 90.
 
     >>> import numpy as np
     >>> from jaxleggett.inequalities import published

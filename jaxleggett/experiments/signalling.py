@@ -1,11 +1,13 @@
 """Do one party's outcomes depend on the other's setting? A test of no signalling, valid for any number of events.
 
 Wherever a setting of Alice is measured with several of Bob's, the outcomes at it are compared: those with one of Bob's
-settings against those with all others. If Bob's setting makes no difference, then given the totals the number of +
-among the first is hypergeometric, whatever the probability of + is (R. A. Fisher's exact test). The smallest of these
-p-values, times their number (Bonferroni), is the p-value of the test. Bob's settings likewise.
+settings against those with all others. Assume that trials are independent, and that + has the same probability in all
+trials at a setting of Alice. If Bob's setting makes no difference, then, given the totals, the number of + among the
+first is hypergeometric, whatever that probability is (R. A. Fisher's exact test). The smallest of these p-values, times
+their number (Bonferroni), is the p-value of the test. Bob's settings are tested likewise. A source that drifts from
+pair to pair may give a small p-value without any signalling.
 
-The tail of the hypergeometric distribution is bounded by a geometric series: its terms fall faster and faster.
+The tail of the hypergeometric distribution is bounded by a geometric series: the ratios of successive terms fall.
 """
 
 from __future__ import annotations
@@ -28,12 +30,14 @@ SAME = 1e-6
 
 @dataclass(frozen=True)
 class NoSignalling:
-    """The smallest p-value over all comparisons, times their number; 1 where a setting is never met twice.
+    """The smallest p-value over all comparisons, times their number; 1 where no setting is in two pairs.
 
     comparisons     how many there are
-    p_value         at most p with a probability of at most p where no party signals
-    party, pair     whose outcomes differ most, and at which pair (counted from 0); None without a comparison
-    difference      by how much the marginal there is above that of the same setting elsewhere
+    p_value         at most p with a probability of at most p where no party signals, for independent trials of a source
+                    that does not change
+    party, pair     the comparison with the smallest p-value: whose outcomes, at which pair (counted from 0); None
+                    without a comparison
+    difference      by how much the marginal there is above that of the same setting in the other pairs
     """
 
     comparisons: int
@@ -56,29 +60,32 @@ def no_signalling(counts: Counts) -> NoSignalling:
 
 
 def _comparisons(counts: Counts) -> Iterator[tuple[str, int, float, int, int, int, int]]:
-    """Party, pair, -1 where its outcomes are exchanged, + and all events there, + and all events at the setting."""
+    """For each comparison: the party, the pair, the sign that its setting was turned by, and four numbers of events.
+
+    They are those with + and all at this pair, then those with + and all at all pairs with this setting.
+    """
     events = counts.events
     for party, settings, outcome in (("Alice", counts.pairs.a, ALPHA), ("Bob", counts.pairs.b, BETA)):
         number = events.sum(axis=1)
-        # Of -a the outcomes are those of a, exchanged; so all settings are turned to one side.
+        # The outcomes of -a are those of a, exchanged; so of each setting and its opposite one stands for both.
         sign = _side(settings)
         plus = np.where(sign > 0, events[:, outcome[:BOTH] > 0].sum(axis=1), events[:, outcome[:BOTH] < 0].sum(axis=1))
         for group in _groups(settings * sign[:, None]):
             if len(group) > 1:
                 K, N = int(plus[group].sum()), int(number[group].sum())
-                # Of two pairs, one comparison says all.
+                # Where there are two pairs, the second comparison would be the first one again.
                 for i in group[: 1 if len(group) == 2 else None]:
                     yield party, int(i), float(sign[i]), int(plus[i]), int(number[i]), K, N
 
 
 def _side(settings: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
-    """+1 or -1 for each setting, so that opposite settings have opposite signs: that of the first component not 0."""
+    """The sign of the first component that is not 0, for each setting: opposite settings have opposite signs."""
     first = np.argmax(np.abs(settings) > SAME, axis=1)
     return np.sign(settings[np.arange(len(settings)), first])
 
 
 def _groups(settings: Float[np.ndarray, "n 3"]) -> Iterator[Int[np.ndarray, "k"]]:
-    """The rows of equal settings."""
+    """The rows of each set of equal settings."""
     left = np.arange(len(settings))
     while len(left):
         same = np.linalg.norm(settings[left] - settings[left[0]], axis=1) < SAME
@@ -97,7 +104,7 @@ def _upper_tail(k: int, n: int, K: int, N: int) -> float:
     if ratio >= 1:
         return 1.0
     log_term = _log_binomial(K, k) + _log_binomial(N - K, n - k) - _log_binomial(N, n)
-    rounding = 4e-15 * N * float(np.log(N + 1))  # of nine logarithms that are as large as N log N
+    rounding = 4e-15 * N * float(np.log(N + 1))  # of nine logarithms of factorials, at most N log N each
     return min(1.0, float(np.exp(log_term + rounding)) / (1 - ratio))
 
 

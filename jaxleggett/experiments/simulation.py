@@ -1,4 +1,4 @@
-"""`simulate`: counts and trials as a source would give them, quantum or of a Leggett model."""
+"""`simulate`: counts and trials of a simulated source, quantum or of a Leggett model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .._shapes import ArrayLike, Float, Int
 
 BOUNDARY = 1e-6
-"""How near the boundary of the Leggett set a model is looked for."""
+"""Tolerance of the threshold whose model stands at the boundary of the Leggett set."""
 
 MOST_EVENTS = 10**9
 """Most events of a Leggett model: each is drawn by itself."""
@@ -38,11 +38,12 @@ def quantum_probabilities(state: TwoQubitState, pairs: SettingPairs) -> Float[np
 def simulate(source: TwoQubitState | LeggettModel, pairs: SettingPairs, counts: int, seed: int = 0) -> Counts:
     """Counts of `counts` events at each of the `pairs`.
 
-    source    a two-qubit state, whose events are drawn from its quantum statistics, or a Leggett model, whose every
-              event has its own hidden vectors: what a threshold finds (`jl.threshold(...).model`), or any other
-    seed      the same gives the same counts
+    source    a two-qubit state, whose events are drawn from its quantum statistics; or a Leggett model, such as that of
+              a threshold (`jl.threshold(...).model`), each of whose events has hidden vectors of its own
+    seed      the same seed gives the same counts
 
-    Raises InputError for numbers that are none, and for a model that has negative probabilities.
+    Raises InputError for a number of events or a seed that is out of range, for more than 10^9 events of a Leggett
+    model, and for a model that has negative probabilities.
 
     >>> import jaxleggett as jl
     >>> from jaxleggett.experiments import simulate
@@ -59,7 +60,7 @@ def simulate(source: TwoQubitState | LeggettModel, pairs: SettingPairs, counts: 
 
 
 def _model_counts(model: LeggettModel, pairs: SettingPairs, counts: int, seed: int) -> Int[np.ndarray, "n 4"]:
-    """Counts of a Leggett model, each of whose events is drawn by itself; InputError where they are too many."""
+    """Counts of a Leggett model, (N, 4), each event drawn by itself; InputError where they are too many."""
     if counts * len(pairs) > MOST_EVENTS:
         raise InputError(
             f"counts of a Leggett model must be at most {MOST_EVENTS:,} events in all, but are {counts * len(pairs):,}"
@@ -74,7 +75,9 @@ def simulate_trials(
     probabilities: ArrayLike | None = None,
     seed: int = 0,
 ) -> Trials:
-    """`number` trials at `pairs` that are drawn with `probabilities` (N,) [all alike]; `source`, `seed` as `simulate`.
+    """`number` trials at `pairs` that are drawn with `probabilities` (N,) [all equal].
+
+    `source`, `seed` and the errors raised are those of `simulate`; the probabilities have to be those of `Trials`.
 
     >>> import jaxleggett as jl
     >>> from jaxleggett.experiments import simulate_trials
@@ -94,8 +97,8 @@ def simulate_trials(
         P = quantum_probabilities(source, pairs).cumsum(axis=1)
         column = np.minimum((random.random(number)[:, None] >= P[pair]).sum(axis=1), BOTH - 1)
     else:
-        # As many events at every pair as the most that are needed; which of them are taken, and in which order, is
-        # chance, as the events of a pair are independent and alike.
+        # Every pair gets as many events as the one with the most trials. The events of a pair are independent and of
+        # one distribution, so any of them may be taken, in random order.
         seen = _model_counts(source, pairs, int(drawn.max()), seed)
         for i in np.flatnonzero(drawn):
             column[pair == i] = random.permutation(np.repeat(np.arange(BOTH), seen[i]))[: drawn[i]]
@@ -108,11 +111,11 @@ def source_of(
     """What `simulate` draws from, and its visibility: the `state` itself, or a Leggett model of it at `pairs`.
 
     visibility    of the state, from 0 to 1
-    model         `quantum`, or `leggett`: the model that reproduces the state up to the largest visibility at these
-                  settings, as `jl.threshold` finds it; where `visibility` is above that, it stands at its boundary
+    model         `quantum`, or `leggett`: a model of the state at this visibility, as `jl.threshold` finds it; where
+                  the visibility is above the threshold at these settings, the model at the threshold
     seed          of the search for the model
 
-    Returned are the source and its visibility. Raises InputError for a visibility outside [0, 1].
+    Returns the source and its visibility. Raises InputError for a visibility outside [0, 1], and for another `model`.
 
     >>> import jaxleggett as jl
     >>> from jaxleggett.experiments import source_of
@@ -135,7 +138,7 @@ def source_of(
 
 
 def _bracketed(state: TwoQubitState, pairs: SettingPairs, seed: int) -> Threshold:
-    """The threshold; KeyboardInterrupt where Ctrl-C ended it, since its model would stand anywhere."""
+    """The threshold; KeyboardInterrupt where Ctrl-C ended it, since its model may be far below the boundary."""
     found = threshold(state, pairs, tolerance=BOUNDARY, seed=seed)
     if found.status == Ending.INTERRUPTED:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Writing what a command found to a folder: data, settings, picture, and where it all came from."""
+"""What each command writes to a folder: data, settings, picture, and provenance."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ LONG = (
 
 
 def save_verification(result: Verification, folder: Path, command: Sequence[str] | None = None) -> None:
-    """Write a verification: the files `VERIFY_FILES`. `command` is the command line [that of this process]."""
+    """Write a verification: the files `VERIFY_FILES`. Here and below, `command` is the command line [sys.argv]."""
     from .plots import plot_verification
 
     names = ("mean", "covariance", "smallest", "witness")
@@ -182,17 +182,18 @@ def _save_shared(
     only_in_report: Mapping[str, object] | None = None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Write the files that all commands share: report, inequality, settings, and the provenance with what is short.
+    """Write the files that commands share: report, inequality, settings, and the provenance with the report's facts.
 
-    `facts` are added to the provenance [precision and device]. It comes last: a folder that has it is complete.
+    `only_in_report` are fields that the report in the file has in addition; `facts` are added to the provenance
+    [precision and device], which is written last.
     """
     write_json(folder / "report.json", {**report, **(only_in_report or {})})
     if inequality is not None:
-        # As in the report, where it also says what it is averaged over.
+        # The report's inequality, which also names the symmetry over which it is averaged.
         write_json(folder / "inequality.json", report["inequality"])
     if settings is not None:
         settings.to_csv(folder / "settings.csv")
-    # A verification has its own; the other commands always compute in double precision, on JAX's first device.
+    # A verification has these facts in its report; other commands compute in double precision, on JAX's first device.
     facts = {"dtype": "float64", "device": jax.default_backend()} if facts is None else facts
     short = {name: value for name, value in report.items() if name not in LONG}
     write_json(folder / META, provenance(command or sys.argv, **{**facts, **short}))
