@@ -27,6 +27,9 @@ ALPHA = np.array([1, 1, -1, -1, 1, -1, 0, 0, 0])
 BETA = np.array([1, -1, 1, -1, 0, 0, 1, -1, 0])
 """Bob's outcome, likewise."""
 
+MOST_SPLIT = 10**9
+"""From this number of events at a pair on, counts are not split."""
+
 BOTH = 4
 """In how many columns, the first ones, both outcomes are there."""
 
@@ -178,8 +181,11 @@ class Counts:
     def split(self, share: float, seed: int) -> tuple[Counts, Counts]:
         """Two parts, the first with `share` of the events of every pair, drawn without replacement from `seed`.
 
-        Both parts keep all pairs. Raises InputError where one part would have no event with both outcomes at a pair.
+        Both parts keep all pairs. Raises InputError where one part would have no event with both outcomes at a pair,
+        and where a pair has 10^9 events or more, which NumPy does not draw without replacement.
         """
+        if (most := int(self.counts.sum(axis=1).max())) >= MOST_SPLIT:
+            raise InputError(f"counts must be below {MOST_SPLIT:,} events at each pair to be split, but are {most:,}")
         first = np.round(share * self.counts.sum(axis=1)).astype(np.int64)
         random = np.random.default_rng(seed)
         drawn = np.array(

@@ -101,3 +101,5 @@ def test_split_divides_every_pair(pairs):
     assert np.array_equal(counts.split(0.3, seed=1)[0].counts, first.counts)
     with pytest.raises(jl.InputError, match="split"):
         Counts(pairs, [[1, 0, 0, 0]] * 5).split(0.3, 0)
+    with pytest.raises(jl.InputError, match="below 1,000,000,000 events at each pair to be split, but are"):
+        Counts(pairs, [[5 * 10**8, 5 * 10**8, 1, 1]] * 5).split(0.3, 0)
