@@ -119,7 +119,8 @@ def test_a_score_that_is_nearly_nothing_changes_nothing(small):
     both = Tail([-1.0, -small], [1.0, small], [50, 7], 0.4)
     for s in (0.6, 0.9, 1.0):
         assert float(both.log_p_value(s)) == pytest.approx(float(one.log_p_value(s)), rel=1e-3, abs=1e-6)
-        assert both.log_p_value(s + small) >= one.log_p_value(s + 2 * small) - 1e-9
+        # To the 0.05 % by which the grids of lambda may differ.
+        assert both.log_p_value(s + small) >= 1.001 * one.log_p_value(s + 2 * small) - 1e-6
 
 
 def test_large_and_odd_numbers():
