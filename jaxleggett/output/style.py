@@ -1,4 +1,4 @@
-"""One look for all pictures: colours, sizes, words, titles, and how a picture is made.
+"""What all pictures share: colours, sizes, words, titles, and how a picture is made.
 
 The colours are those of M. Okabe and K. Ito ("Color universal design", 2008), which people with any kind of colour
 vision tell apart. Printed in grey some of them are alike, so whatever a picture must tell apart also has its
@@ -23,7 +23,7 @@ SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#5A5A5A"
 DPI = 130
 
 VISIBILITY, LARGEST, PAIRS = "visibility V", "largest compatible visibility V", "setting pairs"
-"""What stands at axes, in every picture the same."""
+"""Axis labels that several pictures have."""
 
 STYLE = {
     "font.size": 10,
@@ -48,10 +48,10 @@ STYLE = {
 """What differs from matplotlib's own style."""
 
 SMALL = 8.5
-"""Size of what stands beside data: facts below a title, names of lines."""
+"""Font size of text beside data: facts below a title, names of lines."""
 
 CRITICAL = {"color": BLACK, "linestyle": ":", "linewidth": 1.2}
-"""The line at the critical visibility, in every picture the same."""
+"""How every picture draws the line at the critical visibility."""
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -60,8 +60,8 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
     """A figure of this size (inches) to draw in; when the block ends, it is written to `path`, a PNG, and as an SVG.
 
-    The SVG stands beside the PNG, with the same stem. Both are drawn by matplotlib's own backends, so that no display
-    is needed, and neither a reader's own matplotlibrc nor the state of pyplot has a say in how they look.
+    The SVG is beside the PNG, with the same stem. Both are drawn by matplotlib's own backends, so that no display is
+    needed; they do not depend on a matplotlibrc or on the state of pyplot.
     """
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -82,7 +82,7 @@ def pictures(stem: str) -> tuple[str, str]:
 
 
 def title(axes: Axes, finding: str, facts: str = "") -> None:
-    """What the picture shows, in one sentence above its left end; what it was made of, small and grey, below that."""
+    """A title at the left, the `finding` in one sentence; below it, small and grey, the `facts` of the data."""
     lines = facts.count("\n") + 1 if facts else 0
     axes.set_title(finding, pad=8 + 12.0 * lines)
     if facts:
@@ -91,13 +91,13 @@ def title(axes: Axes, finding: str, facts: str = "") -> None:
 
 
 def name(axes: Axes, words: str, at: tuple[float, float], offset: tuple[float, float], **options: object) -> None:
-    """Words beside the data that they name: at a point of the data, moved by so many points."""
+    """Words beside the data that they name: at a point `at` of the data, moved by `offset` (points of 1/72 inch)."""
     own = {"fontsize": SMALL, "textcoords": "offset points", **options}
     axes.annotate(words, at, offset, **own)  # type: ignore[arg-type]
 
 
 def legend_below(axes: Axes, columns: int, drop: float = 0.52) -> None:
-    """A legend below the axes, where it cannot cover data: so many inches below them."""
+    """A legend below the axes, where it covers no data; `drop` is its distance from them in inches."""
     from matplotlib.transforms import ScaledTranslation
 
     assert axes.figure is not None
@@ -109,14 +109,14 @@ def legend_below(axes: Axes, columns: int, drop: float = 0.52) -> None:
 def rounded(x: float, digits: int = 1, *, up: bool = False) -> str:
     """A number as text with so many digits after the first, and a power of ten where it is far from 1.
 
-    `up`: never below the number, for what is said to be at most this large.
+    `up`: the text is never below the number, for "at most ...".
 
     >>> from jaxleggett.output.style import rounded
     >>> rounded(1.21e-8), rounded(1.21e-8, up=True), rounded(0.1419)
     ('1.2 × 10⁻⁸', '1.3 × 10⁻⁸', '0.14')
     """
     if up and x:
-        # As it prints, so that binary fractions are not taken to be above their decimals.
+        # By its decimals as Python prints them: 0.1 is not rounded up because its binary fraction is a little larger.
         number = Decimal(repr(float(x)))
         x = float(number.quantize(Decimal(1).scaleb(number.adjusted() - digits), ROUND_CEILING))
     if x == 0 or 1e-3 <= abs(x) < 1e4:
@@ -126,7 +126,7 @@ def rounded(x: float, digits: int = 1, *, up: bool = False) -> str:
 
 
 def apart(low: float, high: float) -> tuple[str, str]:
-    """Two different numbers with as many decimals, at least four, as tell them apart.
+    """Two numbers as text, with as many decimals, at least four, as make the texts differ.
 
     >>> from jaxleggett.output.style import apart
     >>> apart(0.853553, 0.8536)

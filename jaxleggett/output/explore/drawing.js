@@ -10,7 +10,8 @@ const shown = (x, digits = 4) =>
 /** A colour of page.css by its name; the page may turn dark while it is open. */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** From dark blue to yellow, ever lighter, after the map cividis: the order is seen in grey, by colour-blind eyes too. */
+/** Colours from dark blue to light yellow, after the map cividis; their order can be seen in grey, and by colour-blind
+    readers. */
 const STOPS = [
   [0, 34, 78],
   [53, 69, 108],
@@ -50,7 +51,7 @@ function line(g, points, style, width = 1.5, dash = []) {
   g.setLineDash([]);
 }
 
-/** Words with a rim of the background's colour, so that they are read on whatever they lie; moved to stay `within`. */
+/** Words with a rim of the background's colour, so that they can be read on any drawing, moved to stay `within`. */
 function words(g, text, x, y, { align = "left", size = 13, weight = "", style = colour("ink"), rim = 3, within } = {}) {
   g.font = `${weight} ${size}px ${FONT}`;
   g.textAlign = align;
@@ -221,7 +222,7 @@ class Sphere {
     this.g.globalAlpha = 1;
   }
 
-  /** The equator and two meridians, so that an empty sphere is seen to turn. */
+  /** The equator and two meridians, so that one sees an empty sphere turn. */
   grid() {
     const style = colour("grid");
     disc(this.g, this.width / 2, this.height / 2, this.radius, colour("ball"), colour("muted"), 1);
@@ -241,7 +242,7 @@ class Sphere {
     }
   }
 
-  /** A direction as a disc, an open one where it lies behind, with its name beside it. */
+  /** A direction as a disc, which is open where it lies behind, with its name beside it. */
   mark(x, name, fill, size = 6) {
     const radius = size * clamp(this.radius / 100, 0.7, 1);
     const [left, top, depth] = this.place(x);

@@ -39,7 +39,7 @@ function set(name, value) {
   for (const part of Object.values(PARTS)) part.update();
 }
 
-/** A slider and the box beside it show the same value. Half-typed numbers and such beyond the range change nothing. */
+/** A slider and the box beside it show the same value. Incomplete numbers and those out of range change nothing. */
 function listen() {
   for (const control of document.querySelectorAll("[data-control]")) {
     control.addEventListener("input", () => {

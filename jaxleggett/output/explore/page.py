@@ -38,7 +38,7 @@ def page() -> str:
     parts = {
         "/*{css}*/": _source("page.css"),
         "/*{js}*/": '"use strict";\n' + "\n".join(_source(f"{name}.js") for name in SCRIPTS),
-        # The only sign that could end the element too early.
+        # "<" is the only character that could end the element too early.
         "/*{data}*/": json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
         "<!--{version}-->": __version__,
         "<!--{critical}-->": f"<i>V</i><sub>c</sub> = {data['V_c']:.4f}",
@@ -51,13 +51,14 @@ def page() -> str:
 
 
 def page_data() -> dict[str, object]:
-    """What the page shows beside what it computes itself.
+    """The data that the page does not compute itself.
 
-    V_c           the critical visibility of Werner states, enclosed now; the lower of two neighbouring doubles
-    records       the inequalities that the package brings along, in ascending order of their pairs
-    published     the published families: number of pairs (null for the limit of infinitely many), threshold
-    notions       for each notion up to where Werner states have a model, and from where on an inequality is broken
-    known         all of these visibilities and those of the literature, ascending, with their sources
+    V_c           the critical visibility of Werner states: the lower one of the two doubles that enclose it
+    records       the inequalities of the package, in the order of its file
+    published     the published families: number of pairs (None for the limit of infinitely many), threshold
+    notions       for each notion: up to which visibility Werner states have a model, and from which on they violate an
+                  inequality
+    known         the visibilities above and those of the literature, ascending, with their sources
     """
     critical, above = certify_werner()
     packed = json.loads(resources.files("jaxleggett").joinpath("experiments", "records.json").read_text("utf-8"))

@@ -38,7 +38,7 @@ LABELLED = 12
 """Most settings that are numbered in a picture; more would cover each other."""
 
 ELEVATION, AZIMUTH = np.radians(22), np.radians(-58)
-"""From where a sphere is looked at."""
+"""The direction from which spheres are seen (rad)."""
 
 RIGHT = np.array([-np.sin(AZIMUTH), np.cos(AZIMUTH), 0])
 TOWARDS = np.array([np.cos(ELEVATION) * np.cos(AZIMUTH), np.cos(ELEVATION) * np.sin(AZIMUTH), np.sin(ELEVATION)])

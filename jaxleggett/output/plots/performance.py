@@ -81,7 +81,7 @@ def _roofs(axes: Axes, content: Benchmark) -> None:
 
 
 def _accuracy(axes: Axes, found: Mapping[str, list[dict[str, float]] | dict[str, float]]) -> None:
-    """Largest error against time. Of short runs the time is that of starting, so runs that are beaten are left out."""
+    """Largest error against time, of the runs that no other beats: short runs all take the time that starting takes."""
     best: dict[str, tuple[float, float]] = {}
     looks = (("mc", "s--", ORANGE, (0, 5)), ("rqmc", "o-", BLUE, (6, 4)), ("exact", "*", GREEN, (9, 0)))
     for method, style, colour, offset in looks:

@@ -39,7 +39,7 @@ class Record(TypedDict):
 
 
 def plot_search(result: Search, path: Path) -> None:
-    """The thresholds of all that was polished, the best so far, and its settings on the sphere, as PNG and SVG."""
+    """The thresholds of all inequalities that were polished, and the best one's settings, as PNG and SVG at `path`."""
     with picture(path, 10, 4.6) as figure:
         left, right = figure.add_subplot(121), figure.add_subplot(122, projection="mollweide")
         found = np.minimum(result.history, 1)
@@ -98,7 +98,7 @@ def plot_records(found: Sequence[Record], law: PowerLaw, published: Sequence[tup
 
 
 def _far_apart(numbers: np.ndarray, ratio: float = 1.25) -> list[int]:
-    """Those of the ascending numbers that can be written below a logarithmic axis without touching."""
+    """Those of the ascending numbers that can be written at a logarithmic axis without touching each other."""
     shown: list[int] = []
     for number in numbers.tolist():
         if not shown or number >= ratio * shown[-1]:

@@ -21,7 +21,7 @@ def mark(sphere: Axes, vectors: np.ndarray, marker: str, colour: str, label: str
 
 
 def mark_settings(sphere: Axes, inequality: LinearInequality | None) -> None:
-    """The settings that an inequality uses, Alice's and Bob's; this finishes the map."""
+    """The settings of an inequality, Alice's and Bob's, on the map, and the map's labels and legend: called last."""
     if inequality is not None:
         used = np.abs(inequality.coefficients) > 1e-9
         mark(sphere, inequality.a[used], "x", BLUE, "settings a", 24.0)

@@ -13,13 +13,13 @@ ORDER = {
     "bell": "local (Bell)",
     "leggett": "crypto-nonlocal (Leggett)",
 }
-"""Notions from the narrowest to the widest, and what stands beside their line."""
+"""Notions from the narrowest to the widest, and the name at their line."""
 
 
 def plot_survey(
     brackets: Mapping[str, tuple[float, float]], cited: Sequence[tuple[float, str, str]], path: Path
 ) -> None:
-    """One line a notion: compatible, not decided, incompatible; what is only cited as open marks; as PNG and SVG."""
+    """A line for each notion: compatible, not decided, incompatible; and marks for what is only cited. PNG and SVG."""
     with picture(path, 10, 4.8) as figure:
         axes = figure.add_subplot()
         for height, (notion, words) in enumerate(ORDER.items()):

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
 HEADLINES = {"verify": ["min_probability"], "threshold": ["lower", "upper"], "search": ["visibility_threshold"]}
-"""What is drawn of each job; of two variables the mean, between them a band."""
+"""The variables that are drawn of each job; of two, the mean is a line, and what is between them is a band."""
 
 LABELS = {
     "verify": "smallest probability found",
     "threshold": LARGEST,
     "search": "visibility V above which\nWerner states are excluded",
 }
-"""What that is, in words."""
+"""What these are, in words."""
 
 AXES = {"visibility": VISIBILITY, "pairs": PAIRS, "samples": "hidden vectors", "theta": "angle θ"}
 """What an axis of a sweep is called in a picture, where its own name is not enough."""
 
 MOST_LINES = 6
-"""Values of the second axis that are drawn as lines; numbers of more values make a heat map."""
+"""Most values of the second axis that are drawn as lines; if it has more, and they are numbers, there is a heat map."""
 
 NAME = "$V_c$: all settings"
 
@@ -48,8 +48,8 @@ def plot_sweep(store: Path, path: Path) -> None:
 def draw_sweep(found: Dataset, path: Path) -> None:
     """What was found, over its longest axis of numbers, as PNG and SVG at `path`.
 
-    A second axis makes lines, or a heat map if it has many numbers; over all others the median is taken, with the whole
-    range as a band. What has not been computed is left out.
+    A second axis makes lines, or a heat map if it has many numbers. Over all other axes the median is taken, and the
+    whole range is a band. Points that have not been computed are left out.
     """
     with picture(path, 7, 5) as figure:
         options = found.attrs["jaxleggett"]["sweep"]["job"]
@@ -79,13 +79,13 @@ def draw_sweep(found: Dataset, path: Path) -> None:
 
 
 def _words(values: DataArray, axis: str) -> str:
-    """What stands at an axis of a sweep, with its unit."""
+    """The label of an axis of a sweep, with its unit."""
     words = AXES.get(axis, axis)
     return f"{words} ({values[axis].attrs['units']})" if values[axis].attrs.get("units", "1") != "1" else words
 
 
 def _range(line: DataArray, x: str, second: str | None) -> str:
-    """What is found from one end of the axis to the other, or from the least to the largest."""
+    """The values at both ends of the axis, or, with a second axis or with gaps, the least and the largest value."""
     known = line.values[np.isfinite(line.values)]
     if not known.size:
         return "nothing yet"
@@ -104,7 +104,7 @@ def _is_numeric(values: DataArray) -> bool:
 def _axes_of(found: Dataset, job: str) -> tuple[str, str | None]:
     """The axis to draw over, and the one to tell lines apart by."""
     names = [str(name) for name in found["point_seed"].dims]
-    # Draws differ by chance alone: they make a band, not an axis.
+    # Points of different seeds differ by chance alone: they make a band, not an axis.
     meant = [name for name in names if name != "seed"] or names
     numeric = [name for name in meant if _is_numeric(found[name])] or meant
     x = "visibility" if job == "verify" and "visibility" in names else max(numeric, key=lambda name: found.sizes[name])
@@ -136,7 +136,7 @@ def _draw_lines(
     if critical:
         _mark_critical(axes, mean, x)
     if axes.get_legend_handles_labels()[1]:
-        # Names of things that are no numbers are turned, and need more room.
+        # Tick labels that are no numbers are turned, and need more room.
         legend_below(axes, 3, drop=0.52 if numeric else 1.1)
 
 
@@ -149,7 +149,10 @@ def _mark_critical(axes: Axes, mean: DataArray, x: str) -> None:
 
 
 def _draw_map(axes: Axes, mean: DataArray, x: str, second: str, label: str) -> bool:
-    """Colours over two axes of numbers, a contour at the critical visibility where there is one; whether there is."""
+    """Colours over two axes of numbers, with a contour at the critical visibility if values lie on both sides of it.
+
+    Returns whether there is that contour.
+    """
     others = [name for name in mean.dims if name not in (x, second)]
     flat = mean.median(others).transpose(second, x).sortby([second, x])
     if not flat.notnull().any():

@@ -156,7 +156,7 @@ def _proof(points: Sequence[Point]) -> str:
 
 
 def _draw_line(axes: Axes, points: Sequence[Point], label: str, colour: str, style: str, **look: Any) -> None:
-    """Brackets along a line. They are narrower than a line: their ends are drawn as one band with a mark."""
+    """Brackets along a line: a band between their ends, which may be too narrow to see, and marks at their middles."""
     points = sorted(points, key=lambda point: point["place"])
     x, lower, upper = (np.array([point[key] for point in points]) for key in ("place", "lower", "upper"))
     axes.fill_between(x, lower, upper, alpha=0.5, color=colour)
@@ -164,7 +164,7 @@ def _draw_line(axes: Axes, points: Sequence[Point], label: str, colour: str, sty
 
 
 def _draw_small(axes: Axes, points: Sequence[Point], form: np.ndarray, times: Sequence[float] | None) -> None:
-    """How far below 1 the ends of pure states are, down to the smallest angle that is certified."""
+    """How far below 1 the ends of pure states' brackets are, down to the smallest angle."""
     theta = np.array([point["place"] for point in points])
     for end, marker, colour in (("lower", "v", BLUE), ("upper", "^", SKY)):
         gap = [1 - point[end] for point in points]
@@ -183,7 +183,7 @@ def _draw_small(axes: Axes, points: Sequence[Point], form: np.ndarray, times: Se
 
 
 def _draw_face(figure: Figure, axes: Axes, points: list[Point]) -> None:
-    """The middles of brackets on a face of the tetrahedron, from the sixth that is computed."""
+    """The middles of brackets on a face of the tetrahedron; a sixth of it is computed, the rest follows by symmetry."""
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
     middle = {tuple(point["place"]): (point["lower"] + point["upper"]) / 2 for point in points}
     whole = {p: V for place, V in middle.items() for p in itertools.permutations(place)}
