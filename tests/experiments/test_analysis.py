@@ -1,12 +1,23 @@
 """Verdicts on counts and on trials: right ones, and what they rest on."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import jaxleggett as jl
-from jaxleggett.experiments import AnalysisOptions, Counts, Trials, analyze, choice, design, simulate, simulate_trials
+from jaxleggett.experiments import (
+    AnalysisOptions,
+    Counts,
+    Trials,
+    analysis,
+    analyze,
+    choice,
+    design,
+    simulate,
+    simulate_trials,
+)
 from jaxleggett.experiments.analysis import _drawn_p_value
 from jaxleggett.experiments.concentration import Tail
 from jaxleggett.experiments.misalignment import allowance
@@ -248,6 +259,14 @@ def test_merged_rows_are_noted(plan, counts):
     found = analyze(twice, plan.inequality, options=QUICK)
     assert found.total_counts == 48000
     assert "8 rows" in found.notes[0]
+
+
+def test_resamples_that_a_time_limit_cut_off_are_told(plan, counts, monkeypatch):
+    beside = analyze(counts, plan.inequality, options=QUICK).compatibility
+    monkeypatch.setattr(analysis, "compatibility", lambda *_: replace(beside, resamples=3))
+    for asked, status in ((5, Ending.TIME_LIMIT), (3, Ending.COMPLETE)):
+        found = analyze(counts, plan.inequality, options=AnalysisOptions(resamples=asked))
+        assert (found.status, found.compatibility.resamples) == (status, 3)
 
 
 def test_late_proofs_still_hold(plan, counts):

@@ -63,6 +63,12 @@ def test_bad_trials_are_named(files, trials, message):
     assert message in str(error.value)
 
 
+def test_more_trials_than_a_file_may_have_are_refused(files, monkeypatch):
+    monkeypatch.setattr("jaxleggett.experiments.trials.MAX_TRIALS", 2)
+    with pytest.raises(jl.InputError, match="must hold at most 2 trials, but holds 3"):
+        Trials.from_csv(*files())
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
