@@ -1,6 +1,6 @@
-"""How fast the sampling kernel is beside hand-written C and NumPy, and how far its methods get with that.
+"""How fast the package is, beside hand-written C, NumPy and the peak of the hardware.
 
-    python scripts/benchmark.py [--repeats 5] [--only SECTION ...] [--out results/benchmark]
+    python scripts/benchmark.py [--repeats 5] [--only SECTION ...] [--out DIR]
 
 kernel     what verify accumulates (sums of C at two visibilities, smallest probabilities), 16384 setting pairs, in the
            form for correlators that interpolate and in the general one: the package, scripts/kernel.c (cc -O3
@@ -16,16 +16,17 @@ game       the threshold at 30 setting pairs against scipy's HiGHS on hidden vec
 search     the gradient steps of 64 restarts in one batch against a loop over restarts; whole searches of 64 and of 1
 start_up   `import jaxleggett` less `import jax`; `jaxleggett --help`
 
-Before they are timed, the kernels are held against each other on the same hidden vectors. Beside other work the figures
-mean nothing. On a GPU kernel and accuracy are run, which need jax, numpy and scipy alone (without CuPy there is no
-yardstick in CUDA), not even an installed package, and saved under results/benchmark_gpu. Writes benchmark.json and
-meta.json; where they go to their usual place, also the tables of docs/PERFORMANCE.md and their picture
-(scripts/performance_page.py).
+Before they are timed, the kernels are held against each other on the same hidden vectors. Run it on an idle machine:
+beside other work the figures mean nothing. On a GPU the sections kernel and accuracy are run; they need jax, numpy and
+scipy, and not that the package is installed (without CuPy there is no yardstick in CUDA).
+
+Writes results/benchmark, or results/benchmark_gpu: benchmark.json, meta.json; and, as scripts/performance_page.py does,
+the tables of docs/PERFORMANCE.md and their picture. With `--out` another folder is written, and not the page. Takes
+about eight minutes on two cores.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 import json
@@ -44,6 +45,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import common
 import performance_page
 import yardsticks
 from yardsticks import FEW_PAIRS, FORMS, PAIRS, SAMPLES, alternating, package, seconds
@@ -119,7 +121,8 @@ def accuracy(repeats: int) -> dict[str, Any]:
 
     def run(method: str, samples: int) -> dict[str, Any]:
         def once() -> Any:
-            return jl.verify(jl.WernerModel, pairs, V, samples=samples, method=method)  # type: ignore[arg-type]
+            found = jl.verify(jl.WernerModel, pairs, V, samples=samples, method=method)  # type: ignore[arg-type]
+            return common.finished(found)
 
         error, short = once().rows[0].max_abs_error, samples <= 2**18
         times = [once().seconds for _ in range(repeats if short else 1)]
@@ -211,7 +214,7 @@ def game(_: int) -> dict[str, Any]:
 
     pairs = SettingPairs.random(30)
     state = jl.werner()
-    best = jl.threshold(state, pairs, tolerance=1e-8)
+    best = common.finished(jl.threshold(state, pairs, tolerance=1e-8))
     C = np.asarray(state.correlation(pairs.a, pairs.b)[2])
     rows = []
     for num in (20, 40, 80, 160, 320):
@@ -230,7 +233,7 @@ def game(_: int) -> dict[str, Any]:
         gap = best.lower - dense()
         took = time.perf_counter() - started
         jl.threshold(state, pairs, tolerance=gap)
-        own = jl.threshold(state, pairs, tolerance=gap)
+        own = common.finished(jl.threshold(state, pairs, tolerance=gap))
         rows.append(
             {
                 "hidden_vectors": num * num,
@@ -330,25 +333,25 @@ def main() -> None:
     """Measure, print, save, write the page."""
     gpu = jax.default_backend() == "gpu"
     usual = performance_page.GPU_FOLDER if gpu else performance_page.FOLDER
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, choices=range(1, 100), metavar="N")
+    parser = common.parser(__doc__)
+    times = {"type": int, "choices": range(1, 100), "metavar": "N"}
+    parser.add_argument("--repeats", **times, default=5, help="runs of each, of which medians are taken [5]")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help="print these, save nothing")
-    parser.add_argument("--out", type=Path, default=usual)
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=usual, help=f"folder instead of results/{usual.name}")
+    asked = parser.parse_args()
     started = time.time()
-    chosen = arguments.only or (GPU_SECTIONS if gpu else SECTIONS)
+    chosen = asked.only or (GPU_SECTIONS if gpu else SECTIONS)
     content = {"hardware": hardware(), "operations": OPERATIONS, "fused": FUSED, "numbers": NUMBERS}
-    content |= {name: SECTIONS[name](arguments.repeats) for name in chosen}
-    if arguments.only:
+    content |= {name: SECTIONS[name](asked.repeats) for name in chosen}
+    if asked.only:
         return
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    provenance.write_json(arguments.out / "benchmark.json", content)
-    command = ["python", "scripts/benchmark.py", *sys.argv[1:]]
-    facts = {"device": jax.devices()[0].device_kind, "repeats": arguments.repeats, "seconds": time.time() - started}
-    provenance.write_json(arguments.out / provenance.META, provenance.provenance(command, **facts))
-    if arguments.out.resolve() == usual:
+    asked.out.mkdir(parents=True, exist_ok=True)
+    provenance.write_json(asked.out / "benchmark.json", content)
+    facts = {"device": jax.devices()[0].device_kind, "repeats": asked.repeats, "seconds": time.time() - started}
+    common.write_meta(asked.out, **facts)
+    if asked.out.resolve() == usual.resolve():
         performance_page.main()
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

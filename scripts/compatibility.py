@@ -5,13 +5,12 @@
 For each of these Pythons that the machine has: a new environment, the package as it is committed with its extra `test`,
 and a selection of the tests (one process; `--tests` names another). The first of them is tried twice: with the newest
 versions that pip finds, and with the lowest that pyproject.toml allows of everything that it names. Prints a table, and
-writes results/compatibility/{table.json,meta.json}. Exit code 1 where an environment cannot be made, where a test
+writes results/compatibility: table.json, meta.json. Exits with 1 where an environment cannot be made, where a test
 fails, and where none ran.
 """
 
 from __future__ import annotations
 
-import argparse
 import glob
 import itertools
 import json
@@ -28,11 +27,11 @@ from pathlib import Path
 from typing import NamedTuple, TypedDict
 from xml.etree import ElementTree
 
+import common
+
 from jaxleggett.output import provenance
 
-ROOT = Path(__file__).parent.parent
-
-FOLDER = ROOT / "results" / "compatibility"
+FOLDER = common.RESULTS / "compatibility"
 
 PYTHONS = ("3.11", "3.12", "3.13")
 
@@ -83,7 +82,7 @@ def lowest(requirement: str) -> str:
 
 def requirements() -> list[str]:
     """What the package and its tests need, as pyproject.toml says it."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((common.ROOT / "pyproject.toml").read_text())["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
     found: list[str] = [*project["dependencies"]]
     for line in extras["test"]:
@@ -169,30 +168,28 @@ def _said(*command: str | Path) -> str:
 
 def main() -> int:
     """Try all cases, print the table, keep it; 1 where something does not work."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = common.parser(__doc__)
     parser.add_argument("--pythons", default=",".join(PYTHONS), help="versions of Python, the lowest first")
     parser.add_argument("--tests", default=SELECTION, help="what pytest is to run")
-    options = parser.parse_args()
-    found = {version: interpreter(version) for version in options.pythons.split(",")}
+    asked = parser.parse_args()
+    found = {version: interpreter(version) for version in asked.pythons.split(",")}
     missing = [version for version, path in found.items() if path is None]
     present = {version: path for version, path in found.items() if path is not None}
     if not present:
-        parser.error(f"none of these Pythons is on this machine: {options.pythons}")
+        parser.error(f"--pythons must name one that is on this machine, but is {asked.pythons!r}")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         # What is committed: files that change, or lie about, while this runs must not matter.
-        subprocess.run(["git", "clone", "-q", ROOT, folder], check=True)
+        subprocess.run(["git", "clone", "-q", common.ROOT, folder], check=True)
         for case in [Case(next(iter(present)), "lowest"), *(Case(version, "newest") for version in present)]:
-            rows.append(tried(case, present[case.python], shlex.split(options.tests), Path(folder)))
+            rows.append(tried(case, present[case.python], shlex.split(asked.tests), Path(folder)))
             print(table(rows[-1:]), flush=True)
     print(f"\n{table(rows)}")
     FOLDER.mkdir(parents=True, exist_ok=True)
     provenance.write_json(FOLDER / "table.json", rows)
-    command = ["python", "scripts/compatibility.py", *sys.argv[1:]]
-    facts = {"tests": options.tests, "not_on_this_machine": missing}
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, **facts))
+    common.write_meta(FOLDER, tests=asked.tests, not_on_this_machine=missing)
     return int(any(row["failed"] or row["problem"] for row in rows))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    common.leave(main)

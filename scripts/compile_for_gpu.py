@@ -6,26 +6,28 @@ In an environment of its own (5 GB; neither a driver nor a GPU is needed):
 
     pip install 'jax[cuda13]' nvidia-cuda-cuobjdump nvidia-cuda-nvdisasm -e .
 
-For correlators that interpolate and for others, for every method, precision, number of visibilities, number of pairs
-and size of a chunk: working memory; arrays of pairs x hidden vectors that the compiler leaves in memory (they cost more
-time than the arithmetic); kernels and copies of a chunk; and of the kernel that does the work its registers and the
-instructions of its loop, also for an evaluation, which is one hidden vector at one pair for all visibilities. The same
-instructions for scripts/kernel.cu, the yardstick by hand, from the same tools.
+It does so for correlators that interpolate and for others, for every method, precision, number of visibilities, number
+of pairs and size of a chunk. It reports the working memory; the arrays of pairs x hidden vectors that the compiler
+leaves in memory (they cost more time than the arithmetic); the kernels and copies of a chunk; and, of the kernel that
+does the work, its registers and the instructions of its loop, also for an evaluation, which is one hidden vector at one
+pair for all visibilities. The same is reported of scripts/kernel.cu, the yardstick by hand, from the same tools.
 
---fma lets XLA use fused multiply-adds, which it does not on its own; as on a GPU with
+`--fma` lets XLA use fused multiply-adds, which it does not on its own; a GPU does the same with
 XLA_FLAGS=--xla_backend_extra_options=-nvptx-fma-level=1. Nothing here is measured on a GPU.
 
-Writes results/compile_for_gpu (with --fma: its folder fma): report.json, meta.json. Exits with 1 where an array of more
-than 4 MiB is left, or the working memory is larger than sums and four such arrays.
+Writes results/compile_for_gpu, or results/compile_for_gpu/fma with `--fma`: report.json, meta.json. Takes about a
+quarter of an hour on two cores. Exits with 1 where an array of more than 4 MiB is left, or the working memory is larger
+than sums and four such arrays.
 """
 
 from __future__ import annotations
 
-import argparse
+import atexit
 import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -40,9 +42,11 @@ from typing import Any
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"
 DUMP = Path(tempfile.mkdtemp(prefix="compile_for_gpu_"))
+atexit.register(shutil.rmtree, DUMP, ignore_errors=True)
 FMA = "--xla_backend_extra_options=-nvptx-fma-level=1" if "--fma" in sys.argv else ""
 os.environ["XLA_FLAGS"] = f"--xla_dump_to={DUMP} {FMA}"
 
+import common  # noqa: E402
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import yardsticks  # noqa: E402
@@ -52,7 +56,7 @@ from jaxleggett.kernels import Plan, Sums, advance  # noqa: E402
 from jaxleggett.models.arguments import as_pytree  # noqa: E402
 from jaxleggett.output import provenance  # noqa: E402
 
-FOLDER = Path(__file__).parent.parent / "results" / "compile_for_gpu"
+FOLDER = common.RESULTS / "compile_for_gpu"
 
 # What XLA knows of an H100 SXM: openxla/xla, xla/backends/gpu/target_config/specs/h100_sxm.txtpb. Versions of jaxlib
 # before 0.10 know less about a device.
@@ -79,7 +83,7 @@ device_description_str: "NVIDIA H100 80GB HBM3"
 """
 
 ALLOWED = 2**22
-"""Bytes of an array of pairs x hidden vectors that are no matter."""
+"""Bytes up to which an array of pairs x hidden vectors may be left in memory."""
 
 TOOLS = Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "bin"
 
@@ -196,15 +200,16 @@ def cases(pairs: list[int], chunks: list[int]) -> Iterator[tuple[str, str, bool,
 
 
 def main() -> int:
-    """Compile, look, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, nargs="+", default=[8, 1024, 16384, 65536])
-    parser.add_argument("--chunks", type=int, nargs="+", default=[4096, 3125, 512])
+    """Compile, look, write; 1 where a program leaves a large array in memory."""
+    parser = common.parser(__doc__)
+    several = {"type": int, "nargs": "+"}
+    parser.add_argument("--pairs", **several, default=[8, 1024, 16384, 65536], help="numbers of setting pairs")
+    parser.add_argument("--chunks", **several, default=[4096, 3125, 512], help="hidden vectors of a chunk")
     parser.add_argument("--fma", action="store_true", help="let XLA use fused multiply-adds")
-    parser.add_argument("--out", type=Path, help=f"folder instead of {FOLDER.parent.name}/{FOLDER.name}")
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="folder instead of results/compile_for_gpu")
+    asked = parser.parse_args()
     started, rows, at_fault = time.monotonic(), [], 0
-    for form, method, half, ends, dtype, pairs, chunk in cases(arguments.pairs, arguments.chunks):
+    for form, method, half, ends, dtype, pairs, chunk in cases(asked.pairs, asked.chunks):
         for old in DUMP.iterdir():
             if old.is_file():
                 old.unlink()
@@ -235,15 +240,13 @@ def main() -> int:
     hand = list(by_hand())
     for row in hand:
         print("kernel.cu", json.dumps({name: x for name, x in row.items() if name != "kinds"}), flush=True)
-    folder = arguments.out or (FOLDER / "fma" if arguments.fma else FOLDER)
+    folder = asked.out or (FOLDER / "fma" if asked.fma else FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"target": "NVIDIA H100 80GB HBM3", "seconds": time.monotonic() - started}
     provenance.write_json(folder / "report.json", {"rows": rows, "by_hand": hand})
-    meta = provenance.provenance(["python", "scripts/compile_for_gpu.py", *sys.argv[1:]], **facts)
-    provenance.write_json(folder / provenance.META, meta)
+    common.write_meta(folder, target="NVIDIA H100 80GB HBM3", seconds=time.monotonic() - started)
     print(f"{len(rows)} programs, {at_fault} of them with an array of pairs x hidden vectors in memory")
     return int(at_fault > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    common.leave(main)

@@ -1,4 +1,4 @@
-"""What the published tests need, beside what else can be measured: visibilities and numbers of events.
+"""The visibilities and the numbers of events that published tests and the records need.
 
     python scripts/experiment_tables.py
 
@@ -6,16 +6,16 @@ For every published family of axes: the visibility from which its own bound is b
 inequality at the same settings is broken (its bound proved), and how many events at each pair are called five standard
 errors at three visibilities, for both; and the same for the records with as many pairs, and with as many settings.
 
-Writes results/experiment_tables: tables.json, meta.json, and the table between its marks in docs/EXPERIMENTS.md.
+Writes results/experiment_tables: tables.json, meta.json; and the table of docs/EXPERIMENTS.md. Takes about a minute on
+two cores.
 """
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
+import common
 from threshold_tables import families
 
 import jaxleggett as jl
@@ -25,10 +25,9 @@ from jaxleggett.inequalities.published import published
 from jaxleggett.output import provenance
 from jaxleggett.searches.result import rounded_up
 
-ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "results" / "experiment_tables"
-PAGE = ROOT / "docs" / "EXPERIMENTS.md"
-MARKS = ("<!-- table: scripts/experiment_tables.py -->\n", "<!-- end of table -->\n")
+FOLDER = common.RESULTS / "experiment_tables"
+PAGE = common.ROOT / "docs" / "EXPERIMENTS.md"
+BEGIN = "<!-- written by scripts/experiment_tables.py -->"
 
 VISIBILITIES = (0.93, 0.95, 0.98)
 
@@ -66,31 +65,27 @@ def table() -> list[dict[str, Any]]:
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The table of docs/EXPERIMENTS.md."""
     head = ["test", "pairs", "settings", "visibility needed", *(f"events a pair at {V:g}" for V in VISIBILITIES)]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for entry in rows:
         events = ["none is enough" if n is None else f"{n:,}" for n in entry["events_for_5_sigma"]]
         alice, bob = entry["settings"]
         lines.append(
             [entry["test"], str(entry["pairs"]), f"{alice} x {bob}", rounded_up(entry["threshold"], 6), *events]
         )
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return common.markdown_table(head, lines)
 
 
 def main() -> None:
     """Compute, keep, and put the table into the page."""
+    common.parser(__doc__).parse_args()
     started = time.monotonic()
     rows = table()
     FOLDER.mkdir(parents=True, exist_ok=True)
     facts = {"visibilities": VISIBILITIES, "seconds": time.monotonic() - started}
     provenance.write_json(FOLDER / "tables.json", {"visibilities": VISIBILITIES, "rows": rows})
-    provenance.write_json(
-        FOLDER / provenance.META,
-        provenance.provenance(["python", "scripts/experiment_tables.py", *sys.argv[1:]], **facts),
-    )
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(MARKS[0])
-    PAGE.write_text(before + MARKS[0] + markdown(rows) + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
+    common.write_meta(FOLDER, **facts)
+    common.write_into_page(PAGE, BEGIN, markdown(rows))
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

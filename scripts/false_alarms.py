@@ -1,4 +1,4 @@
-"""How often Leggett models are called excluded, and how often quantum sources are: 10^4 simulated data sets each.
+"""How often Leggett models, and quantum sources, are called excluded, by simulated data sets.
 
     python scripts/false_alarms.py [--sets 10000] [--draw]
 
@@ -22,14 +22,12 @@ quantum sources reach their goal.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import common
 import numpy as np
 from scipy.optimize import linprog
 
@@ -43,7 +41,7 @@ from jaxleggett.experiments.simulation import quantum_probabilities, source_of
 from jaxleggett.inequalities.worst_vectors import THOROUGH, prices_of, search
 from jaxleggett.output import provenance, style
 
-FOLDER = Path(__file__).parent.parent / "results" / "false_alarms"
+FOLDER = common.RESULTS / "false_alarms"
 
 EVENTS = (20, 200, 2000)
 TRIALS = 2000
@@ -154,15 +152,14 @@ def power(sets: int, rng: Any) -> list[dict[str, object]]:
 
 
 def main() -> int:
-    """Simulate, count, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=int, default=10**4)
-    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
-    arguments = parser.parse_args()
-    if arguments.draw:
+    """Simulate, count, save, draw; 1 where there are too many false alarms, or too little power."""
+    parser = common.parser(__doc__, draws=True)
+    parser.add_argument("--sets", type=int, default=10**4, help="data sets of each model and source [10000]")
+    asked = parser.parse_args()
+    if asked.draw:
         draw()
         return 0
-    sets = arguments.sets
+    sets = asked.sets
     started, rng = time.monotonic(), np.random.default_rng(0)
     rows: list[dict[str, object]] = []
     found: list[np.ndarray] = []
@@ -179,8 +176,7 @@ def main() -> int:
     # Rounded to single precision, sorted, a row for each of the report's `false_alarms`.
     np.savez_compressed(FOLDER / "p_values.npz", p_values=np.array(found, np.float32))
     draw()
-    meta = provenance.provenance(["python", "scripts/false_alarms.py", *sys.argv[1:]], **facts)
-    provenance.write_json(FOLDER / provenance.META, meta)
+    common.write_meta(FOLDER, **facts)
     alarms = max(float(str(row["share_p_0.01"])) for row in rows)
     shown = min(float(str(row[name])) for row in reached for name in ("share_z_5", "share_p_value"))
     print(f"most false alarms at p < 0.01: {alarms:.4f}; least power: {shown:.3f}")
@@ -222,4 +218,4 @@ def draw() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    common.leave(main)

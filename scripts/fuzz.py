@@ -1,18 +1,18 @@
-"""Mutated files and command lines: each must be answered, or refused in one sentence.
+"""Mutated files and command lines, each of which must be answered, or refused in one sentence.
 
     python scripts/fuzz.py [--cases 1000] [--seed 0] [--workers 2] [--fresh 50]
 
-Case i is a function of the seed and i alone: a valid settings file, state, inequality or command line, changed at
-random. Exit code 0 with nothing on stderr, or 2 with one line `error: ...` there and nothing else anywhere; JSON where
-it is asked for; no file left behind by a refusal; no more than 60 seconds. One case in `--fresh` runs as a process of
-its own, the others one after the other in a few. Exit code 1 where a case broke these rules.
+Case i is a function of the seed and i alone: a valid file (settings, a state, an inequality, counts, trials) or command
+line, changed at random. It must end with exit code 0 and nothing on stderr, or with 2, one line `error: ...` on stderr
+and nothing on stdout; print JSON where it is asked for; leave no file behind where it refuses; and take no more than 60
+seconds. Every case whose number is a multiple of `--fresh` runs as a process of its own, the others one after the other
+in the workers.
 
-Writes results/fuzz: fuzz.json, meta.json.
+Writes results/fuzz: fuzz.json, meta.json. Exits with 1 where a case broke these rules.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import json
@@ -29,13 +29,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+import common
 import numpy as np
 
 from jaxleggett import cli
 from jaxleggett.models.registry import MODELS
 from jaxleggett.output import provenance
 
-FOLDER = Path(__file__).parent.parent / "results" / "fuzz"
+FOLDER = common.RESULTS / "fuzz"
 
 LIMIT = 60
 """Seconds that no case may take."""
@@ -62,9 +63,7 @@ class Case(NamedTuple):
 
 def settings_file(rng: np.random.Generator) -> tuple[str, bytes]:
     """Four setting pairs, in one of the ways that are read."""
-    vectors = rng.normal(size=(4, 2, 3))
-    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
-    header, rows = "ax,ay,az,bx,by,bz", vectors.reshape(4, 6)
+    header, rows = "ax,ay,az,bx,by,bz", common.random_units(rng, 4, 2).reshape(4, 6)
     if rng.random() < 0.3:
         header, rows = "theta_a,phi_a,theta_b,phi_b", rng.uniform(0, 180, (4, 4))
     if rng.random() < 0.3:
@@ -77,8 +76,7 @@ def state_file(rng: np.random.Generator) -> tuple[str, bytes]:
     """A random mixed state, in one of the formats that are read."""
     import scipy.io
 
-    g = rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4))
-    rho = g @ g.conj().T / np.trace(g @ g.conj().T).real
+    rho = common.random_density_matrix(rng, 4)
     suffix, stream = rng.choice(["npy", "npz", "mat", "json"]), io.BytesIO()
     if suffix == "npy":
         np.save(stream, rho)
@@ -103,10 +101,10 @@ def inequality_file(rng: np.random.Generator) -> tuple[str, bytes]:
     return "i.json", json.dumps(content if rng.random() < 0.7 else {"lower": 0, "inequality": content}).encode()
 
 
-RECORD = Path(__file__).parent.parent / "results" / "records" / "4" / "inequality.json"
+RECORD = common.RESULTS / "records" / "4" / "inequality.json"
 """The inequality of counts: a small record."""
 
-WORKED = Path(__file__).parent.parent / "results" / "worked_experiment"
+WORKED = common.RESULTS / "worked_experiment"
 """Settings of trials, with their probabilities."""
 
 
@@ -349,18 +347,18 @@ def outcome(job: tuple[int, int, bool]) -> dict[str, Any]:
     return {**what, "code": code, "seconds": seconds, "broken": broken}
 
 
-def main() -> None:
-    """Run the cases, count, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--fresh", type=int, default=50)
-    arguments = parser.parse_args()
+def main() -> int:
+    """Run the cases, count, write; 1 where one broke the rules."""
+    parser = common.parser(__doc__)
+    parser.add_argument("--cases", type=int, default=1000, help="number of cases [1000]")
+    parser.add_argument("--seed", type=int, default=0, help="of the changes [0]")
+    parser.add_argument("--workers", type=int, default=2, help="processes [2]")
+    parser.add_argument("--fresh", type=int, default=50, help="one case in so many is a process of its own [50]")
+    asked = parser.parse_args()
     started = time.time()
-    jobs = [(arguments.seed, number, number % arguments.fresh == 0) for number in range(arguments.cases)]
+    jobs = [(asked.seed, number, number % asked.fresh == 0) for number in range(asked.cases)]
     found = []
-    with multiprocessing.get_context("spawn").Pool(arguments.workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(asked.workers) as pool:
         for one in pool.imap_unordered(outcome, jobs):
             found.append(one)
             if one["broken"]:
@@ -384,10 +382,9 @@ def main() -> None:
     print(json.dumps({name: x for name, x in content.items() if name != "broken"}, indent=1))
     FOLDER.mkdir(parents=True, exist_ok=True)
     provenance.write_json(FOLDER / "fuzz.json", content)
-    command = ["python", "scripts/fuzz.py", *sys.argv[1:]]
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
-    sys.exit(bool(content["broken"]))
+    common.write_meta(FOLDER, seconds=time.time() - started)
+    return int(bool(content["broken"]))
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

@@ -1,15 +1,14 @@
 """Hold what runs on a GPU against oracles that share no code with it, in both precisions.
 
-    python scripts/gpu_suite.py [--platform gpu|cpu] [--out results/gpu_suite]
+    python scripts/gpu_suite.py [--platform gpu|cpu] [--out DIR]
 
-Needs only Python, jax and numpy (and the scipy that jax brings), no installation of the package. Prints a line a check
-with the worst deviation and what is allowed; exits with 1 if one fails, with 2 where there is no such device. With
---platform cpu it tests itself. --out also writes suite.json and meta.json.
+Needs only Python, jax and numpy (and the scipy that jax brings); the package need not be installed. Prints a line a
+check with the worst deviation and what is allowed. With `--platform cpu` it tests itself. With `--out` it writes
+suite.json and meta.json into that folder. Exits with 1 where a check fails, and with 2 where there is no such device.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import sys
 import time
@@ -23,6 +22,7 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / folder) for folder in ("", "tests", "scripts")]
 
+import common  # noqa: E402
 import oracles  # noqa: E402
 import tolerances  # noqa: E402
 import yardsticks  # noqa: E402
@@ -152,6 +152,7 @@ def verdicts(device: Any, precision: str, settings: str = "random:4096", samples
     V = np.array([0.0, 0.5, 0.85, 0.8535, 0.8536, 0.9, 1.0])
     # verify takes all devices of the default platform, which main() has made that of `device`.
     found = jl.verify(jl.WernerModel, settings, V, samples=samples, precision=precision)  # type: ignore[arg-type]
+    common.finished(found)
     want = ["reproduces" if v <= oracles.V_C else "negative_probability" for v in V]
     wrong = sum(row.verdict != verdict for row, verdict in zip(found.rows, want, strict=True))
     yield f"wrong verdicts, {precision}", float(wrong), 0.0
@@ -159,21 +160,18 @@ def verdicts(device: Any, precision: str, settings: str = "random:4096", samples
     yield f"averages against the state, {precision}", error, {"double": 1e-6, "single": 2e-6}[precision]
 
 
-def main() -> None:
-    """Check, print, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--platform", choices=("gpu", "cpu"), default="gpu")
-    parser.add_argument("--out", type=Path)
-    arguments = parser.parse_args()
-    if arguments.platform == "cpu":
+def main() -> int:
+    """Check, print, save; 1 where a check failed."""
+    parser = common.parser(__doc__)
+    parser.add_argument("--platform", choices=("gpu", "cpu"), default="gpu", help="what is checked [gpu]")
+    parser.add_argument("--out", type=Path, help="folder for suite.json and meta.json")
+    asked = parser.parse_args()
+    if asked.platform == "cpu":
         jax.config.update("jax_platforms", "cpu")  # verify would take the GPU
     try:
-        device = jax.devices(arguments.platform)[0]
+        device = jax.devices(asked.platform)[0]
     except RuntimeError:
-        print(
-            f"error: --platform must be a device that JAX finds, but there is no {arguments.platform}", file=sys.stderr
-        )
-        sys.exit(2)
+        raise jl.InputError(f"--platform must be a device that JAX finds, but there is no {asked.platform!r}") from None
     started, rows = time.time(), []
     print(f"on {device.device_kind}")
     for precision in PRECISIONS:
@@ -184,14 +182,12 @@ def main() -> None:
                 print(f"{'passed' if passed else 'FAILED'}  {worst:9.2e}  of {allowed:7.1e}  {name}", flush=True)
     failed = sum(not row["passed"] for row in rows)
     print(f"{len(rows)} checks, {failed} failed")
-    if arguments.out:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        provenance.write_json(arguments.out / "suite.json", {"device": device.device_kind, "checks": rows})
-        command = ["python", "scripts/gpu_suite.py", *sys.argv[1:]]
-        facts = {"device": device.device_kind, "seconds": time.time() - started}
-        provenance.write_json(arguments.out / provenance.META, provenance.provenance(command, **facts))
-    sys.exit(bool(failed))
+    if asked.out:
+        asked.out.mkdir(parents=True, exist_ok=True)
+        provenance.write_json(asked.out / "suite.json", {"device": device.device_kind, "checks": rows})
+        common.write_meta(asked.out, device=device.device_kind, seconds=time.time() - started)
+    return int(failed > 0)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

@@ -6,28 +6,25 @@ pure      cos(theta) |01> - sin(theta) |10>
 mixed     p of the pure state with theta = 0.4, and 1 - p of |00>
 random    states of rank 2 and 3 (numerical, to 3e-3, at most 60 s each)
 
-"without" is the state with the same correlators and no marginals, half of it the state's spin flip. Points of the first
-two families are certified; points are saved as they are found, and a second run goes on where the first one ended.
-Writes results/marginals: points.json, marginals.png and .svg, meta.json. Takes about a quarter of an hour on two cores;
-`--draw` only draws what is saved.
+"without" is the state with the same correlators and no marginals, which is half the state and half its spin flip.
+Points of the first two families are certified. Points are saved as they are found, and a second run goes on where the
+first one ended. Writes results/marginals: points.json, marginals.png and .svg, meta.json. Takes about twenty minutes on
+two cores.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import common
 import numpy as np
-from phase_diagrams import begun
 
 import jaxleggett as jl
 from jaxleggett.output import provenance
 from jaxleggett.output.plots import plot_marginals
 
-FOLDER = Path(__file__).parent.parent / "results" / "marginals"
+FOLDER = common.RESULTS / "marginals"
 
 THETA = 0.4
 """The pure state of the family `mixed`."""
@@ -46,17 +43,15 @@ class Wanted(NamedTuple):
 
 
 def mixed(p: float) -> jl.TwoQubitState:
-    """P of the pure state of angle THETA, the rest |00>."""
+    """The pure state of angle THETA with the weight p, and |00> with the rest."""
     psi = np.array([0, np.cos(THETA), -np.sin(THETA), 0])
     return jl.TwoQubitState.from_density_matrix(p * np.outer(psi, psi) + (1 - p) * np.diag([1, 0, 0, 0]))
 
 
 def random(rank: int, number: int) -> jl.TwoQubitState:
-    """G G^+ / tr with Gaussian G (4, rank)."""
+    """A random state, the same for the same number."""
     rng = np.random.default_rng([rank, number])
-    G = rng.normal(size=(4, rank)) + 1j * rng.normal(size=(4, rank))
-    rho = G @ G.conj().T
-    return jl.TwoQubitState.from_density_matrix(rho / np.trace(rho).real)
+    return jl.TwoQubitState.from_density_matrix(common.random_density_matrix(rng, rank))
 
 
 def without_marginals(state: jl.TwoQubitState) -> jl.TwoQubitState:
@@ -84,24 +79,23 @@ def draw() -> None:
 
 def main() -> None:
     """Compute what is missing, draw, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tolerance", type=float, default=1.5e-4)
-    parser.add_argument("--random", type=int, default=12)
-    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
-    arguments = parser.parse_args()
-    if arguments.draw:
+    parser = common.parser(__doc__, draws=True)
+    parser.add_argument("--tolerance", type=float, default=1.5e-4, help="widest certified bracket [1.5e-4]")
+    parser.add_argument("--random", type=int, default=12, help="number of random states [12]")
+    asked = vars(parser.parse_args())
+    if asked.pop("draw"):
         return draw()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
-    content = begun(file, {name: value for name, value in vars(arguments).items() if name != "draw"})
-    names = wanted(arguments.tolerance, arguments.random)
+    content = common.saved_points(file, asked)
+    names = wanted(asked["tolerance"], asked["random"])
     for name, (state, place, tolerance, certify) in names.items():
         if name in content["points"]:
             continue
         point: dict[str, Any] = {"place": place}
         for kind, one in (("with", state), ("without", without_marginals(state))):
             limit = 10 * TIME_LIMIT if certify else TIME_LIMIT
-            found = jl.threshold(one, "all", tolerance=tolerance, time_limit=limit, certify=certify)
+            found = common.finished(jl.threshold(one, "all", tolerance=tolerance, time_limit=limit, certify=certify))
             point[kind] = {key: getattr(found, key) for key in ("lower", "upper", "status", "certified", "seconds")}
         point["bind"] = point["with"]["upper"] < point["without"]["lower"]
         content["points"][name] = point
@@ -112,9 +106,8 @@ def main() -> None:
     provenance.write_json(file, content)
     draw()
     seconds = sum(point[kind]["seconds"] for point in content["points"].values() for kind in ("with", "without"))
-    command = ["python", "scripts/marginals.py", *sys.argv[1:]]
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=seconds))
+    common.write_meta(FOLDER, seconds=seconds)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

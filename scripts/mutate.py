@@ -1,17 +1,18 @@
 """Break every formula on purpose, one at a time, and see that a test fails.
 
-    python scripts/mutate.py [MODULE ...] [--workers 2]
+    python scripts/mutate.py [MODULE ...] [--missed] [--workers 2]
 
-A mutant swaps + and -, or * and /, drops a minus sign, adds 1 to a number (a factor, an exponent, an
-index), turns a comparison round, or swaps sin and cos. Each is written to a copy of the tree, where
-the tests of its module run until the first failure. Mutants that no test notices are listed with
-their line, and the script then exits with 1, except for changes that make no difference, which are
-named below with the reason. Writes report.json and meta.json to results/mutation/MODULE.
+A mutant swaps + and -, or * and /, drops a minus sign, adds 1 to a number (a factor, an exponent, an index), turns a
+comparison round, or swaps sin and cos. Each is written to a copy of the tree, where the tests of its module run until
+the first failure. Mutants that no test notices are listed with their line, and the script then exits with 1, except for
+changes that make no difference, which are named in the script with the reason. Without a MODULE all modules are
+tried, which takes many hours.
+
+Writes results/mutation/MODULE: report.json, meta.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import copy
 import json
@@ -26,9 +27,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
+import common
+
 from jaxleggett.output import provenance
 
-ROOT = Path(__file__).parent.parent
+FOLDER = common.RESULTS / "mutation"
 
 # The modules that hold formulas, the functions in them that do (None: all), and the tests that must notice.
 PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
@@ -183,32 +186,39 @@ def _mutate(node: ast.AST) -> str | None:
     return f"{before}  ->  {ast.unparse(node)}"
 
 
+def _report(module: str) -> Path:
+    """Where what was found of a module is kept."""
+    return FOLDER / module / "report.json"
+
+
 def _missed(module: str) -> set[tuple[int, str, str]]:
     """Line, function and change of what the last report of a module lists."""
-    report = json.loads((ROOT / "results" / "mutation" / module / "report.json").read_text())
+    report = json.loads(_report(module).read_text())
     return {(miss["line"], miss["function"], miss["change"]) for miss in report["not_noticed"]}
 
 
-def main() -> None:
-    """Make the mutants, run the tests on each, report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    """Make the mutants, run the tests on each, report; 1 where one that makes a difference survived."""
+    parser = common.parser(__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"some of {', '.join(PLAN)}")
     parser.add_argument("--missed", action="store_true", help="only what the last report lists as not noticed")
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
-    arguments = parser.parse_args()
-    modules = arguments.modules or list(PLAN)
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes [as many as there are cores]")
+    asked = parser.parse_args()
+    modules = asked.modules or list(PLAN)
     if unknown := set(modules) - set(PLAN):
-        parser.error(f"MODULE must be one of {', '.join(PLAN)}, but is {unknown.pop()}")
+        parser.error(f"MODULE must be one of {', '.join(PLAN)}, but is {unknown.pop()!r}")
+    if asked.missed and (new := [module for module in modules if not _report(module).exists()]):
+        parser.error(f"--missed needs an earlier report of each MODULE, but there is none of {', '.join(new)}")
 
     started = time.time()
     # The commit that is copied and tested, whatever happens to the tree meanwhile.
-    origin = provenance.provenance(["python", "scripts/mutate.py", *sys.argv[1:]])
+    origin = provenance.provenance(common.command())
     copies: SimpleQueue[Path] = SimpleQueue()
     with tempfile.TemporaryDirectory() as scratch:
-        for worker in range(arguments.workers):
+        for worker in range(asked.workers):
             tree = Path(scratch) / str(worker)
             for part in ("jaxleggett", "tests", "pyproject.toml"):
-                whole = ROOT / part
+                whole = common.ROOT / part
                 if whole.is_dir():
                     shutil.copytree(whole, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
                 else:
@@ -242,12 +252,12 @@ def main() -> None:
         jobs = [
             (module, *mutant)
             for module in modules
-            for mutant in mutants((ROOT / "jaxleggett" / f"{module}.py").read_text(), PLAN[module][0])
+            for mutant in mutants((common.ROOT / "jaxleggett" / f"{module}.py").read_text(), PLAN[module][0])
         ]
         total = {module: sum(job[0] == module for job in jobs) for module in modules}
-        if arguments.missed:
+        if asked.missed:
             jobs = [job for job in jobs if (job[1], job[2], job[3]) in _missed(job[0])]
-        with ThreadPoolExecutor(arguments.workers) as pool:
+        with ThreadPoolExecutor(asked.workers) as pool:
             outcome = list(pool.map(noticed, jobs))
 
     survived = 0
@@ -257,13 +267,13 @@ def main() -> None:
         for miss in missed:
             miss["equivalent"] = EQUIVALENT.get((module, miss["function"], miss["change"]))
         survived += sum(miss["equivalent"] is None for miss in missed)
-        folder = ROOT / "results" / "mutation" / module
+        folder = FOLDER / module
         folder.mkdir(parents=True, exist_ok=True)
-        provenance.write_json(folder / "report.json", {"mutants": total[module], "not_noticed": missed})
+        provenance.write_json(_report(module), {"mutants": total[module], "not_noticed": missed})
         provenance.write_json(folder / provenance.META, {**origin, "seconds": time.time() - started})
     print(f"\n{len(jobs)} mutants, {survived} survived that make a difference")
-    sys.exit(bool(survived))
+    return int(survived > 0)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

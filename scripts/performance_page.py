@@ -3,29 +3,25 @@
     python scripts/performance_page.py [--draw]
 
 Reads results/benchmark/benchmark.json, results/benchmark_gpu/benchmark.json where there is one, and what
-scripts/compile_for_gpu.py found; writes results/benchmark/benchmark.png and .svg and the
-tables of docs/PERFORMANCE.md; with `--draw` only the picture.
+scripts/compile_for_gpu.py found. Writes results/benchmark/benchmark.png and .svg, and the tables of
+docs/PERFORMANCE.md.
 """
 
 from __future__ import annotations
 
-import argparse
+import itertools
 import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "results" / "benchmark"
-GPU_FOLDER = ROOT / "results" / "benchmark_gpu"
-COMPILED = ROOT / "results" / "compile_for_gpu"
-PAGE = ROOT / "docs" / "PERFORMANCE.md"
-BEGIN, END = "<!-- written by scripts/performance_page.py -->", "<!-- end -->"
+import common
 
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+FOLDER = common.RESULTS / "benchmark"
+GPU_FOLDER = common.RESULTS / "benchmark_gpu"
+COMPILED = common.RESULTS / "compile_for_gpu"
+PAGE = common.ROOT / "docs" / "PERFORMANCE.md"
+BEGIN = "<!-- written by scripts/performance_page.py -->"
 
 
 def kernel(content: dict[str, Any]) -> Iterator[str]:
@@ -36,8 +32,8 @@ def kernel(content: dict[str, Any]) -> Iterator[str]:
         [what, *(f"{part['evaluations_per_second'][what] / 1e9:.3f}" for part in both)]
         for what in both[0]["evaluations_per_second"]
     ]
-    yield table(["", "double, 10^9/s", "single, 10^9/s"], rows)
-    yield table(
+    yield common.markdown_table(["", "double, 10^9/s", "single, 10^9/s"], rows)
+    yield common.markdown_table(
         ["ratio", "double", "single"],
         [[what, *(f"{x['ratios'][what]:.2f}" for x in both)] for what in both[0]["ratios"]],
     )
@@ -65,7 +61,9 @@ def gpu() -> Iterator[str]:
     yield "### The kernel on a GPU"
     file = GPU_FOLDER / "benchmark.json"
     if not file.exists():
-        yield table(["", "evaluations per second"], [["package", "not measured"], ["by hand, in CUDA", "not measured"]])
+        yield common.markdown_table(
+            ["", "evaluations per second"], [["package", "not measured"], ["by hand, in CUDA", "not measured"]]
+        )
         return
     content = json.loads(file.read_text())
     yield f"On one {content['hardware']['device']}:"
@@ -87,8 +85,8 @@ def compiled() -> Iterator[str]:
         f"setting pairs and chunks of {shapes[1]} hidden vectors, every method, and in the general form one visibility "
         f"and two. {left} of them leave an array of more than 4 MiB of pairs x hidden vectors in memory. A chunk "
         f"starts at most {most} kernels, one of which does the work. Instructions of its loop for an evaluation, with "
-        "two visibilities, at the most pairs and the largest chunk; in brackets the least and the most over all shapes "
-        "that have a loop:"
+        "two visibilities, at the largest number of pairs and the largest chunk; in brackets the least and the most over "
+        "all shapes that have a loop:"
     )
     table_rows = []
     for form in ("interpolated", "general"):
@@ -105,7 +103,7 @@ def compiled() -> Iterator[str]:
             hand = reports["XLA"]["by_hand"]
             (own,) = [x for x in hand if (x["form"], x["precision"]) == (form, precision)]
             table_rows.append([*cells, f"{own['instructions_an_evaluation']}, {own['registers']} registers"])
-    yield table(["", *files, "scripts/kernel.cu"], table_rows)
+    yield common.markdown_table(["", *files, "scripts/kernel.cu"], table_rows)
     none = sum(not row["instructions_an_evaluation"] for row in rows)
     yield f"{none} programs, for the fewest pairs or the smallest chunks, have no loop that multiplies."
     for folder in sorted(COMPILED.glob("jax_*")):
@@ -127,7 +125,7 @@ def accuracy(content: dict[str, Any]) -> Iterator[str]:
         ratio = f"{entry['mc_over_rqmc']['samples']:.1e}" if own else ""
         rows.append([goal, *reached, f"{plain['samples']:.1e}", f"{plain['seconds']:.1e}", ratio])
     yield "### Time to accuracy, 4096 setting pairs"
-    yield table(["largest error below", "rqmc, samples", "s", "mc, samples", "s", "mc over rqmc"], rows)
+    yield common.markdown_table(["largest error below", "rqmc, samples", "s", "mc, samples", "s", "mc over rqmc"], rows)
     exact = content["exact"]
     most = content["mc"][-1]["samples"]
     yield f"The figures of mc are extrapolated as 1/sqrt(samples) from its runs with up to {most:,}."
@@ -142,7 +140,7 @@ def growth(content: dict[str, Any]) -> Iterator[str]:
         times = [f"{value:.2f}" for value in entry["seconds"]]
         rows.append([what, ", ".join(map(str, entry["factors"])), ", ".join(times), f"{entry['exponent']:.2f}"])
     yield "### How cost grows"
-    yield table(["", "factors", "seconds", "exponent"], rows)
+    yield common.markdown_table(["", "factors", "seconds", "exponent"], rows)
     bits = "the same bits" if content["devices"]["same_bits"] else "other bits"
     samples = ", ".join(f"{number:,}" for number in content["memory"]["samples"])
     peaks = ", ".join(f"{value:.0f}" for value in content["memory"]["peak_mebibytes"])
@@ -162,7 +160,9 @@ def game(content: dict[str, Any]) -> Iterator[str]:
         ratio = f"{times[0] / times[1]:.2g}"
         rows.append([f"{row['hidden_vectors']:,}", f"{row['gap']:.1e}", f"{times[0]:.2f}", f"{times[1]:.2f}", ratio])
     yield f"### Threshold of the singlet at {content['pairs']} setting pairs"
-    yield table(["hidden vectors of the grid", "gap", "scipy's HiGHS, s", "package to that gap, s", "ratio"], rows)
+    yield common.markdown_table(
+        ["hidden vectors of the grid", "gap", "scipy's HiGHS, s", "package to that gap, s", "ratio"], rows
+    )
     yield (
         "The gap of the grid is what it falls short of the package's best model; the package is asked for a bracket, "
         "model and inequality, no wider than that."
@@ -192,9 +192,13 @@ def tables(content: dict[str, Any]) -> str:
         f"that calls itself {machine['cpu']} ({', '.join(machine['vectors'])}); C by {machine['compiler']}."
     )
     parts = (accuracy(content["accuracy"]), growth(content["growth"]), game(content["game"]), rest(content))
-    return "\n\n".join(
-        [where, "### The kernel", *kernel(content), *gpu(), *compiled(), *(text for part in parts for text in part)]
-    )
+    blocks = [where, "### The kernel", *kernel(content), *gpu(), *compiled(), *itertools.chain(*parts)]
+    return "\n\n".join(block if block.startswith(("|", "#")) else _in_lines(block) for block in blocks)
+
+
+def _in_lines(text: str) -> str:
+    """A paragraph in lines of at most 120 characters."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def main(*, only_draw: bool = False) -> None:
@@ -205,11 +209,8 @@ def main(*, only_draw: bool = False) -> None:
     plot_benchmark(content, FOLDER / "benchmark.png")
     if only_draw:
         return
-    head, _, after = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(f"{head}{BEGIN}\n\n{tables(content)}\n\n{END}{after.partition(END)[2]}")
+    common.write_into_page(PAGE, BEGIN, tables(content))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
-    main(only_draw=parser.parse_args().draw)
+    main(only_draw=common.parser(__doc__, draws=True).parse_args().draw)

@@ -1,4 +1,4 @@
-"""Largest compatible visibilities at all settings, certified: pure states, and Bell-diagonal ones on lines and a face.
+"""Largest compatible visibilities at all settings, certified, of pure states and of Bell-diagonal ones.
 
     python scripts/phase_diagrams.py [--tolerance 1.5e-4] [--face-tolerance 2.5e-3] [--points 9] [--draw]
 
@@ -11,18 +11,16 @@ face      mixtures of three Bell states with the probabilities p >= q >= r: a si
           faces have the same thresholds, for local rotations and flipping outcomes permute the Bell states
 
 Points are saved as they are found, and a second run goes on where the first one ended. Writes
-results/phase_diagrams: points.json, phase_diagrams.png and .svg, meta.json. `--draw` only draws what is saved.
+results/phase_diagrams: points.json, phase_diagrams.png and .svg, meta.json. Takes about ten minutes on two cores.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
-import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import common
 import numpy as np
 
 import jaxleggett as jl
@@ -30,8 +28,7 @@ from jaxleggett.output import provenance
 from jaxleggett.output.plots import plot_phase_diagrams
 from jaxleggett.proofs.pure_states import certify_pure
 
-FOLDER = Path(__file__).parent.parent / "results" / "phase_diagrams"
-
+FOLDER = common.RESULTS / "phase_diagrams"
 
 BELL = -np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1]])
 """The diagonals of T of the three Bell states of a face, the singlet first."""
@@ -67,12 +64,6 @@ def wanted(points: int, tolerance: float, face_tolerance: float) -> dict[str, Wa
     return found
 
 
-def begun(file: Path, asked: dict[str, Any]) -> dict[str, Any]:
-    """The points that an earlier run with the same arguments has saved in `file`, or none yet."""
-    content: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    return content if content.get("asked") == asked else {"asked": asked, "points": {}}
-
-
 def times_closed_form(points: dict[str, Any]) -> tuple[float, float]:
     """Least and largest quotient of 1 - V, by the brackets of pure entangled states, and 1 - V of the closed form."""
     pure = [point for name, point in points.items() if name.startswith("pure:") and point["place"] > 0]
@@ -88,22 +79,21 @@ def draw() -> None:
 
 def main() -> None:
     """Compute what is missing, draw, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tolerance", type=float, default=1.5e-4)
-    parser.add_argument("--face-tolerance", type=float, default=2.5e-3)
-    parser.add_argument("--points", type=int, default=9)
-    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
-    arguments = parser.parse_args()
-    if arguments.draw:
+    parser = common.parser(__doc__, draws=True)
+    parser.add_argument("--tolerance", type=float, default=1.5e-4, help="widest bracket on a line [1.5e-4]")
+    parser.add_argument("--face-tolerance", type=float, default=2.5e-3, help="widest bracket inside the face [2.5e-3]")
+    parser.add_argument("--points", type=int, default=9, help="points of the shortest line [9]")
+    asked = vars(parser.parse_args())
+    if asked.pop("draw"):
         return draw()
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "points.json"
-    content = begun(file, {name: value for name, value in vars(arguments).items() if name != "draw"})
-    names = wanted(arguments.points, arguments.tolerance, arguments.face_tolerance)
+    content = common.saved_points(file, asked)
+    names = wanted(**asked)
     for number, (name, (state, place, tolerance)) in enumerate(names.items(), 1):
         if name in content["points"]:
             continue
-        found = jl.threshold(state, "all", tolerance=tolerance, time_limit=TIME_LIMIT, certify=True)
+        found = common.finished(jl.threshold(state, "all", tolerance=tolerance, time_limit=TIME_LIMIT, certify=True))
         found.check()
         content["points"][name] = {
             "place": place,
@@ -132,9 +122,8 @@ def main() -> None:
     provenance.write_json(file, content)
     draw()
     seconds = sum(point["seconds"] for point in content["points"].values())
-    command = ["python", "scripts/phase_diagrams.py", *sys.argv[1:]]
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=seconds))
+    common.write_meta(FOLDER, seconds=seconds)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

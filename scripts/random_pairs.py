@@ -4,28 +4,26 @@
 
 Runs the sweep random_pairs.toml, going on where the store ends. Writes results/sweeps/random_pairs: thresholds.csv (a
 row a draw, with the seed that `jaxleggett threshold --seed` finds it by), random_pairs.png and .svg, sweep.toml,
-meta.json. `--draw` only draws what is saved there.
+meta.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import shutil
-import sys
 import tomllib
 from pathlib import Path
 
+import common
 import numpy as np
 import xarray
 
-from jaxleggett.output import provenance
 from jaxleggett.output.plots import draw_sweep
 from jaxleggett.sweeps import Cluster, Store, read_config, run
 
 CONFIG = Path(__file__).parent / "random_pairs.toml"
 
-FOLDER = Path(__file__).parent.parent / "results" / "sweeps" / "random_pairs"
+FOLDER = common.RESULTS / "sweeps" / "random_pairs"
 
 
 def draw() -> None:
@@ -44,14 +42,14 @@ def draw() -> None:
 
 def main() -> None:
     """Compute what is missing, and write what there is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--store", type=Path, default=Path("random_pairs.zarr"))
-    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
+    parser = common.parser(__doc__, draws=True)
+    parser.add_argument("--workers", type=int, default=2, help="processes that compute tiles [2]")
+    store = Path("random_pairs.zarr")
+    parser.add_argument("--store", type=Path, default=store, help="the store of the sweep [random_pairs.zarr]")
     asked = parser.parse_args()
     if asked.draw:
         return draw()
-    summary = run(Store.create(asked.store, read_config(CONFIG)), Cluster(asked.workers))
+    summary = common.finished(run(Store.create(asked.store, read_config(CONFIG)), Cluster(asked.workers)))
     print(summary)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with xarray.open_zarr(asked.store) as found, open(FOLDER / "thresholds.csv", "w", newline="") as file:
@@ -70,10 +68,9 @@ def main() -> None:
             print(f"{pairs:4d} pairs: {np.mean(upper < 1):.0%} exclude something, median {np.median(upper):.4f}")
     shutil.copy(CONFIG, FOLDER / "sweep.toml")
     draw()
-    command = ["python", "scripts/random_pairs.py", *sys.argv[1:]]
     facts = {"seconds": summary.seconds, "tiles": summary.tiles, "tiles_of_earlier_runs": summary.resumed}
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, **facts))
+    common.write_meta(FOLDER, **facts)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

@@ -4,66 +4,64 @@
 
 Six kinds of states in turn: Hilbert-Schmidt, rank 2, rank 3, noisy pure, nearly product, near the edge of the
 separable ones. Each bracket is held against `Threshold.check`, which shares no code with the solver, and against the
-visibility up to which the partial transpose is positive. Writes results/random_states/{states.json,meta.json}; exits
-with 1 where a bracket is wrong or late.
+visibility up to which the partial transpose is positive. Writes results/random_states: states.json, meta.json. Takes
+about twenty minutes on two cores. Exits with 1 where a bracket is wrong or late.
 """
 
-import argparse
+from __future__ import annotations
+
 import multiprocessing
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
+from typing import Any
 
+import common
 import numpy as np
+from common import random_density_matrix
 
 import jaxleggett as jl
 from jaxleggett.output import provenance
 
-FOLDER = Path(__file__).parent.parent / "results" / "random_states"
+FOLDER = common.RESULTS / "random_states"
 
 TOLERANCE, TIME_LIMIT = 5e-3, 60.0
 
 LATEST = 1.1 * TIME_LIMIT + 2
+"""Seconds after which an answer is late."""
 
 KINDS = ("hilbert_schmidt", "rank_2", "rank_3", "noisy_pure", "nearly_product", "nearly_separable")
 
 
-def mixed(rng, rank):
-    """A density matrix G G^+ / tr with Gaussian G (4, rank); rank 4: Hilbert-Schmidt measure."""
-    G = rng.normal(size=(4, rank)) + 1j * rng.normal(size=(4, rank))
-    rho = G @ G.conj().T
-    return rho / np.trace(rho).real
-
-
-def lowest_transposed(rho):
+def lowest_transposed(rho: np.ndarray) -> float:
     """The least eigenvalue of the partial transpose."""
     return float(np.linalg.eigvalsh(rho.reshape(2, 2, 2, 2).swapaxes(1, 3).reshape(4, 4))[0])
 
 
-def state(kind, rng):
+def state(kind: str, rng: np.random.Generator) -> np.ndarray:
     """A random density matrix of a kind."""
     if kind == "noisy_pure":
         noise = rng.uniform(0.005, 0.1)
-        return (1 - noise) * mixed(rng, 1) + noise * mixed(rng, 4)
+        return (1 - noise) * random_density_matrix(rng, 1) + noise * random_density_matrix(rng, 4)
     if kind == "nearly_product":
         a, b = (rng.normal(size=2) + 1j * rng.normal(size=2) for _ in range(2))
         ket = np.kron(a, b) / np.linalg.norm(a) / np.linalg.norm(b)
         noise = rng.uniform(0.005, 0.1)
-        return (1 - noise) * np.outer(ket, ket.conj()) + noise * mixed(rng, 1)
+        return (1 - noise) * np.outer(ket, ket.conj()) + noise * random_density_matrix(rng, 1)
     if kind == "nearly_separable":
-        rho = mixed(rng, 2)
+        rho = random_density_matrix(rng, 2)
         V = min(1.0, rng.uniform(0.98, 1.05) / (1 - 4 * min(lowest_transposed(rho), 0)))
         return V * rho + (1 - V) * np.eye(4) / 4
-    return mixed(rng, {"hilbert_schmidt": 4, "rank_2": 2, "rank_3": 3}[kind])
+    return random_density_matrix(rng, {"hilbert_schmidt": 4, "rank_2": 2, "rank_3": 3}[kind])
 
 
-def one(number):
+def one(number: int) -> dict[str, Any]:
     """The row of the table for state `number`."""
     kind = KINDS[number % len(KINDS)]
     rho = state(kind, np.random.default_rng([2026, number]))
     least = lowest_transposed(rho)
-    found = jl.threshold(jl.TwoQubitState.from_density_matrix(rho), tolerance=TOLERANCE, time_limit=TIME_LIMIT)
+    found = common.finished(
+        jl.threshold(jl.TwoQubitState.from_density_matrix(rho), tolerance=TOLERANCE, time_limit=TIME_LIMIT)
+    )
     wrong = None
     try:
         found.check()
@@ -85,16 +83,16 @@ def one(number):
     }
 
 
-def main():
-    """Run, print, write."""
-    parser = argparse.ArgumentParser(description="Thresholds of random mixed states at all settings.")
-    parser.add_argument("--states", type=int, default=200)
-    parser.add_argument("--workers", type=int, default=2)
-    arguments = parser.parse_args()
+def main() -> int:
+    """Run, print, write; 1 where a bracket is wrong or late."""
+    parser = common.parser(__doc__)
+    parser.add_argument("--states", type=int, default=200, help="number of states [200]")
+    parser.add_argument("--workers", type=int, default=2, help="processes [2]")
+    asked = parser.parse_args()
     started = time.time()
     rows = []
-    with ProcessPoolExecutor(arguments.workers, multiprocessing.get_context("spawn")) as pool:
-        for row in pool.map(one, range(arguments.states)):
+    with ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool:
+        for row in pool.map(one, range(asked.states)):
             rows.append(row)
             bracket = f"[{row['lower']:.6f}, {row['upper']:.6f}]"
             print(f"{row['state']:4} {row['kind']:16} {bracket} {row['status']:10} {row['seconds']:5.1f} s", flush=True)
@@ -110,11 +108,9 @@ def main():
     print(f"{sum(row['status'] == 'converged' for row in rows)} of {len(rows)} converged, {faults} wrong or late")
     FOLDER.mkdir(parents=True, exist_ok=True)
     provenance.write_json(FOLDER / "states.json", rows)
-    command = ["python", "scripts/random_states.py", *sys.argv[1:]]
-    facts = {"tolerance": TOLERANCE, "time_limit": TIME_LIMIT, "seconds": time.time() - started}
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, **facts))
-    sys.exit(1 if faults else 0)
+    common.write_meta(FOLDER, tolerance=TOLERANCE, time_limit=TIME_LIMIT, seconds=time.time() - started)
+    return int(faults > 0)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

@@ -1,22 +1,20 @@
-"""Every number and every claim of Branciard's note, in its order, computed again: with a tick or a cross.
+"""Every claim of Branciard's note, in its order, computed again, with a tick or a cross.
 
     python scripts/reproduce_note.py [--draw]
 
-What the note cites and nobody recomputes here is listed as such. Writes results/note: report.json, report.txt,
-map.png, map.svg and meta.json. Takes about a minute on two cores; `--draw` only draws what is saved.
+What the note cites and what is not computed here is marked by a dash. Writes results/note: report.json, report.txt,
+map.png and .svg, meta.json. Takes about half a minute on two cores. Exits with 1 where a claim is found wrong.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import common
 import jax
 import numpy as np
 
@@ -27,9 +25,9 @@ from jaxleggett.output.plots import plot_survey
 from jaxleggett.proofs.povms import Table, certify_povm
 from jaxleggett.survey import Survey, survey
 
-FOLDER = Path(__file__).parent.parent / "results" / "note"
+FOLDER = common.RESULTS / "note"
 
-V_C = (1 + 1 / np.sqrt(2)) / 2
+V_C = float(jl.CRITICAL_VISIBILITY)
 
 
 class Claim(NamedTuple):
@@ -39,11 +37,6 @@ class Claim(NamedTuple):
     words: str
     holds: bool | None
     found: str
-
-
-def _random_units(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    x = rng.normal(size=(*shape, 3))
-    return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def _positivity(rng: np.random.Generator) -> Claim:
@@ -60,7 +53,7 @@ def _positivity(rng: np.random.Generator) -> Claim:
 
 
 def _means(rng: np.random.Generator) -> Claim:
-    a, b = _random_units(rng, 2, 50)
+    a, b = common.random_units(rng, 2, 50)
     z = 1 - (2 * np.arange(2 * 10**5) + 1) / (2 * 10**5)
     phi = 2 * np.pi * np.arange(len(z)) * (np.sqrt(5) - 1) / 2
     u = np.stack([np.sqrt(1 - z**2) * np.cos(phi), np.sqrt(1 - z**2) * np.sin(phi), z], axis=1)
@@ -141,7 +134,7 @@ def _claims(found: Survey) -> Iterator[Claim]:
         "M^A(z) = M^A(x) = 1 needs a Bloch vector of length sqrt 2",
     )
     yield compare("Separability", "separable states are compatible", "separable", leggett=yes)
-    entangled = jl.threshold(jl.werner(), notion="separable")
+    entangled = common.finished(jl.threshold(jl.werner(), notion="separable"))
     yield Claim(
         "Separability",
         "Werner states are entangled for V > 1/3",
@@ -191,12 +184,12 @@ def _claims(found: Survey) -> Iterator[Claim]:
         f"above {found.brackets['bell'][1]:.12f}",
     )
     yield Claim("[16]", "other Bell inequalities for V > 0.7056", None, "T. Vertesi 2008; needs 465 settings a side")
-    record = jl.threshold(jl.werner(), jl.SettingPairs.random(40), tolerance=1e-4)
+    few_pairs = common.finished(jl.threshold(jl.werner(), jl.SettingPairs.random(40), tolerance=1e-4))
     yield Claim(
         "[16]",
         "a Leggett inequality is violated for V > sqrt(3)/2",
         found.brackets["leggett"][1] < np.sqrt(0.75),
-        f"already above {found.brackets['leggett'][1]:.9f}, proved; 40 random pairs show {record.upper:.4f}",
+        f"already above {found.brackets['leggett'][1]:.9f}, proved; 40 random pairs show {few_pairs.upper:.4f}",
     )
     low, high = found.brackets["leggett"]
     yield Claim(
@@ -220,14 +213,13 @@ def draw() -> None:
     plot_survey(content["werner"], cited, FOLDER / "map.png")
 
 
-def main() -> None:
-    """Compute, print, save; exit with 1 where a claim is found wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
-    if parser.parse_args().draw:
-        return draw()
+def main() -> int:
+    """Compute, print, save; 1 where a claim is found wrong."""
+    if common.parser(__doc__, draws=True).parse_args().draw:
+        draw()
+        return 0
     started = time.time()
-    found = survey()
+    found = common.finished(survey())
     claims = [c._replace(holds=None if c.holds is None else bool(c.holds)) for c in _claims(found)]
     marks = {True: "\u2713", False: "\u2717", None: "-"}
     lines = [f"{marks[c.holds]} {c.where:14} {c.words}\n{'':17}{c.found}" for c in claims]
@@ -238,10 +230,9 @@ def main() -> None:
     provenance.write_json(FOLDER / "report.json", content)
     (FOLDER / "report.txt").write_text(text)
     draw()
-    command = ["python", "scripts/reproduce_note.py", *sys.argv[1:]]
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
-    sys.exit(any(c.holds is False for c in claims))
+    common.write_meta(FOLDER, seconds=time.time() - started)
+    return int(any(c.holds is False for c in claims))
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

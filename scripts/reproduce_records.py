@@ -2,22 +2,22 @@
 
     python scripts/reproduce_records.py [--draw]
 
-One row by hand: jaxleggett check results/records/24/inequality.json
+One record alone is proved by `jaxleggett check results/records/24/inequality.json`.
 
 Writes results/records: records.json, records.png and .svg, meta.json; results/records_shared, of the records whose
 pairs share settings: records.json, meta.json; the tables of docs/RECORDS.md; and jaxleggett/experiments/records.json,
-which the package brings along for `design` and `explore`. `--draw` only draws what is saved.
+which the package brings along for `design` and `explore`.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import common
 import numpy as np
 
 import jaxleggett as jl
@@ -28,13 +28,12 @@ from jaxleggett.proofs.checker.files import checked
 from jaxleggett.proofs.symmetries import count_symmetries, with_symmetries
 from jaxleggett.searches.result import count_settings, rounded_up
 
-ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "results" / "records"
-SHARED = ROOT / "results" / "records_shared"
-PACKED = ROOT / "jaxleggett" / "experiments" / "records.json"
-PUBLISHED = ROOT / "results" / "threshold_tables" / "tables.json"
-PAGE = ROOT / "docs" / "RECORDS.md"
-BEGIN, END = "<!-- written by scripts/reproduce_records.py -->", "<!-- end -->"
+FOLDER = common.RESULTS / "records"
+SHARED = common.RESULTS / "records_shared"
+PACKED = common.ROOT / "jaxleggett" / "experiments" / "records.json"
+PUBLISHED = common.RESULTS / "threshold_tables" / "tables.json"
+PAGE = common.ROOT / "docs" / "RECORDS.md"
+BEGIN = "<!-- written by scripts/reproduce_records.py -->"
 BEGIN_SHARED = "<!-- written by scripts/reproduce_records.py, of pairs that share settings -->"
 
 
@@ -98,40 +97,39 @@ def fit(found: list[dict[str, Any]]) -> PowerLaw:
 
 
 def table(found: list[dict[str, Any]], law: PowerLaw) -> str:
-    """The table in Markdown."""
-    lines = [
-        "| N pairs | threshold, proved | above V_c | settings of Alice, Bob | rotations | published, at most N pairs |",
-        "|---|---|---|---|---|---|",
+    """The table of the records by their numbers of pairs, in Markdown, and the law that they follow."""
+    head = [
+        *("N pairs", "threshold, proved", "above V_c", "settings of Alice, Bob", "rotations"),
+        "published, at most N pairs",
     ]
+    lines = []
     for row in found:
-        published = "none" if row["published"] is None else f"{row['published']:.6f}"
-        threshold, excess = (rounded_up(row[name], 6) for name in ("threshold", "excess"))
-        settings = ", ".join(map(str, row["settings"]))
-        lines.append(f"| {row['pairs']} | {threshold} | {excess} | {settings} | {row['rotations']} | {published} |")
-    lines.append(
-        f"\nThe excess over V_c falls like {law['factor']:.3g} N^-{law['power']:.2f} (least squares on logarithms)."
+        threshold, excess, settings, published = _cells(row)
+        lines.append([str(row["pairs"]), threshold, excess, settings, str(row["rotations"]), published])
+    return (
+        f"{common.markdown_table(head, lines)}\n\nThe excess over V_c falls like {law['factor']:.3g} "
+        f"N^-{law['power']:.2f} (least squares on logarithms)."
     )
-    return "\n".join(lines)
 
 
 def shared_table(found: list[dict[str, Any]]) -> str:
     """The table of the records whose pairs share settings, in Markdown."""
-    lines = [
-        "| settings of Alice, Bob | pairs used | threshold, proved | above V_c | published, at most as many settings |",
-        "|---|---|---|---|---|",
+    head = [
+        *("settings of Alice, Bob", "pairs used", "threshold, proved", "above V_c"),
+        "published, at most as many settings",
     ]
+    lines = []
     for row in found:
-        published = "none" if row["published"] is None else f"{row['published']:.6f}"
-        threshold, excess = (rounded_up(row[name], 6) for name in ("threshold", "excess"))
-        settings = ", ".join(map(str, row["settings"]))
-        lines.append(f"| {settings} | {row['pairs']} | {threshold} | {excess} | {published} |")
-    return "\n".join(lines)
+        threshold, excess, settings, published = _cells(row)
+        lines.append([settings, str(row["pairs"]), threshold, excess, published])
+    return common.markdown_table(head, lines)
 
 
-def write_into_page(begin: str, text: str) -> None:
-    """Put a table in its place in the page of the records."""
-    head, _, rest = PAGE.read_text().partition(begin)
-    PAGE.write_text(f"{head}{begin}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+def _cells(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Threshold, its excess over V_c, settings, and the published threshold, as both tables show them."""
+    published = "none" if row["published"] is None else f"{row['published']:.6f}"
+    threshold, excess = (rounded_up(row[name], 6) for name in ("threshold", "excess"))
+    return threshold, excess, ", ".join(map(str, row["settings"])), published
 
 
 def pack(published: list[tuple[int | None, float]]) -> None:
@@ -167,9 +165,7 @@ def draw() -> None:
 
 def main() -> None:
     """Prove, draw, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
-    if parser.parse_args().draw:
+    if common.parser(__doc__, draws=True).parse_args().draw:
         return draw()
     started = time.time()
     published = finitely_many()
@@ -178,16 +174,15 @@ def main() -> None:
     content = {"records": found, "fit": law}
     provenance.write_json(FOLDER / "records.json", content)
     draw()
-    write_into_page(BEGIN, table(found, law))
-    command = ["python", "scripts/reproduce_records.py", *sys.argv[1:]]
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
+    common.write_into_page(PAGE, BEGIN, table(found, law))
+    common.write_meta(FOLDER, seconds=time.time() - started)
     started = time.time()
     shared = shared_rows(published)
     provenance.write_json(SHARED / "records.json", {"records": shared})
     pack(published_thresholds())
-    write_into_page(BEGIN_SHARED, shared_table(shared))
-    provenance.write_json(SHARED / provenance.META, provenance.provenance(command, seconds=time.time() - started))
+    common.write_into_page(PAGE, BEGIN_SHARED, shared_table(shared))
+    common.write_meta(SHARED, seconds=time.time() - started)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

@@ -2,24 +2,23 @@
 
     python scripts/screenshot_explore.py [--dark] [--phone] [--part pair|records|axis] [--out DIR]
 
-Writes results/explore unless another folder is named: explore.png and meta.json. Needs Chromium with its driver (on
+Writes results/explore unless another folder is named: explore.png, meta.json. Needs Chromium with its driver (on
 Debian: apt-get install chromium chromium-driver) and Selenium, which is in the extra `test`.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from jaxleggett.output.explore import write_page
-from jaxleggett.output.provenance import META, provenance, write_json
+import common
 
-FOLDER = Path(__file__).parent.parent / "results" / "explore"
+from jaxleggett.output.explore import write_page
+
+FOLDER = common.RESULTS / "explore"
 
 LAST = {"pair": ".two", "records": "#part-records", "axis": "#part-axis"}
 """What the picture of each part ends with."""
@@ -58,14 +57,14 @@ def drawn(session: Any) -> None:
 
 def main() -> None:
     """Write the page to a folder that is removed again, look at it, and write the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dark", action="store_true")
-    parser.add_argument("--phone", action="store_true")
-    parser.add_argument("--part", choices=LAST, default="pair")
-    parser.add_argument("--out", type=Path, default=FOLDER)
+    parser = common.parser(__doc__)
+    parser.add_argument("--dark", action="store_true", help="with dark colours")
+    parser.add_argument("--phone", action="store_true", help="as on a telephone")
+    parser.add_argument("--part", choices=LAST, default="pair", help="the part of the page that is shown [pair]")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder instead of results/explore")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        write_page(Path(folder), sys.argv)
+        write_page(Path(folder), common.command())
         session = browser()
         try:
             width, height = (390, 844) if asked.phone else (1160, 1000)
@@ -83,9 +82,8 @@ def main() -> None:
             session.quit()
     asked.out.mkdir(parents=True, exist_ok=True)
     (asked.out / "explore.png").write_bytes(base64.b64decode(shot["data"]))
-    command = ["python", "scripts/screenshot_explore.py", *sys.argv[1:]]
-    write_json(asked.out / META, provenance(command, browser=f"Chromium {seen}"))
+    common.write_meta(asked.out, browser=f"Chromium {seen}")
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

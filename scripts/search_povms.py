@@ -19,31 +19,32 @@ q_j b_j, which Sinkhorn's iteration finds nearly (M. Cuturi, NIPS 2013): what br
 Either is affine in V: it fails above one V for each pair, which is lowered by gradients (Adam) over many pairs at once,
 their effects being S^(-1/2) |x_i><x_i| S^(-1/2), S the sum. The mean is taken over a Fibonacci lattice with opposites;
 pairs that come close to V_c are evaluated again on finer ones, the lowest by the programme over couplings, too. Writes
-results/povm_search/NxM (with -prices): report.json, meta.json. Takes a few minutes on two cores.
+results/povm_search/NxM, or NxM-prices with `--prices`: report.json, meta.json. Takes minutes on two cores, with prices
+about half an hour.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
+import common
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+import jaxleggett as jl
 from jaxleggett._numerics import double_precision
 from jaxleggett.lp.restricted_programme import SolverError
 from jaxleggett.output import provenance
 from jaxleggett.povms import Povm, even_ensemble, largest_visibility
 
-FOLDER = Path(__file__).parent.parent / "results" / "povm_search"
+FOLDER = common.RESULTS / "povm_search"
 
-V_C = (1 + np.sqrt(0.5)) / 2
+V_C = float(jl.CRITICAL_VISIBILITY)
 
 COUPLED = 150
 """Directions, with their opposites, for couplings of the lowest pairs."""
@@ -153,12 +154,13 @@ def first(key: jax.Array, batch: int, outcomes: tuple[int, int]) -> Guess:
 
 def main() -> None:
     """Search, look again, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--outcomes", type=int, nargs=2, default=(3, 3), metavar=("N", "M"))
+    parser = common.parser(__doc__)
+    number_of = {"type": int, "nargs": 2, "metavar": ("N", "M")}
+    parser.add_argument("--outcomes", **number_of, default=(3, 3), help="outcomes of Alice's and Bob's POVMs [3 3]")
     parser.add_argument("--prices", action="store_true", help="search prices where (2) would do, too")
-    parser.add_argument("--pairs", type=int, default=10_240)
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pairs", type=int, default=10_240, help="random pairs of POVMs to begin with [10240]")
+    parser.add_argument("--steps", type=int, default=100, help="gradient steps [100]")
+    parser.add_argument("--seed", type=int, default=0, help="of the random pairs [0]")
     asked = parser.parse_args()
     prices = asked.prices or tuple(asked.outcomes) != (3, 3)
     threshold, lattices = (by_prices, OF_PRICES) if prices else (by_splittings, OF_SPLITTINGS)
@@ -235,7 +237,7 @@ def main() -> None:
         "lowest": lowest,
         "near_critical": len(near),
         "least": least,
-        "critical": float(V_C),
+        "critical": V_C,
         "median_before": float(np.median(first_V)),
         "median_after": float(np.median(last)),
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
@@ -243,9 +245,8 @@ def main() -> None:
     folder = FOLDER / ("{}x{}".format(*asked.outcomes) + "-prices" * asked.prices)
     folder.mkdir(parents=True, exist_ok=True)
     provenance.write_json(folder / "report.json", content)
-    command = ["python", "scripts/search_povms.py", *sys.argv[1:]]
-    provenance.write_json(folder / provenance.META, provenance.provenance(command, seconds=time.time() - started))
+    common.write_meta(folder, seconds=time.time() - started)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

@@ -2,22 +2,21 @@
 
     python scripts/statistical_verification.py [--verdicts 1e6] [--seed 0]
 
-Every verdict is that of a run of `verify` with few samples: the package's own kernels sample, for
-many keys at once, and its own judge decides. The built-in models are joined by models as users
-write them. Writes results/statistical_verification: verdicts.json, meta.json. Exits with 1 where a
+Every verdict is that of a run of `verify` with few samples: the package's own kernels sample, for many keys at once,
+and its own judge decides. The built-in models are joined by models as users write them. Writes
+results/statistical_verification: verdicts.json, meta.json. Takes about five minutes on two cores. Exits with 1 where a
 right model is rejected, or a wrong one is not.
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
+import common
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,7 +30,7 @@ from jaxleggett.output import provenance
 from jaxleggett.sphere import GOLDEN, cylinder_to_sphere
 from jaxleggett.verification.verdicts import ROUNDING, Judge
 
-FOLDER = Path(__file__).parent.parent / "results" / "statistical_verification"
+FOLDER = common.RESULTS / "statistical_verification"
 
 SAMPLES = (1, 17, 48, 128, 500, 2048)
 
@@ -176,21 +175,16 @@ class Off:
         raise AttributeError(name)
 
 
-def _unit(rng: np.random.Generator, num: int) -> np.ndarray:
-    x = rng.normal(size=(num, 3))
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
-
-
 def right_models() -> list[tuple[str, Any, jl.SettingPairs]]:
     """Each model that is right, by name, and the setting pairs at which it is tried."""
     rng = np.random.default_rng(0)
-    a, b = _unit(rng, 6), _unit(rng, 6)
+    a, b = common.random_units(rng, 6), common.random_units(rng, 6)
     b[:3] = a[0], -a[1], np.cross(a[2], [0.0, 0.6, 0.8])  # equal, opposite, orthogonal
     pairs = jl.SettingPairs(a, b / np.linalg.norm(b, axis=1, keepdims=True))
-    many = jl.SeparableModel(rng.dirichlet(np.full(400, 0.3)), _unit(rng, 400), _unit(rng, 400))
+    many = jl.SeparableModel(rng.dirichlet(np.full(400, 0.3)), *(common.random_units(rng, 400) for _ in "uv"))
     # 64 rare atoms among 64 frequent ones, as far apart as the points of a lattice of 16.
     weights = np.tile([1e-3, 1 / 64 - 1e-3], 64)
-    rare = jl.SeparableModel(weights, np.tile([[0.0, 0, 1], [1, 0, 0]], (64, 1)), _unit(rng, 128))
+    rare = jl.SeparableModel(weights, np.tile([[0.0, 0, 1], [1, 0, 0]], (64, 1)), common.random_units(rng, 128))
     return [
         *((f"werner {V}", jl.WernerModel(V), pairs) for V in (0.0, 0.5, 0.8535)),
         ("white-noise", jl.WhiteNoiseModel(), pairs),
@@ -261,12 +255,12 @@ def survey(num: int, seed: int, samples: tuple[int, ...] = SAMPLES) -> list[dict
 
 def main() -> None:
     """Run the survey, print and save it; exit with 1 where a verdict is not as it should be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--verdicts", type=float, default=1e6)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    parser = common.parser(__doc__)
+    parser.add_argument("--verdicts", type=common.count, default=10**6, help="verdicts on right models [1e6]")
+    parser.add_argument("--seed", type=int, default=0, help="of the hidden vectors [0]")
+    asked = parser.parse_args()
     started = time.perf_counter()
-    found = survey(int(arguments.verdicts), arguments.seed)
+    found = survey(asked.verdicts, asked.seed)
     total = {key: sum(row.get(key, 0) for row in found) for key in ("verdicts", "rejected", "wrong", "wrong_rejected")}
 
     print("model            method  " + "".join(f"{n:>10}" for n in SAMPLES) + "   (largest error in tolerances)")
@@ -280,13 +274,11 @@ def main() -> None:
     )
     FOLDER.mkdir(parents=True, exist_ok=True)
     provenance.write_json(FOLDER / "verdicts.json", found)
-    command = ["python", "scripts/statistical_verification.py", *sys.argv[1:]]
-    facts = {**total, "seed": arguments.seed, "dtype": "float64", "device": jax.default_backend()}
-    facts["seconds"] = time.perf_counter() - started
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, **facts))
+    facts = {**total, "seed": asked.seed, "dtype": "float64", "device": jax.default_backend()}
+    common.write_meta(FOLDER, **facts, seconds=time.perf_counter() - started)
     if total["rejected"] or total["wrong_rejected"] < total["wrong"]:
         sys.exit("a right model was rejected, or a wrong one was not")
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

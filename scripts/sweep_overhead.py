@@ -2,16 +2,15 @@
 
     python scripts/sweep_overhead.py [--tiles 1000] [--large 100000]
 
-overhead  `tiles` tiles of about 50 ms by two workers, beside half of what they take one after the other on one core,
-          with another process doing the same on another one (cores may be two halves of one)
-large     a store of `large` tiles, filled without computing them, is planned and resumed
+overhead  `--tiles` short tiles by two workers, beside half of what they take one after the other on one core, while
+          another process does the same on another core (two cores may be halves of one)
+large     a store of `--large` tiles, filled without computing them, is planned and resumed
 
 Writes results/sweep_overhead: report.json, meta.json. Takes about five minutes on two cores, which should be idle.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import subprocess
@@ -21,13 +20,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import common
 import numpy as np
 from sweep_torture import complete, configuration, quietly
 
 from jaxleggett.output import provenance
 from jaxleggett.sweeps import Store, read_config
 
-FOLDER = Path(__file__).parent.parent / "results" / "sweep_overhead"
+FOLDER = common.RESULTS / "sweep_overhead"
 
 
 def time_of_a_tile(config: Path) -> float:
@@ -74,9 +74,9 @@ def large(config: Path, place: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure, and save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tiles", type=int, default=1000)
-    parser.add_argument("--large", type=int, default=100_000)
+    parser = common.parser(__doc__)
+    parser.add_argument("--tiles", type=int, default=1000, help="tiles that are computed [1000]")
+    parser.add_argument("--large", type=int, default=100_000, help="tiles of the large sweep; 0 leaves it out [100000]")
     asked = parser.parse_args()
     started = time.time()
     report: dict[str, Any] = {"asked": vars(asked)}
@@ -103,9 +103,8 @@ def main() -> None:
             print("large", report["large"], flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     provenance.write_json(FOLDER / "report.json", report)
-    command = ["python", "scripts/sweep_overhead.py", *sys.argv[1:]]
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
+    common.write_meta(FOLDER, seconds=time.time() - started)
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

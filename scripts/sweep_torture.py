@@ -1,17 +1,17 @@
-"""Sweeps under fire: killed a hundred times, and workers killed, they end as if nothing had been.
+"""Sweeps that are killed, and whose workers are killed, must leave the same store as one that is not.
 
     python scripts/sweep_torture.py [--kills 100] [--worker-kills 20] [--tiles 1000]
 
 kills     the same sweep, killed by SIGKILL at random moments and started again until it is done, has to leave the store
-          of an uninterrupted run, bit for bit; in turn in this process, by two workers, and as a job array
+          of an uninterrupted run, bit for bit; in one process, and a tenth as often by two workers and as a job array
 workers   a run by two workers, of which one is killed every few seconds
 
-Writes results/sweep_torture: report.json, meta.json. Exits with 1 where a store is not what it should be.
+Writes results/sweep_torture: report.json, meta.json. Takes about a quarter of an hour on two cores. Exits with 1 where
+a store is not what it should be.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -24,11 +24,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import common
 import psutil
 
 from jaxleggett.output import provenance
 
-FOLDER = Path(__file__).parent.parent / "results" / "sweep_torture"
+FOLDER = common.RESULTS / "sweep_torture"
 
 CONFIG = """
 [job]
@@ -133,10 +134,10 @@ def kill_workers(config: Path, store: Path, kills: int, chance: random.Random) -
 
 def main() -> None:
     """Run the parts, save, and say what failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--worker-kills", type=int, default=20)
-    parser.add_argument("--tiles", type=int, default=1000)
+    parser = common.parser(__doc__)
+    parser.add_argument("--kills", type=int, default=100, help="kills of runs in one process [100]")
+    parser.add_argument("--worker-kills", type=int, default=20, help="kills of workers [20]")
+    parser.add_argument("--tiles", type=int, default=1000, help="tiles of the sweep [1000]")
     asked = parser.parse_args()
     started, chance = time.time(), random.Random(0)
     report: dict[str, Any] = {"asked": vars(asked)}
@@ -165,11 +166,10 @@ def main() -> None:
         print("workers killed", report["workers killed"], flush=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     provenance.write_json(FOLDER / "report.json", report)
-    command = ["python", "scripts/sweep_torture.py", *sys.argv[1:]]
-    provenance.write_json(FOLDER / provenance.META, provenance.provenance(command, seconds=time.time() - started))
+    common.write_meta(FOLDER, seconds=time.time() - started)
     if not all(part.get("same", True) for part in report.values()):
         raise SystemExit("a store is not that of the uninterrupted run")
 
 
 if __name__ == "__main__":
-    main()
+    common.leave(main)

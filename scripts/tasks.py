@@ -63,6 +63,9 @@ TASKS = {
 
 def main(names: list[str]) -> int:
     """Run tasks; the exit code is that of the first command that fails, 2 for a name that is none, else 0."""
+    if {"-h", "--help"} & set(names):
+        print(__doc__)
+        names = []
     if unknown := [name for name in names if name not in TASKS]:
         print(f"error: no task is named {unknown[0]}; there are {', '.join(TASKS)}", file=sys.stderr)
         return 2
@@ -78,4 +81,7 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,21 +1,21 @@
-"""An experiment from the plan to the verdict: design, simulate, analyze. Cells (# %%) can be run one by one.
+"""An experiment from the plan to the verdict, in cells (# %%) that can be run one by one: design, simulate, analyze.
 
     python scripts/worked_experiment.py [--out DIR] [--draw]
 
 A source is expected to give singlets at a visibility of 0.93, which the published test with three orthogonal axes
 cannot tell from Leggett's models. Instead of a laboratory there is `simulate` here; everything else is as it would be.
-Writes results/worked_experiment unless another folder is named: report.json, pictures, meta.json.
-`--draw` only draws what is saved there.
+Writes results/worked_experiment unless another folder is named: report.json, inequality.json, counts.csv, drawn.csv,
+design.png, analysis.png and an .svg of each, meta.json.
 """
 
 # %% What is needed
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
+import common
 import numpy as np
 
 import jaxleggett as jl
@@ -36,12 +36,11 @@ from jaxleggett.inequalities import published
 from jaxleggett.output import provenance
 from jaxleggett.output.plots import plot_analysis, plot_design
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-default = Path(__file__).parent.parent / "results" / "worked_experiment"
-parser.add_argument("--out", type=Path, default=default)
-parser.add_argument("--draw", action="store_true", help="only draw again what results/ holds")
-folder = parser.parse_args().out
-folder.mkdir(parents=True, exist_ok=True)
+parser = common.parser(__doc__, draws=True)
+usual = common.RESULTS / "worked_experiment"
+parser.add_argument("--out", type=Path, default=usual, help="folder instead of results/worked_experiment")
+asked = parser.parse_args()
+folder: Path = asked.out
 
 
 def draw() -> None:
@@ -51,8 +50,9 @@ def draw() -> None:
     plot_analysis(saved["counts"], read_counts(folder / "counts.csv"), jl.werner(), folder / "analysis.png")
 
 
-if parser.parse_args().draw:
+if asked.draw:
     sys.exit(draw())
+folder.mkdir(parents=True, exist_ok=True)
 VISIBILITY, MISALIGNMENT = 0.93, 0.1
 
 # %% 1. The published test is out of reach: it needs a visibility of sqrt(8)/3 = 0.943.
@@ -90,21 +90,21 @@ write_drawn(folder / "drawn.csv", plan.pairs, plan.probabilities)
 provenance.write_json(folder / "inequality.json", plan.inequality.to_json())
 
 # %% 5. The verdict: the inequality was fixed by the plan, its bound is proved, the p-value holds for any number.
-verdict = analyze(counts, plan.inequality, options=AnalysisOptions(misalignment=MISALIGNMENT))
+verdict = common.finished(analyze(counts, plan.inequality, options=AnalysisOptions(misalignment=MISALIGNMENT)))
 print(verdict, "\n")
 
 # %% 6. With settings drawn at random in every trial, memory is allowed, and one may stop when one likes.
 number = 8 * plan.counts_per_pair
 trials = simulate_trials(jl.werner(0.928), real, number, plan.probabilities, seed=1)
 trials = Trials(plan.pairs, plan.probabilities, trials.pair, trials.alpha, trials.beta)
-random_verdict = analyze(trials, plan.inequality, options=AnalysisOptions(misalignment=MISALIGNMENT, resamples=0))
+options = AnalysisOptions(misalignment=MISALIGNMENT, resamples=0)
+random_verdict = common.finished(analyze(trials, plan.inequality, options=options))
 print(random_verdict, "\n")
 
 # %% 7. The same with a Leggett model in the place of the source, at the largest visibility that it reaches.
 model, reached = source_of(jl.werner(), VISIBILITY, plan.pairs, "leggett")
-no_verdict = analyze(
-    simulate(model, plan.pairs, plan.counts_per_pair, seed=1), plan.inequality, options=AnalysisOptions(resamples=0)
-)
+of_a_model = simulate(model, plan.pairs, plan.counts_per_pair, seed=1)
+no_verdict = common.finished(analyze(of_a_model, plan.inequality, options=AnalysisOptions(resamples=0)))
 print(f"A Leggett model, which reaches visibility {reached:.4f}:\n{no_verdict}")
 
 # %% What is kept
@@ -117,7 +117,4 @@ report = {
 }
 provenance.write_json(folder / "report.json", report)
 draw()
-facts = {"visibility": VISIBILITY, "misalignment": MISALIGNMENT, "seed": 1}
-provenance.write_json(
-    folder / provenance.META, provenance.provenance(["python", "scripts/worked_experiment.py", *sys.argv[1:]], **facts)
-)
+common.write_meta(folder, visibility=VISIBILITY, misalignment=MISALIGNMENT, seed=1)

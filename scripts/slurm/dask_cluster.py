@@ -10,6 +10,7 @@ nodes share. Needs dask-jobqueue. A worker has one core: a tile is computed by o
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import subprocess
 import sys
@@ -18,19 +19,26 @@ from typing import Any
 from dask_jobqueue.slurm import SLURMCluster
 
 
+def seconds_of(time: str) -> int | None:
+    """The seconds of a time HOURS:MINUTES:SECONDS; None where it is none."""
+    found = re.fullmatch(r"(\d+):(\d\d):(\d\d)", time)
+    return 3600 * int(found[1]) + 60 * int(found[2]) + int(found[3]) if found else None
+
+
 def main() -> None:
     """Start workers, run the sweep, and end with its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config")
-    parser.add_argument("--store", required=True)
-    parser.add_argument("--jobs", type=int, required=True)
-    parser.add_argument("--memory", default="4GB")
-    parser.add_argument("--time", default="04:00:00", help="wall time of a worker, hours:minutes:seconds")
-    parser.add_argument("--interface", help="network interface of scheduler and workers, as ib0")
-    parser.add_argument("--directive", action="append", default=[], help="another line for #SBATCH")
+    parser.add_argument("config", metavar="CONFIG.toml", help="the sweep")
+    parser.add_argument("--store", required=True, help="the store of the sweep")
+    parser.add_argument("--jobs", type=int, required=True, help="most workers at once")
+    parser.add_argument("--memory", default="4GB", help="of a worker [4GB]")
+    parser.add_argument("--time", default="04:00:00", help="wall time of a worker, HOURS:MINUTES:SECONDS [04:00:00]")
+    parser.add_argument("--interface", help="network interface of scheduler and workers, for example ib0")
+    parser.add_argument("--directive", action="append", default=[], help="another line for #SBATCH; may be repeated")
     asked = parser.parse_args()
-    hours, minutes, seconds = map(int, asked.time.split(":"))
-    wall_time = 3600 * hours + 60 * minutes + seconds
+    wall_time = seconds_of(asked.time)
+    if wall_time is None:
+        parser.error(f"--time must be HOURS:MINUTES:SECONDS, but is {asked.time!r}")
     with SLURMCluster(
         cores=1,
         processes=1,
