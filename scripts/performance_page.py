@@ -85,8 +85,8 @@ def compiled() -> Iterator[str]:
         f"setting pairs and chunks of {shapes[1]} hidden vectors, every method, and in the general form one visibility "
         f"and two. {left} of them leave an array of more than 4 MiB of pairs x hidden vectors in memory. A chunk "
         f"starts at most {most} kernels, one of which does the work. Instructions of its loop for an evaluation, with "
-        "two visibilities, at the largest number of pairs and the largest chunk; in brackets the least and the most over "
-        "all shapes that have a loop:"
+        "two visibilities, at the largest number of pairs and the largest chunk; in brackets the least and the most "
+        "over all shapes that have a loop:"
     )
     table_rows = []
     for form in ("interpolated", "general"):
@@ -213,4 +213,5 @@ def main(*, only_draw: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main(only_draw=common.parser(__doc__, draws=True).parse_args().draw)
+    asked = common.parser(__doc__, draws=True).parse_args()
+    common.leave(lambda: main(only_draw=asked.draw))

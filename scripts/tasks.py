@@ -50,8 +50,12 @@ TASKS = {
     "types": Task("check the types", [_python(f"pyright --pythonpath {shlex.quote(PYTHON)}")]),
     "docs": Task(
         "make the documentation site in build/docs, every warning an error",
-        # All pages are read anew (-E): from those that have not changed Sphinx would not warn again.
-        [_python("sphinx -W --keep-going -E -q -d build/doctrees docs build/docs")],
+        # The tests of its extensions need the tools. All pages are read anew (-E): from those that have not changed
+        # Sphinx would not warn again.
+        [
+            _python("pytest -q -n 0 tests/docs"),
+            _python("sphinx -W --keep-going -E -q -d build/doctrees docs build/docs"),
+        ],
     ),
     "compatibility": Task(
         "try every supported Python of this machine, and the lowest versions of what the package needs",

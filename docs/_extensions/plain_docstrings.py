@@ -9,21 +9,27 @@ A block, between empty lines, is one of
     a paragraph     the rest
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
 from itertools import groupby
-
-from docutils import nodes
-from sphinx.application import Sphinx
+from typing import TYPE_CHECKING
 
 import jaxleggett
 
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
 ROW = re.compile(r"(?P<name>`?\*{0,2}\w+(?:, ?\w+)*`?)(?:  +(?P<text>\S.*))?")
+"""The first line of a row of a table."""
+
 SPAN = re.compile(r"`([^`]+)`")
 
 
 def inline(text: str) -> str:
-    """A text without marks that mean something else: `name` becomes a link where such a thing has a page."""
+    """The text with escapes for what reStructuredText would take for marks; a name in backquotes becomes a link."""
     parts = SPAN.split(text)
     for i, part in enumerate(parts):
         if i % 2 == 0:
@@ -49,7 +55,7 @@ def is_table(block: list[str]) -> bool:
 
 
 def table(block: list[str]) -> Iterator[str]:
-    """A field for each row; what begins with `name`: stands on a line of its own."""
+    """A field for each row; an indented line that begins with a name in backquotes and a colon is a paragraph."""
     for line in block:
         if not line.startswith(" "):
             row = ROW.fullmatch(line)
@@ -85,13 +91,16 @@ def convert(app: Sphinx, what: str, name: str, thing: object, options: object, l
 
 
 def stands_elsewhere(app: Sphinx, what: str, name: str, thing: object, skip: bool, options: object) -> bool | None:
-    """Whether a name of a folder's door is one of the package's own, whose page describes it."""
+    """True for what a folder's door offers and the package itself, too, whose page describes it; else None."""
     door = app.env.current_document.autodoc_module
-    return True if door != "jaxleggett" and getattr(jaxleggett, name, None) is thing else None
+    missing = object()  # a member may be None
+    return True if door != "jaxleggett" and getattr(jaxleggett, name, missing) is thing else None
 
 
 def punctuate(page: nodes.document) -> None:
-    """A colon between an argument and what it is, for the two hyphens that Sphinx writes."""
+    """Put a colon between an argument and what it is, in place of the two hyphens that Sphinx writes."""
+    from docutils import nodes
+
     for field in page.findall(nodes.field_body):
         for dashes in [text for text in field.findall(nodes.Text) if text == " -- "]:
             dashes.parent.replace(dashes, nodes.Text(": "))

@@ -1,6 +1,6 @@
-"""Links from a page to what the site has no page for, a folder or a document elsewhere in the repository: its path.
+"""Links to folders and to Markdown files outside of docs/, which have no page in the site, become the path in words.
 
-Links to other files outside docs/ need nothing: Sphinx copies the file beside the pages.
+Links to other files outside of docs/ need nothing: Sphinx copies the file beside the pages.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 
 class NamePaths(SphinxPostTransform):
-    """The words of such a link, followed by the path where they do not say it."""
+    """Replaces each such link by its words, followed by the path where the words are not the path."""
 
     default_priority = 8  # MyST reports links that lead to no page at 9
 
@@ -29,7 +29,9 @@ class NamePaths(SphinxPostTransform):
                 continue
             path, words = str(place.resolve().relative_to(self.app.srcdir.parent)), link.astext()
             named = nodes.literal(path, path)
-            link.replace_self(named if words == path else [nodes.Text(f"{words} ("), named, nodes.Text(")")])
+            link.replace_self(
+                named if words.rstrip("/") == path else [nodes.Text(f"{words} ("), named, nodes.Text(")")]
+            )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
