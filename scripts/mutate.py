@@ -131,12 +131,12 @@ EQUIVALENT = {
     ): "the sum is 1 to rounding",
     ("models/mixtures", "mixture", "1  ->  2"): ANY_NEGATIVE,
     ("sphere", "fibonacci", "1  ->  2"): "turns of a whole circle",
-    ("sphere", "fibonacci", "index * GOLDEN  ->  index / GOLDEN"): "1/g = 1 + g: the same modulo 1",
+    ("sphere", "fibonacci", "position * GOLDEN  ->  position / GOLDEN"): "1/g = 1 + g: the same modulo 1",
     ("sphere", "rotated_half_fibonacci", "1  ->  2"): "turns of a whole circle",
     ("sphere", "rotated_half_fibonacci", "jnp.asarray(index) * GOLDEN  ->  jnp.asarray(index) / GOLDEN"): (
         "1/g = 1 + g: the same modulo 1"
     ),
-    ("sphere", "_rotated", "-1  ->  +1"): "the last axis of two",
+    ("sphere", "turned", "-1  ->  +1"): "the last axis of two",
     ("sphere", "orthogonal_axes", "2  ->  3"): "what counts as vanished, in roundings",
     ("sphere", "orthogonal_axes", "4  ->  5"): "what counts as vanished, in roundings",
     ("sphere", "octant_rule", "12  ->  13"): "one node more than needed",
