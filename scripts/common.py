@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 import jaxleggett as jl
 from jaxleggett.output import provenance
@@ -104,7 +105,7 @@ def random_units(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def random_density_matrix(rng: np.random.Generator, rank: int) -> np.ndarray:
+def random_density_matrix(rng: np.random.Generator, rank: int) -> NDArray[np.complex128]:
     """G G^+ / tr (4, 4) with a complex Gaussian G (4, rank); of rank 4 it has the Hilbert-Schmidt measure."""
     G = rng.normal(size=(4, rank)) + 1j * rng.normal(size=(4, rank))
     rho = G @ G.conj().T
