@@ -21,7 +21,7 @@ from ._design import design
 from ._explore import explore
 from ._map import map_
 from ._search import search
-from ._shared import INTERRUPTED, epilog
+from ._shared import INTERRUPTED, epilog, named
 from ._simulate import simulate
 from ._sweep import sweep
 from ._threshold import threshold
@@ -33,6 +33,8 @@ def main() -> NoReturn:
     _prepare_process()
     try:
         code = cli.main(standalone_mode=False)
+    except click.MissingParameter as error:
+        _fail(f"{named(error.param)} must be given", 2)
     except click.ClickException as error:
         _fail(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort):
@@ -52,21 +54,21 @@ def main() -> NoReturn:
 
 
 def _prepare_process() -> None:
-    """Keep what others would print, or trip over, away from an answer on stdout and one line on stderr."""
-    # A stream that is closed is None, and print would fall back to stdout.
+    """Set the process up so that libraries neither fail on its streams nor print beside an answer or an error."""
+    # A stream that was closed by the caller is None; print would then write to stdout instead.
     sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name, say, that the terminal's encoding lacks must not cost the answer.
+        # An answer must not be lost because of a character, of a file name say, that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     if not sys.stderr.isatty():
-        # Warnings of libraries, which go to stderr where nothing handles them.
+        # Without a handler, Python would print the warnings that libraries log to stderr.
         logging.getLogger().addHandler(logging.NullHandler())
-    # Pictures are drawn without a display; matplotlib fails on a backend, as of a notebook, that is not installed.
+    # Pictures need no display, and matplotlib fails where this variable names a backend that is not installed.
     os.environ["MPLBACKEND"] = "agg"
 
 
 def _leave_at_once() -> NoReturn:
-    """Exit with code 130, without waiting: JAX may be computing still, and crashes when torn down under way."""
+    """Exit with code 130 at once: JAX may still be computing, and crashes if the interpreter shuts down meanwhile."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(INTERRUPTED)

@@ -9,8 +9,10 @@ from ._shared import (
     PROJECT,
     STATE,
     TIME_LIMIT,
+    Choice,
     Common,
     Count,
+    Number,
     command,
     exit_code,
     progress_bar,
@@ -25,7 +27,9 @@ from ._shared import (
     "index,pair,alpha,beta, whose pairs are rows of --settings (ax,ay,az,bx,by,bz,probability).",
     options=[
         click.Argument(["counts"]),
-        click.Option(["--settings"], metavar="FILE", help="Of trials: the settings, and how likely each is drawn."),
+        click.Option(
+            ["--settings"], metavar="FILE", help="Of trials: the setting pairs, and how likely each is drawn."
+        ),
         click.Option(
             ["--inequality"],
             metavar="FILE",
@@ -36,35 +40,35 @@ from ._shared import (
         PROJECT,
         click.Option(
             ["--choose"],
-            type=click.Choice(["settings", "counts"]),
+            type=Choice(["settings", "counts"]),
             default="settings",
             show_default=True,
             help="What the inequality is chosen from: the settings alone, or a part of the counts (--split).",
         ),
         click.Option(
-            ["--split"], type=float, metavar="SHARE", help="Choose on this share of the data, and test on the rest."
+            ["--split"], type=Number(), metavar="SHARE", help="Choose on this share of the data, and test on the rest."
         ),
         MISALIGNMENT,
         click.Option(
             ["--missing"],
-            type=click.Choice(["fair", "worst"]),
+            type=Choice(["fair", "worst"]),
             default="fair",
             show_default=True,
             help="Events with a missing outcome are left out (fair sampling), or counted with the least score.",
         ),
         click.Option(
             ["--alice-bit"],
-            type=click.Choice(["0", "1"]),
+            type=Choice(["0", "1"]),
             default="1",
             show_default=True,
-            help="Of Qiskit's counts: the classical bit that is Alice's; 0 is the right one.",
+            help="Of Qiskit's counts: the classical bit that is Alice's; bit 0 stands rightmost.",
         ),
         click.Option(
             ["--resamples"],
             type=Count(0, "MAX_RESTARTS"),
             default=100,
             show_default=True,
-            help="Resamples of the bootstrap for how the correlations lie to the Leggett set.",
+            help="Resamples of the bootstrap for the distance of the correlations from the Leggett set.",
         ),
         TIME_LIMIT,
     ],
@@ -98,7 +102,13 @@ def analyze(
     data = read_data(counts, settings, alice=int(alice_bit))
     given = None if inequality is None else read_inequality(inequality)
     target = states.parse_nearest_state(state)[0] if project else states.parse_state(state)
-    options = AnalysisOptions(misalignment, missing, choose, split, resamples)  # type: ignore[arg-type]
+    options = AnalysisOptions(
+        misalignment=misalignment,
+        missing=missing,  # type: ignore[arg-type]
+        choose=choose,  # type: ignore[arg-type]
+        split=split,
+        resamples=resamples,
+    )
     with common.folder(saved.ANALYSIS_FILES) as folder:
         with progress_bar("analysing") as show:
             found = analyze(

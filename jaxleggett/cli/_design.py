@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ._shared import MISALIGNMENT, PROJECT, STATE, TIME_LIMIT, Common, Count, Positive, command
+from ._shared import MISALIGNMENT, PROJECT, STATE, TIME_LIMIT, Common, Count, Number, command
 
 
 @command(
@@ -12,7 +12,7 @@ from ._shared import MISALIGNMENT, PROJECT, STATE, TIME_LIMIT, Common, Count, Po
     options=[
         click.Option(
             ["--visibility"],
-            type=Positive(),
+            type=Number(above=0),
             required=True,
             metavar="V",
             help="Visibility that the source should have.",
@@ -20,7 +20,7 @@ from ._shared import MISALIGNMENT, PROJECT, STATE, TIME_LIMIT, Common, Count, Po
         click.Option(
             ["--pairs"],
             type=Count(1, "MAX_SEARCHED_PAIRS"),
-            help="Most setting pairs [default: few that take few events].",
+            help="Most setting pairs [default: few pairs that need few events].",
         ),
         click.Option(["--sides"], metavar="MxN", help="Most settings of Alice and of Bob, as 4x6, instead."),
         click.Option(

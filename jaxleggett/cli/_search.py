@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ._shared import TIME_LIMIT, Common, Count, command, exit_code, progress_bar, say_ending
+from ._shared import TIME_LIMIT, Choice, Common, Count, command, exit_code, progress_bar, say_ending
 
 
 @command(
@@ -36,7 +36,7 @@ from ._shared import TIME_LIMIT, Common, Count, command, exit_code, progress_bar
         ),
         click.Option(
             ["--target"],
-            type=click.Choice(["inequality", "model"]),
+            type=Choice(["inequality", "model"]),
             default="inequality",
             show_default=True,
             help="model: the smallest visibility at which the explicit model has a negative probability.",

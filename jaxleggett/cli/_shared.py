@@ -1,4 +1,4 @@
-"""What the commands share: how one is built, the options of all of them, progress, and how an answer is given."""
+"""What the commands share: how a command is built, the types and options of its parameters, progress, and answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Own = ParamSpec("Own")
 
 
 class Device(Protocol):
-    """What is asked of a JAX device here; the class itself has no type that a checker can see."""
+    """The part of a JAX device that is used here; JAX's own class has no type annotations."""
 
     platform: str
 
@@ -43,31 +43,53 @@ class Count(click.ParamType):
         self.low, self.high = low, high
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number, or a message that names the option."""
+        """The number; InputError, which names the option, for any other text."""
         from .. import _checks
 
         if isinstance(value, int):
             return value
-        return _checks.integer(f"--{param.name if param else ''}", value, self.low, getattr(_checks, self.high))
+        return _checks.integer(named(param), value, self.low, getattr(_checks, self.high))
 
 
-class Positive(click.ParamType):
-    """A finite number above 0."""
+class Number(click.ParamType):
+    """A finite number, which must lie above `above` if that is given."""
 
     name = "number"
 
+    def __init__(self, above: float | None = None) -> None:
+        self.above = above
+
     def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number, or a message that names the option."""
+        """The number; InputError, which names the option, for any other text."""
         from .._checks import InputError, quoted
 
+        allowed = "a finite number" if self.above is None else f"a number above {self.above:g}"
         try:
             number = float(value)
         except ValueError:
-            number = math.nan
-        if not (math.isfinite(number) and number > 0):
-            option = param.opts[0] if param else "option"
-            raise InputError(f"{option} must be a number above 0, but is {quoted(value)}")
+            raise InputError(f"{named(param)} must be {allowed}, but is {quoted(value)}") from None
+        if not math.isfinite(number) or (self.above is not None and number <= self.above):
+            raise InputError(f"{named(param)} must be {allowed}, but is {number:g}")
         return number
+
+
+class Choice(click.Choice):
+    """One of several words."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word; InputError, which names the option, for any other text."""
+        if value not in self.choices:
+            from .._checks import InputError, quoted
+
+            raise InputError(f"{named(param)} must be one of {', '.join(self.choices)}, but is {quoted(value)}")
+        return value
+
+
+def named(parameter: click.Parameter | None) -> str:
+    """A parameter as the command line has it, such as `--counts-per-pair` or `COUNTS`."""
+    if parameter is None:
+        return "value"
+    return parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
 
 
 @dataclass(frozen=True)
@@ -82,30 +104,8 @@ class Common:
     precision: Literal["single", "double"]
 
     def devices(self) -> list[Device]:
-        """The local devices to compute on. A command asks for them before it imports anything that imports JAX.
-
-        Raises InputError where there are none of the platform that is asked for, and RuntimeError where they are CPUs
-        for which the installed compiler is known to be wrong.
-        """
-        if self.platform == "cpu":
-            # JAX reads the variable when it is imported, and then never starts a GPU, which would take its memory.
-            os.environ["JAX_PLATFORMS"] = "cpu"
-        use_cache()
-        import jax
-
-        from .._checks import InputError
-        from .._compiler import compiler_fault
-
-        given = os.environ.get("JAX_PLATFORMS", "")
-        asked = f"--platform {self.platform}" if self.platform else f"JAX_PLATFORMS={given}"
-        try:
-            found = jax.local_devices(backend=self.platform)
-        except (RuntimeError, AssertionError) as error:  # the latter where a plugin is missing
-            why = str(error) or "JAX finds none"
-            raise InputError(f"{asked} must name a platform of this machine: {why}") from None
-        if found[0].platform == "cpu" and (fault := compiler_fault()):
-            raise RuntimeError(fault)
-        return found
+        """The local devices to compute on, see `local_devices`."""
+        return local_devices(self.platform)
 
     def refuse_single(self, command: str) -> None:
         """InputError unless the precision is double."""
@@ -143,10 +143,37 @@ class Common:
                 save(folder, ["jaxleggett", *sys.argv[1:]])
 
     def say_written(self, names: Sequence[str]) -> None:
-        """Where the files went; called once the folder is no longer claimed, so that they are there."""
+        """Print where the files went; called once the folder is no longer claimed, so that they are there."""
         if self.out is not None and not self.as_json:
             written = [name for name in names if (Path(self.out) / name).exists()]
             print(f"\nWritten to {self.out}: {', '.join(written)}")
+
+
+def local_devices(platform: Literal["cpu", "gpu"] | None) -> list[Device]:
+    """The local devices of a platform [that which JAX finds]. Called before anything is imported that imports JAX.
+
+    Raises InputError where there are no such devices, and RuntimeError where they are CPUs for which the installed
+    compiler is known to be wrong.
+    """
+    if platform == "cpu":
+        # JAX reads the variable when it is imported, and then never starts a GPU, which would take its memory.
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    use_cache()
+    import jax
+
+    from .._checks import InputError
+    from .._compiler import compiler_fault
+
+    given = os.environ.get("JAX_PLATFORMS", "")
+    asked = f"--platform {platform}" if platform else f"JAX_PLATFORMS={given}"
+    try:
+        found = jax.local_devices(backend=platform)
+    except (RuntimeError, AssertionError) as error:  # the latter where a plugin is missing
+        why = str(error) or "JAX finds none"
+        raise InputError(f"{asked} must name a platform of this machine: {why}") from None
+    if found[0].platform == "cpu" and (fault := compiler_fault()):
+        raise RuntimeError(fault)
+    return found
 
 
 def command(
@@ -156,7 +183,7 @@ def command(
 
     options     its own options; in the help they stand before those that all commands have
     example     a command line that ends the help, and that works as printed (a test runs each)
-    notes       paragraphs before it, for click: one that begins with a line `\\b` keeps its line breaks
+    notes       paragraphs before the example; one that begins with a line `\\b` keeps its line breaks (click's mark)
 
     The function returns the exit code, and its docstring is the help.
     """
@@ -173,7 +200,7 @@ def command(
 
 
 def epilog(example: str, notes: str = "") -> str:
-    """What ends a help: notes, and the example on a line of its own."""
+    """The end of a help text: notes, and the example on a line of its own."""
     return f"{notes}\n\n\b\nExample: {example}"
 
 
@@ -184,8 +211,8 @@ SHARED_OPTIONS: list[click.Parameter] = [
     click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object and nothing else."),
     click.Option(["--out"], metavar="DIR", help="Also write data, meta.json and a picture to this folder."),
     click.Option(["--force"], is_flag=True, help="Let --out overwrite another run's data."),
-    click.Option(["--platform"], type=click.Choice(["cpu", "gpu"]), help="Where to compute [default: what JAX finds]."),
-    click.Option(["--precision"], type=click.Choice(["single", "double"]), default="double", show_default=True),
+    click.Option(["--platform"], type=Choice(["cpu", "gpu"]), help="Where to compute [default: what JAX finds]."),
+    click.Option(["--precision"], type=Choice(["single", "double"]), default="double", show_default=True),
 ]
 """The options of every command, one for each field of `Common`."""
 
@@ -203,7 +230,7 @@ PROJECT = click.Option(
 
 MISALIGNMENT = click.Option(
     ["--misalignment"],
-    type=float,
+    type=Number(),
     metavar="DEGREES",
     default=0.0,
     show_default=True,
@@ -211,12 +238,12 @@ MISALIGNMENT = click.Option(
 )
 
 TIME_LIMIT = click.Option(
-    ["--time-limit"], type=Positive(), metavar="SECONDS", help="Return what there is after this long."
+    ["--time-limit"], type=Number(above=0), metavar="SECONDS", help="Return what there is after this long."
 )
 
 
 def say_ending(status: str) -> None:
-    """Print what it means that a run ended early, and what would lead further; nothing where it did not."""
+    """Print why a run ended early and what would lead further; print nothing where it did not end early."""
     ending = Ending(status)
     if ending not in (Ending.COMPLETE, Ending.CONVERGED):
         print(ending.advice)

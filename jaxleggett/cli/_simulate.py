@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ._shared import STATE, Common, Count, command
+from ._shared import STATE, Choice, Common, Count, Number, command
 
 
 @command(
@@ -14,7 +14,7 @@ from ._shared import STATE, Common, Count, command
         STATE,
         click.Option(
             ["--visibility"],
-            type=float,
+            type=Number(),
             metavar="V",
             default=1.0,
             show_default=True,
@@ -30,7 +30,7 @@ from ._shared import STATE, Common, Count, command
         click.Option(["--trials"], type=Count(1, "MAX_TRIALS"), help="Trials at pairs drawn at random instead."),
         click.Option(
             ["--model"],
-            type=click.Choice(["quantum", "leggett"]),
+            type=Choice(["quantum", "leggett"]),
             default="quantum",
             show_default=True,
             help="quantum statistics, or events of the Leggett model that goes farthest at these settings.",
@@ -49,7 +49,7 @@ def simulate(
     """Draw detection events of a quantum source, or of a Leggett model at its boundary, as counts or as trials."""
     common.devices()
     from .. import states
-    from .._checks import InputError
+    from .._checks import InputError, counted
     from ..experiments import Counts, read_settings, simulate, simulate_trials, source_of
     from ..output import saved
 
@@ -74,7 +74,8 @@ def simulate(
             if folder is None and isinstance(made, Counts):
                 print(made.as_csv(), end="")
             else:
-                print(f"Events of {state} at visibility {reached:.9f} ({model}), {len(pairs):,} setting pairs.")
+                number = counted(len(pairs), "setting pair")
+                print(f"Events of {state} at visibility {reached:.9f} ({model}), {number}.")
 
         common.answer(answer, report, folder, lambda folder, line: saved.save_simulation(made, answer, folder, line))
     common.say_written(saved.SIMULATION_FILES)

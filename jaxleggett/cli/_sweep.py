@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
-from ._shared import Common, Count, Positive, epilog
+from ._shared import Choice, Count, Number, epilog, local_devices
 
 if TYPE_CHECKING:
     from ..sweeps import Engine, Store, Summary, Sweep
@@ -25,6 +25,9 @@ SIGNALLED = 128
 EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
 
+EXTRA = ("msgspec", "zarr", "xarray", "distributed", "google_crc32c")
+"""The modules of the extra `cluster` that a sweep imports."""
+
 
 @click.command(
     epilog=epilog("jaxleggett sweep scripts/sweep_example.toml --store example.zarr --dry-run"),
@@ -33,17 +36,22 @@ EVERY = 30.0
         click.Option(["--store"], required=True, metavar="DIR.zarr", help="Where the results are, or go."),
         click.Option(["--workers"], type=Count(1, "MAX_WORKERS"), help="So many processes on this machine."),
         click.Option(["--scheduler"], metavar="ADDRESS", help="A running Dask scheduler, as tcp://host:8786."),
-        click.Option(["--tls-ca"], metavar="FILE", help="With --scheduler: the authority's certificate (PEM),"),
-        click.Option(["--tls-cert"], metavar="FILE", help="this client's certificate,"),
-        click.Option(["--tls-key"], metavar="FILE", help="and its key."),
+        click.Option(["--tls-ca"], metavar="FILE", help="For --scheduler: the authority's certificate (PEM)."),
+        click.Option(["--tls-cert"], metavar="FILE", help="For --scheduler: the certificate of this client (PEM)."),
+        click.Option(["--tls-key"], metavar="FILE", help="For --scheduler: the key of that certificate (PEM)."),
         click.Option(["--array-task"], metavar="I/N", help="Every N-th tile, as task I (1 to N) of a job array."),
-        click.Option(["--grace"], type=Positive(), metavar="SECONDS", help="For tiles in hand when stopped [25]."),
+        click.Option(
+            ["--grace"],
+            type=Number(above=0),
+            metavar="SECONDS",
+            help="Time to finish the tiles in hand when stopped [default: 25].",
+        ),
         click.Option(["--dry-run"], is_flag=True, help="How many tiles, how long and how large; saves nothing."),
-        click.Option(["--status"], is_flag=True, help="How many tiles are finished; also of a run under way."),
+        click.Option(["--status"], is_flag=True, help="How many tiles are finished; also during a run."),
         click.Option(["--check"], is_flag=True, help="Hold every tile against its record; exit 1 if one is damaged."),
         click.Option(["--plot"], is_flag=True, help="Draw what is there, to DIR.png and DIR.svg."),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object and nothing else."),
-        click.Option(["--platform"], type=click.Choice(["cpu", "gpu"]), help="Where to compute [what JAX finds]."),
+        click.Option(["--platform"], type=Choice(["cpu", "gpu"]), help="Where to compute [default: what JAX finds]."),
     ],
 )
 def sweep(
@@ -69,74 +77,77 @@ def sweep(
     Ctrl-C and SIGTERM finish the tiles in hand. Without CONFIG.toml the store's own configuration is taken.
     """
     from .._checks import InputError
+    from .._files import read_bytes
 
     _need_extra()
-    asked = [name for name, given in (("--dry-run", dry_run), ("--status", status), ("--check", check)) if given]
-    asked += ["--plot"] if plot else []
+    questions = {"--dry-run": dry_run, "--status": status, "--check": check, "--plot": plot}
+    asked = [name for name, given in questions.items() if given]
     engines = {"--workers": workers, "--scheduler": scheduler, "--array-task": array_task}
     chosen = [name for name, value in engines.items() if value is not None]
     if len(asked) > 1 or len(chosen) > 1 or (asked and chosen and not dry_run):
         raise InputError(f"{' and '.join([*asked, *chosen])} must not be given together")
-    if scheduler is None and (tls_ca or tls_cert or tls_key):
-        raise InputError("--tls-ca, --tls-cert and --tls-key must be given with --scheduler only")
-    if len({name is None for name in (tls_ca, tls_cert, tls_key)}) > 1:
-        raise InputError("--tls-ca, --tls-cert and --tls-key must be given together")
+    tls = {"--tls-ca": tls_ca, "--tls-cert": tls_cert, "--tls-key": tls_key}
+    files = {name: file for name, file in tls.items() if file is not None}
+    if files and scheduler is None:
+        raise InputError(f"{', '.join(files)} must be left out without --scheduler")
+    if files and (missing := [name for name in tls if name not in files]):
+        raise InputError(f"{', '.join(tls)} must be given together, but {missing[0]} is missing")
+    for name, file in files.items():
+        read_bytes(name, file)
     elsewhere = scheduler is not None or workers is not None
     if elsewhere and platform == "gpu":
-        raise InputError("--platform must be cpu, or left out, with --workers and --scheduler, but is gpu")
+        raise InputError("--platform must be cpu, or left out, with --workers and --scheduler, but is 'gpu'")
     given = os.environ.get("JAX_PLATFORMS", "")
     if elsewhere or platform == "cpu":
-        # JAX reads it when it is imported. Where workers compute they would lack a GPU that this process takes.
+        # JAX reads it when it is imported. Where workers compute, this process must not take a GPU away from them.
         os.environ["JAX_PLATFORMS"] = "cpu"
     from ..sweeps import Store, read_config
 
+    engine = _engine(workers, scheduler, list(files.values()), array_task, given if platform is None else "cpu")
     described = None if config is None else read_config(config)
     if dry_run:
-        _ask_for_devices(platform, as_json)
+        local_devices(platform)
         return _dry_run(described or Store.open_(store).sweep, store, workers or 1, as_json)
     if asked:
         found = Store.open_(store)
         if described is not None and found.digest != described.digest:
             raise InputError(f"--store {store} must be the store of {config}, but holds another sweep")
         return {"--status": _status, "--check": _check, "--plot": _plot}[asked[0]](found, as_json)
-    engine = _engine(workers, scheduler, (tls_ca, tls_cert, tls_key), array_task, given if platform is None else "cpu")
     if not elsewhere:
-        _ask_for_devices(platform, as_json)
+        local_devices(platform)
     found = Store.open_(store) if described is None else Store.create(store, described)
     return _run(found, engine, grace, as_json)
 
 
 def _need_extra() -> None:
-    """InputError where what the extra `cluster` installs is missing."""
+    """Raise InputError where a package of the extra `cluster` is missing."""
     import importlib.util
 
     from .._checks import InputError
 
-    missing = [name for name in ("msgspec", "zarr", "xarray", "distributed") if not importlib.util.find_spec(name)]
+    missing = [name for name in EXTRA if not importlib.util.find_spec(name)]
     if missing:
-        raise InputError(f"sweep needs {', '.join(missing)}: pip install 'jaxleggett[cluster]'")
-
-
-def _ask_for_devices(platform: Literal["cpu", "gpu"] | None, as_json: bool) -> None:
-    """Refuse a platform that is not there, and a compiler that is known to be wrong, as every command does."""
-    Common(0, as_json, None, False, platform, "double").devices()
+        raise InputError(
+            f"sweep needs {', '.join(missing)}, which the extra 'cluster' of jaxleggett installs: in a checkout, "
+            "pip install -e '.[cluster]'"
+        )
 
 
 def _engine(
-    workers: int | None, scheduler: str | None, tls: tuple[str | None, ...], array_task: str | None, platforms: str
+    workers: int | None, scheduler: str | None, tls: list[str], array_task: str | None, platforms: str
 ) -> Engine:
-    """What is to compute tiles."""
+    """The engine that is to compute tiles; `tls` has the three files, or none."""
     from ..sweeps import ArrayTask, Cluster, InProcess, Scheduler
 
     if workers is not None:
         return Cluster(workers, platforms)
     if scheduler is not None:
-        return Scheduler(scheduler, *(None if name is None else Path(name) for name in tls))
+        return Scheduler(scheduler, *map(Path, tls))
     return InProcess() if array_task is None else ArrayTask.parse(array_task)
 
 
 def _run(store: Store, engine: Engine, grace: float | None, as_json: bool) -> int:
-    """Compute what is missing, and say where that leads."""
+    """Compute what is missing and print where the sweep stands then; the exit code."""
     from ..sweeps import Stopping, Summary, run
     from ..sweeps.run import GRACE
 
@@ -170,7 +181,7 @@ def _run(store: Store, engine: Engine, grace: float | None, as_json: bool) -> in
 
 @contextlib.contextmanager
 def _progress(sweep: Sweep, as_json: bool) -> Iterator[Callable[[Summary], None]]:
-    """A bar on a terminal; elsewhere a line now and then, for the logs of jobs; nothing beside JSON."""
+    """A progress bar on stderr if it is a terminal; else, without --json, a line now and then for the logs of jobs."""
     if sys.stderr.isatty():
         from rich import progress
         from rich.console import Console
@@ -194,18 +205,18 @@ def _progress(sweep: Sweep, as_json: bool) -> Iterator[Callable[[Summary], None]
             return
         printed = now
         rate = (summary.done - summary.resumed) / (now - started)
-        left = (summary.tiles - summary.done) / rate if rate else float("inf")
-        with contextlib.suppress(OSError):  # nobody need read it
-            print(
-                f"{summary.done:,} of {summary.tiles:,} tiles, {60 * rate:.3g} a minute, about {_duration(left)} left",
-                flush=True,
-            )
+        text = f"{summary.done:,} of {summary.tiles:,} tiles"
+        if rate:
+            left = (summary.tiles - summary.done) / rate
+            text += f", {60 * rate:.3g} a minute, about {_duration(left)} left"
+        with contextlib.suppress(OSError):  # a log that is closed, or full, does not end the sweep
+            print(text, flush=True)
 
     yield line
 
 
 def _duration(seconds: float) -> str:
-    """A time in words that are short."""
+    """A time in the unit that suits it."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:
@@ -214,7 +225,7 @@ def _duration(seconds: float) -> str:
 
 
 def _dry_run(sweep: Sweep, store: str, workers: int, as_json: bool) -> int:
-    """How much a sweep is; its middle tile is computed twice, for the time with and without compiling."""
+    """Print how long and how large a sweep is; its middle tile is computed twice, with compiling and without."""
     from ..sweeps.skeleton import size_of_tile
     from ..sweeps.tiles import compute
 
@@ -239,7 +250,7 @@ def _dry_run(sweep: Sweep, store: str, workers: int, as_json: bool) -> int:
 
 
 def _status(store: Store, as_json: bool) -> int:
-    """How many tiles have a record."""
+    """Print how many tiles have a record."""
     done, tiles = store.num_recorded(), store.sweep.num_tiles
     if as_json:
         print(json.dumps({"store": str(store.path), "tiles": tiles, "tiles_done": done}))
@@ -249,11 +260,11 @@ def _status(store: Store, as_json: bool) -> int:
 
 
 def _check(store: Store, as_json: bool) -> int:
-    """Read every tile against its record."""
+    """Hold every tile against its record, and print what is damaged; the exit code is 1 if anything is."""
     started = time.monotonic()
     finished, damaged = store.finished()
     foreign = store.foreign()
-    if not store.in_use:  # else a tile may be between its chunks and its record
+    if not store.in_use:  # else a run may have written the chunks of a tile, and not yet its record
         damaged += store.unrecorded()
     done, tiles = int(finished.sum()), store.sweep.num_tiles
     if as_json:
@@ -275,11 +286,17 @@ def _check(store: Store, as_json: bool) -> int:
 
 def _plot(store: Store, as_json: bool) -> int:
     """Draw what is there, beside the store."""
+    from .._checks import InputError
     from ..output.plots import plot_sweep
 
-    picture = store.path.resolve().with_suffix(".png")
-    plot_sweep(store.path, picture)
+    place = store.path.resolve()
+    # A name such as run.2 keeps what follows its dot, so that it has another picture than run.1.
+    picture = place.with_name(f"{place.name.removesuffix('.zarr')}.png")
     svg = picture.with_suffix(".svg")
+    try:
+        plot_sweep(store.path, picture)
+    except OSError as error:
+        raise InputError(f"--plot cannot be drawn to {picture}: {error.strerror or error}") from None
     answer = {"store": str(store.path), "picture": str(picture), "svg": str(svg)}
     print(json.dumps(answer) if as_json else f"Drawn: {picture} and {svg}")
     return 0

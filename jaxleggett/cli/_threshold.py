@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._shared import PROJECT, STATE, TIME_LIMIT, Common, Positive, command, exit_code, progress_bar, say_ending
+from ._shared import PROJECT, STATE, TIME_LIMIT, Choice, Common, Number, command, exit_code, progress_bar, say_ending
 
 if TYPE_CHECKING:
     from ..notions import NotionThreshold
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
             help="all [default], random:N, grid:N, equatorial:N, icosahedron or a CSV file.",
         ),
         click.Option(
-            ["--tolerance"], type=Positive(), default=1e-4, show_default=True, help="Distance of the bounds to reach."
+            ["--tolerance"],
+            type=Number(above=0),
+            default=1e-4,
+            show_default=True,
+            help="Distance of the bounds to reach.",
         ),
         TIME_LIMIT,
         click.Option(["--certify"], is_flag=True, help="Prove both bounds, rounding included."),
         click.Option(
             ["--notion"],
-            type=click.Choice(["leggett", "bell", "steering", "separable", "navascues"]),
+            type=Choice(["leggett", "bell", "steering", "separable", "navascues"]),
             default="leggett",
             show_default=True,
             help="With what the state is to be compatible: a Leggett model, local hidden variables, no steering of Bob "
@@ -62,7 +66,7 @@ def threshold(
     """
     common.devices()
     from .. import notions, states, thresholds
-    from .._checks import InputError
+    from .._checks import InputError, quoted
     from ..inequalities.files import read_inequality
     from ..output import saved
 
@@ -70,7 +74,7 @@ def threshold(
     if inequality is not None and settings is not None:
         raise InputError("--settings must be left out with --inequality, which has its own")
     if inequality is not None and notion != "leggett":
-        raise InputError(f"--notion must be leggett with --inequality, but is {notion}")
+        raise InputError(f"--notion must be leggett with --inequality, but is {quoted(notion)}")
     target, distance = states.parse_nearest_state(state) if project else (states.parse_state(state), None)
     given = None if inequality is None else read_inequality(inequality)
     history: list[tuple[float, float]] = []
@@ -91,7 +95,7 @@ def threshold(
             else:
                 result = notions.threshold(
                     target,
-                    settings or "all",
+                    "all" if settings is None else settings,
                     notion=notion,
                     tolerance=tolerance,
                     time_limit=time_limit,
@@ -112,7 +116,7 @@ def threshold(
 
 
 def _report(state: str, distance: float | None, result: Threshold | NotionThreshold) -> None:
-    """The bracket in words."""
+    """Print the bracket in words."""
     kind = result.kind
     if distance is not None:
         print(f"The state nearest to {state} is taken, at a distance of {distance:.3g} (Frobenius norm).")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ..models.registry import MODELS
-from ._shared import Common, Count, command, exit_code, progress_bar, say_ending
+from ._shared import Choice, Common, Count, command, exit_code, progress_bar, say_ending
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "werner"
 
 POVM = "povm"
-"""The one model whose settings are no vectors."""
+"""The one model that is not in `MODELS`: it is for POVMs, so that its measurements are no setting vectors."""
 
 SUMMARIES = {
     **{name: entry.summary for name, entry in MODELS.items()},
     POVM: "Werner states, for any two POVMs (--povms): V = 0.62477, or V_c and more if one has two outcomes.",
 }
-"""What can be asked for, and a line on each."""
+"""The names that --model takes, and a line on each."""
 
 
 class Scan(click.ParamType):
@@ -34,7 +34,7 @@ class Scan(click.ParamType):
     name = "V|START:STOP:NUM"
 
     def convert(self, value: str | np.ndarray, param: click.Parameter | None, ctx: click.Context | None) -> np.ndarray:
-        """An array of visibilities, or a message that names the option."""
+        """An array of visibilities; InputError, which names the option, for any other text."""
         return scan(value) if isinstance(value, str) else value
 
 
@@ -49,16 +49,16 @@ def scan(text: str) -> np.ndarray:
     from .._checks import InputError, integer, quoted, visibilities
 
     parts = text.split(":")
-    if len(parts) not in (1, 3):
-        raise InputError(f"--visibility must be V or START:STOP:NUM, but is {quoted(text)}")
     try:
         ends = [float(part) for part in parts[:2]]
     except ValueError:
-        raise InputError(f"--visibility must be a number or START:STOP:NUM, but is {quoted(text)}") from None
-    # One value cannot be both ends, unless they are the same.
+        ends = []
+    if len(parts) not in (1, 3) or not ends:
+        raise InputError(f"--visibility must be a number or START:STOP:NUM, but is {quoted(text)}")
+    # A scan has both its ends, so that one visibility is enough only where they are the same.
     fewest = 1 if ends[0] == ends[-1] else 2
     num = integer("NUM of --visibility START:STOP:NUM", parts[2], fewest, 10**6) if len(parts) == 3 else 1
-    # linspace warns of ends that are infinite or NaN; they are passed on as they are, and refused.
+    # linspace would warn of ends that are not finite; `visibilities` refuses them.
     return visibilities(np.linspace(ends[0], ends[-1], num) if all(map(math.isfinite, ends)) else np.array(ends))
 
 
@@ -86,12 +86,12 @@ def scan(text: str) -> np.ndarray:
         ),
         click.Option(
             ["--method"],
-            type=click.Choice(["rqmc", "mc", "exact"]),
+            type=Choice(["rqmc", "mc", "exact"]),
             default="rqmc",
             show_default=True,
             help="Randomised low-discrepancy sampling, independent sampling, or quadrature.",
         ),
-        click.Option(["--model"], type=click.Choice(list(SUMMARIES)), default=DEFAULT_MODEL, show_default=True),
+        click.Option(["--model"], type=Choice(list(SUMMARIES)), default=DEFAULT_MODEL, show_default=True),
         click.Option(
             ["--povms"],
             metavar="FILE",
@@ -158,7 +158,7 @@ def verify(
 
 
 def _verify_povms(common: Common, file: str | None, samples: int) -> int:
-    """`--model povm`: the model of docs/POVMS.md for the two measurements of a file, by independent samples."""
+    """`--model povm`: sample the model of docs/POVMS.md, independently, for the two measurements of a file."""
     import time
 
     from .._checks import InputError
@@ -187,7 +187,7 @@ def _verify_povms(common: Common, file: str | None, samples: int) -> int:
 
 
 def _report(result: Verification, remark: str) -> None:
-    """What was found, in words, then the table; the model's `remark` belongs to the words."""
+    """Print what was found: in words, with the model's `remark`, and then as a table."""
     from .._checks import counted
 
     if not result.rows:
