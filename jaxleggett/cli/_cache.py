@@ -1,15 +1,15 @@
-"""Compiled programs of the command line, kept from one run to the next: most of a small run is compiling.
+"""Compiled programs of the command line, kept from one run to the next: most of the time of a small run is compiling.
 
-JAX's persistent compilation cache, in a folder of the user's own: `jaxleggett` in $XDG_CACHE_HOME, or in ~/.cache. The
-library itself keeps nothing. JAXLEGGETT_CACHE=off switches it off, and who sets JAX_COMPILATION_CACHE_DIR has that
-instead. What is in the folder is machine code, so that
+They are in JAX's persistent compilation cache, in a folder of the user: `jaxleggett` in $XDG_CACHE_HOME, or in
+~/.cache. The library itself keeps nothing. JAXLEGGETT_CACHE=off switches the cache off; where
+JAX_COMPILATION_CACHE_DIR is set, JAX uses that folder instead. What is in the folder is machine code, so that
 
-- it has to belong to the user, and nobody else may write to it: else nothing is read from it or written to it;
-- programs of other releases of JAX, or of other processors, lie in folders of their own;
-- an entry counts only with its SHA-256 beside it, which is written when a run has ended, where it can be unpacked to
-  its end; others (half written, cut short by a full disk, damaged) are removed before JAX reads any, and made again.
+- the folder must belong to the user, and nobody else may write to it; otherwise it is not used at all;
+- programs of other releases of JAX, or for other processors, are in folders of their own;
+- an entry is used only with its SHA-256 beside it, which is written when a run ends, and only if the entry can be
+  unpacked. All other entries (half written, cut short by a full disk, damaged) are removed before JAX reads any.
 
-A folder that cannot be made or written leaves everything as it would be without.
+Where the folder cannot be made or written, the command runs without a cache.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from importlib import metadata
 from pathlib import Path
 
 SWITCH = "JAXLEGGETT_CACHE"
-"""The environment variable that switches it off."""
+"""The environment variable that switches the cache off."""
 
 FOLDER = "JAX_COMPILATION_CACHE_DIR"
-"""JAX's own, read when it is imported."""
+"""The environment variable with the folder of JAX's cache, which JAX reads when it is imported."""
 
 ENTRY, SEAL = "-cache", ".sha256"
-"""How names of entries end in JAX's folder, and those of the files beside them."""
+"""The endings of the names of entries, which JAX writes, and of the files with their digests."""
 
 ZSTD = b"\x28\xb5\x2f\xfd"
-"""How what is packed by zstd begins."""
+"""The first bytes of what zstd has packed."""
 
 MOST_BYTES = 3 * 10**8
-"""What the entries of a folder may have in all; those that were written first go first."""
+"""The most bytes that the entries of a folder may have in all; the oldest are removed first."""
 
 
 def use_cache() -> None:
-    """Let JAX, which is imported after this, keep its programs; nothing where that is switched off or not possible."""
+    """Let JAX, which must be imported after this, keep its programs, unless that is switched off or not possible."""
     if FOLDER in os.environ:
         _keep_quiet()
         return
@@ -61,15 +61,15 @@ def use_cache() -> None:
 
 
 def _keep_quiet() -> None:
-    """Keep what a cache gives rise to away from stderr."""
-    # XLA says for every program of a CPU that it was compiled for preferences that no machine lists.
+    """Suppress the messages on stderr that come with a cache."""
+    # XLA warns, for every program of a CPU that it loads, of tuning preferences that no machine lists as its features.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Of entries that another run is writing, or removes, at this moment: they are compiled then.
+    # JAX warns of entries that another run is writing or removing; it compiles these programs then.
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
 
 
 def _own_folder() -> Path | None:
-    """The folder for these releases and this processor, made if need be; None where others may write to it."""
+    """The folder for these releases and this processor, made if need be; None where it must not be used."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if not os.path.isabs(home):
         return None
@@ -83,14 +83,14 @@ def _own_folder() -> Path | None:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether it is a folder, no link to one, of this user, to which nobody else may write."""
+    """Whether it is a folder (not a link to one) of this user, to which nobody else may write."""
     held = folder.lstat()
     owned = not hasattr(os, "getuid") or held.st_uid == os.getuid()
     return stat.S_ISDIR(held.st_mode) and owned and not held.st_mode & 0o022
 
 
 def _machine() -> str:
-    """What a program is compiled for and by: releases, and the processor with all that it can do."""
+    """What a program is compiled by and for: releases, and the processor with its features."""
     releases = [metadata.version(name) for name in ("jax", "jaxlib")]
     processor = platform.processor()
     with contextlib.suppress(OSError):
@@ -112,14 +112,14 @@ def _remove_what_is_not_sealed(folder: Path) -> None:
             if total + len(content) <= MOST_BYTES and seal.read_text("ascii", "replace") == _digest(content):
                 total += len(content)
                 kept |= {entry.name, seal.name}
-    # Also digests that a run which was killed had not finished, or whose entries are gone.
+    # Also digests whose entries are gone, and unfinished ones of runs that were killed.
     for path in (*folder.glob(f"*{ENTRY}"), *folder.glob(f"*{ENTRY}{SEAL}*")):
         if path.name not in kept:
             path.unlink(missing_ok=True)
 
 
 def _seal(folder: Path) -> None:
-    """Write the digests of entries that have none yet, and are whole."""
+    """Write the digests of the entries that have none yet and can be unpacked."""
     for entry in folder.glob(f"*{ENTRY}"):
         seal = Path(f"{entry}{SEAL}")
         with contextlib.suppress(OSError):
@@ -139,7 +139,7 @@ def _is_whole(content: bytes) -> bool:
     for name in packers:
         with contextlib.suppress(ImportError):
             packer = importlib.import_module(name)
-            # What each calls its error is no matter here.
+            # Whatever error the packer raises, the entry is not whole.
             with contextlib.suppress(Exception):
                 packer.decompress(content)
                 return True
