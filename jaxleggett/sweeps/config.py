@@ -36,13 +36,13 @@ from .grid import POINT_SEED, Sweep, Value, fields_of, names_in_braces
 from .jobs import JOBS, Job
 
 MAX_TILES = 10**6
-"""Most tiles of one sweep: each is a few files."""
+"""Most tiles of one sweep, as each is several files."""
 
 MAX_POINTS = 10**7
 """Most points of one sweep."""
 
 MOST_CHECKED = 1000
-"""Values of an axis that are tried before the sweep begins."""
+"""Most values of an axis that are tried before the sweep begins."""
 
 
 class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +59,7 @@ class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file as a whole; its tables are looked at one by one, so that an error can name the key."""
+    """The tables and keys of a file; what is in the tables is checked key by key, so that an error can name the key."""
 
     job: dict[str, Any]
     axes: dict[str, Any]
@@ -88,17 +88,18 @@ class _Reader:
         self.path, self.lines = path, _lines(text)
 
     def fail(self, keys: tuple[str, ...], message: str) -> typing.NoReturn:
-        """InputError at the line of a key, or of the closest key around it."""
+        """Raise InputError with the line of a key, or of the closest key or table around it."""
         line = next((self.lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.lines), 1)
         raise InputError(f"{self.path}:{line}: {message}")
 
     def sweep(self, table: dict[str, Any]) -> Sweep:
         """The sweep, checked."""
-        self.finite(table, ())
+        self.check_finite(table, ())
         parts = self.struct(Parts, table, (), "a sweep")
         command = parts.job.get("command")
         if not isinstance(command, str) or command not in JOBS:
-            self.fail(("job", "command"), f"job.command must be {_one_of(list(JOBS))}, but is {quoted(command)}")
+            given = quoted(command) if "command" in parts.job else "missing"
+            self.fail(("job", "command"), f"job.command must be {_one_of(list(JOBS))}, but is {given}")
         kind = JOBS[command]
         axes = {name: self.axis(name, value, kind) for name, value in parts.axes.items()}
         if not axes:
@@ -110,32 +111,32 @@ class _Reader:
         for name in parts.tile:
             if name not in axes:
                 self.fail(("tile", name), f"tile.{name} must be the name of an axis, {_one_of(list(axes))}")
-        self.names(options, axes, kind)
-        # Written out, so that saying what is the default anyway makes no other sweep.
+        self.check_names(options, axes, kind)
+        # Defaults are written out, so that a file that states one describes the same sweep as a file that does not.
         defaults = {name: field.default for name, field in fields_of(kind).items() if name not in axes}
         sweep = Sweep({**defaults, **options}, axes, tile, parts.seeds, parts.title, {})
-        self.size(sweep)
-        self.values(sweep)
+        self.check_size(sweep)
+        self.check_values(sweep)
         try:
             return with_files(sweep)
         except InputError as error:
             self.fail(("job",), str(error))
 
-    def finite(self, value: object, keys: tuple[str, ...]) -> None:
-        """No NaN and no infinity anywhere, and no dates."""
+    def check_finite(self, value: object, keys: tuple[str, ...]) -> None:
+        """Refuse NaN, infinities and dates, wherever they stand in a value."""
         if isinstance(value, dict):
             for name, each in typing.cast("dict[str, object]", value).items():
-                self.finite(each, (*keys, name))
+                self.check_finite(each, (*keys, name))
         elif isinstance(value, list):
             for each in typing.cast("list[object]", value):
-                self.finite(each, keys)
+                self.check_finite(each, keys)
         elif isinstance(value, float) and not math.isfinite(value):
             self.fail(keys, f"{'.'.join(keys)} must be finite, but is {value}")
         elif not isinstance(value, bool | int | float | str):
             self.fail(keys, f"{'.'.join(keys)} must be text, a number, or true or false, but is {quoted(value)}")
 
     def struct(self, kind: type[Any], table: dict[str, Any], keys: tuple[str, ...], what: str) -> Any:
-        """`table` as an object of this class; the error names the key, its value and what is allowed."""
+        """`table` as an object of this class; an error names the key, its value and what is allowed."""
         fields = fields_of(kind)
         for name, value in table.items():
             if keys == ("job",) and name == "command":
@@ -156,7 +157,7 @@ class _Reader:
         return msgspec.convert({**table}, kind)
 
     def axis(self, name: str, value: Any, kind: type[Job]) -> list[Value]:
-        """The values of an axis: at least one, none twice, all texts or all numbers."""
+        """The values of an axis: at least one, none twice, and all of one kind."""
         keys = ("axes", name)
         if not name.isidentifier():
             self.fail(keys, f"axes.{name} must be a name of letters, digits and _, not beginning with a digit")
@@ -164,15 +165,15 @@ class _Reader:
             self.fail(keys, f"axes.{name} must have another name: {name} is what the job finds")
         if isinstance(value, dict):
             value = self.struct(Range, typing.cast("dict[str, Any]", value), keys, "a range").values()
-            self.finite(value, keys)
+            self.check_finite(value, keys)
         if not isinstance(value, list):
             self.fail(keys, f"axes.{name} must be a list, or a table of start, stop and num, but is {quoted(value)}")
         values = [_whole(fields_of(kind), name, each) for each in typing.cast("list[Any]", value)]
         if not values:
             self.fail(keys, f"axes.{name} must have at least one value, but is empty")
-        kinds = {"text" if isinstance(v, str) else "yes or no" if isinstance(v, bool) else "number" for v in values}
+        kinds = {"text" if isinstance(v, str) else "boolean" if isinstance(v, bool) else "number" for v in values}
         if len(kinds) > 1 or any(isinstance(v, dict | list) for v in values):
-            self.fail(keys, f"axes.{name} must hold numbers alone, or texts alone, but is {quoted(values)}")
+            self.fail(keys, f"axes.{name} must hold only numbers, only texts or only booleans, but is {quoted(values)}")
         if len(set(values)) < len(values):
             twice = next(value for value, number in Counter(values).items() if number > 1)
             self.fail(keys, f"axes.{name} must hold each value once, but has {quoted(twice)} twice")
@@ -181,18 +182,18 @@ class _Reader:
         return values
 
     def tile(self, name: str, size: Any, points: int, inner: bool) -> int:
-        """How many points of an axis are in a tile: by default one, and all of an inner axis."""
+        """How many points of an axis are in a tile: one by default, but always all of an inner axis."""
         keys = ("tile", name)
         if size is None:
             return points if inner else 1
         if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= points:
             self.fail(keys, f"tile.{name} must be an integer from 1 to {points}, but is {quoted(size)}")
         if inner and size != points:
-            self.fail(keys, f"tile.{name} must be {points}, all of its points, which are computed together")
+            self.fail(keys, f"tile.{name} must be {points}, as its points are computed together, but is {size}")
         return size
 
-    def names(self, job: dict[str, Any], axes: dict[str, list[Value]], kind: type[Job]) -> None:
-        """Every axis is an option or fills one, and every name in braces is an axis."""
+    def check_names(self, job: dict[str, Any], axes: dict[str, list[Value]], kind: type[Job]) -> None:
+        """Check that every axis is an option or stands in braces in one, and that every name in braces is an axis."""
         fields, used = fields_of(kind), set[str]()
         for option, value in job.items():
             for name in names_in_braces(value) if isinstance(value, str) else ():
@@ -219,8 +220,8 @@ class _Reader:
                     f"axes.{name} must be an option of the job, {_one_of(list(fields))}, or stand in braces in one",
                 )
 
-    def size(self, sweep: Sweep) -> None:
-        """Not more tiles and points than anyone can want."""
+    def check_size(self, sweep: Sweep) -> None:
+        """Refuse sweeps of too many tiles or points."""
         points = math.prod(sweep.shape)
         if sweep.num_tiles > MAX_TILES or points > MAX_POINTS:
             self.fail(
@@ -229,8 +230,8 @@ class _Reader:
                 f"{sweep.num_tiles:,} and {points:,}",
             )
 
-    def values(self, sweep: Sweep) -> None:
-        """Every value of an axis is one that the job's option may have; the first points are options of a job."""
+    def check_values(self, sweep: Sweep) -> None:
+        """Check the values of each axis, with all other axes at their first: by their types, then by the job itself."""
         hints, first = _hints(sweep.kind), tuple(0 for _ in sweep.axes)
         for axis, (name, values) in enumerate(sweep.axes.items()):
             if name not in sweep.fields:
@@ -245,7 +246,7 @@ class _Reader:
         for axis, (name, values) in enumerate(sweep.axes.items()):
             if name == sweep.inner:
                 continue
-            # Numbers of options are checked already; texts have a meaning, such as that of settings.
+            # The type of a number is all that there is to check; a text may have a meaning, such as that of settings.
             meant = isinstance(values[0], str) or name not in sweep.fields
             for i in range(min(len(values), MOST_CHECKED) if meant else 1):
                 options = sweep.options((*first[:axis], i, *first[axis + 1 :]))
@@ -257,7 +258,7 @@ class _Reader:
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """The lines of the keys of a TOML text, from 1. Inline tables are found by the key that they belong to."""
+    """The line numbers, from 1, of the keys and tables of a TOML text; keys of inline tables have none of their own."""
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     within: str | None = None
@@ -277,7 +278,7 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _whole(fields: dict[str, inspect.Field], name: str, value: Any) -> Any:
-    """1e5 for an option that is an integer: the integer."""
+    """`value`, as an integer if it is a whole number such as 1e5 and the option is an integer."""
     if not isinstance(value, float) or not value.is_integer() or name not in fields:
         return value
     return int(value) if _may_be(fields[name].type, inspect.IntType) else value
@@ -303,7 +304,7 @@ def _one_of(names: list[str]) -> str:
 
 
 def _allowed(kind: inspect.Type) -> str:
-    """What a field may be, in words."""
+    """The values that a field may have, in words."""
     match kind:
         case inspect.UnionType():
             return _allowed(next(part for part in kind.types if not isinstance(part, inspect.NoneType)))

@@ -1,6 +1,6 @@
-"""What can be swept: a job a command of the package, its options, what it finds, and how a point is computed.
+"""What can be swept: for each command a class with its options, what it finds, and how one point is computed.
 
-A job is a function of its options alone.
+What a job finds is a function of its options alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
 
 
 class Variable(NamedTuple):
-    """A variable of the store: what a job finds at every point."""
+    """A variable of the store: one of the things that a job finds at every point."""
 
     long_name: str
     flags: tuple[str, ...] = ()
@@ -37,16 +37,17 @@ class Variable(NamedTuple):
 
 
 BAD_INPUT = "bad_input"
-"""The last flag of every job: there is no such state, say, at this point of the grid."""
+"""The last flag of every job: its options are bad at this point of the grid, because there is no such state, say."""
 
 NO_YES = ("no", "yes")
+"""The flags of a variable that answers a question."""
 
 
 class Verify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="verify", tag_field="command", kw_only=True):
     """`jaxleggett verify`. All visibilities are computed from the same samples."""
 
     model: Literal["werner", "white-noise", "great-circle", "pr-box", "separable"] = "werner"
-    visibility: Annotated[float, Meta(ge=-1, le=1)] | None = None
+    visibility: Annotated[float, Meta(ge=-1 / 3, le=1)] | None = None
     settings: str | None = None
     samples: Annotated[int, Meta(ge=2, le=MAX_SAMPLES)] = 10**6
     method: Literal["rqmc", "mc", "exact"] | None = None
@@ -65,7 +66,7 @@ class Verify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="verif
     }
 
     def check(self) -> None:
-        """InputError for what its options cannot be together."""
+        """Raise InputError where the options do not go together, or the settings are none."""
         from ..models.registry import MODELS
 
         entry = MODELS[self.model]
@@ -89,7 +90,7 @@ class Verify(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="verif
             seed=self.seed,
             precision=self.precision,
         )
-        _finish(found.status)
+        _raise_if_interrupted(found.status)
         return _columns([_numbers(self.variables, vars(row)) for row in found.rows])
 
 
@@ -115,7 +116,7 @@ class Threshold(
     }
 
     def check(self) -> None:
-        """InputError for what its options cannot be."""
+        """Raise InputError where there is no such state, or there are no such settings."""
         from ..settings import SettingPairs
         from ..states import named_matrix
 
@@ -137,12 +138,12 @@ class Threshold(
             certify=self.certify,
             seed=self.seed,
         )
-        _finish(found.status)
+        _raise_if_interrupted(found.status)
         return _columns([_numbers(self.variables, {name: getattr(found, name) for name in self.variables})])
 
 
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="search", tag_field="command", kw_only=True):
-    """`jaxleggett search`."""
+    """`jaxleggett search`. With a time limit what is found depends on the machine."""
 
     pairs: Annotated[int, Meta(ge=1, le=MAX_SEARCHED_PAIRS)] | None = None
     restarts: Annotated[int, Meta(ge=1, le=MAX_RESTARTS)] = 64
@@ -159,7 +160,7 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="searc
     }
 
     def check(self) -> None:
-        """InputError for what its options cannot be."""
+        """Raise InputError where there is no such symmetry."""
         from ..searches.orbits import rotation_group
 
         rotation_group(self.symmetry)
@@ -176,7 +177,7 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="searc
             certify=self.certify,
             seed=self.seed,
         )
-        _finish(found.status)
+        _raise_if_interrupted(found.status)
         return _columns([_numbers(self.variables, vars(found))])
 
 
@@ -187,21 +188,21 @@ JOBS: dict[str, type[Job]] = {"verify": Verify, "threshold": Threshold, "search"
 
 
 def bad_input(variables: dict[str, Variable]) -> dict[str, float]:
-    """What is found where the input is bad."""
+    """The values of the variables where the input is bad."""
     return {
         name: variable.flags.index(BAD_INPUT) if BAD_INPUT in variable.flags else variable.fill
         for name, variable in variables.items()
     }
 
 
-def _finish(status: Ending) -> None:
-    """Half a point is none: what Ctrl-C has ended is not saved."""
+def _raise_if_interrupted(status: Ending) -> None:
+    """Raise KeyboardInterrupt if Ctrl-C ended the computation of a point, so that the unfinished point is not saved."""
     if status == Ending.INTERRUPTED:
         raise KeyboardInterrupt
 
 
 def _numbers(variables: dict[str, Variable], found: dict[str, Any]) -> dict[str, float]:
-    """The variables as numbers; NaN for what does not apply."""
+    """The variables as numbers: flags by their place among the flags, NaN for None."""
     row: dict[str, float] = {}
     for name, variable in variables.items():
         value = found[name]
@@ -213,5 +214,5 @@ def _numbers(variables: dict[str, Variable], found: dict[str, Any]) -> dict[str,
 
 
 def _columns(rows: list[dict[str, float]]) -> dict[str, list[float]]:
-    """A list a variable."""
+    """For each variable the list of its values in the rows."""
     return {name: [row[name] for row in rows] for name in rows[0]}

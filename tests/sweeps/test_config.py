@@ -9,9 +9,10 @@ import pytest
 
 from jaxleggett import InputError
 from jaxleggett.models.registry import MODELS
+from jaxleggett.notions import NOTIONS
 from jaxleggett.sweeps import read_config
 from jaxleggett.sweeps.config import MAX_POINTS
-from jaxleggett.sweeps.jobs import Verify
+from jaxleggett.sweeps.jobs import Threshold, Verify
 
 JOB = '[job]\ncommand = "threshold"\nstate = "pure:{theta}"\n'
 AXES = "[axes]\ntheta = [0.1, 0.2]\n"
@@ -48,7 +49,7 @@ BAD = [
     (JOB + "[axes]\n", 4, "axes must have at least one axis"),
     (JOB + "[axes]\ntheta = []\n", 5, "axes.theta must have at least one value, but is empty"),
     (JOB + "[axes]\ntheta = [0.1, nan]\n", 5, "axes.theta must be finite, but is nan"),
-    (JOB + "[axes]\ntheta = [0.1, 'x']\n", 5, "axes.theta must hold numbers alone, or texts alone"),
+    (JOB + "[axes]\ntheta = [0.1, 'x']\n", 5, "axes.theta must hold only numbers, only texts or only booleans"),
     (JOB + "[axes]\ntheta = [0.1, 0.1]\n", 5, "axes.theta must hold each value once, but has 0.1 twice"),
     (JOB + "[axes]\ntheta = 0.1\n", 5, "axes.theta must be a list, or a table of start, stop and num, but is 0.1"),
     (
@@ -92,8 +93,18 @@ BAD = [
         "axes must make at most 1,000,000 tiles and 10,000,000 points, but make 1,000,000,000,000",
     ),
     (VERIFY + "[tile]\nvisibility = 0\n", 6, "tile.visibility must be an integer from 1 to 1, but is 0"),
-    (VERIFY.replace("0.8", "0.8, 0.9") + "[tile]\nvisibility = 1\n", 6, "tile.visibility must be 2, all of its points"),
-    (VERIFY.replace("0.8", "1.5"), 4, "axes.visibility must be a number from -1 to 1, but has 1.5"),
+    (VERIFY.replace("0.8", "0.8, 0.9") + "[tile]\nvisibility = 1\n", 6, "tile.visibility must be 2, as its points are"),
+    (VERIFY.replace("0.8", "1.5"), 4, "axes.visibility must be a number from -0.3333333333333333 to 1, but has 1.5"),
+    (
+        VERIFY.replace("0.8", "-0.5, 0.8"),
+        4,
+        "axes.visibility must be a number from -0.3333333333333333 to 1, but has -0.5",
+    ),
+    (
+        JOB.replace('command = "threshold"\n', "") + AXES,
+        1,
+        "job.command must be one of verify, threshold, search, but is missing",
+    ),
     (
         VERIFY.replace("visibility = [0.8]", "samples = [10]"),
         1,
@@ -169,9 +180,13 @@ def test_a_file_that_is_no_text(tmp_path):
         read_config(tmp_path / "no.toml")
 
 
-def test_the_models_are_those_of_the_command():
+def test_models_and_notions_are_those_of_their_registries():
     assert typing.get_args(typing.get_type_hints(Verify)["model"]) == tuple(MODELS)
-    assert MAX_POINTS <= 2**32  # fold_in takes 32 bits
+    assert typing.get_args(typing.get_type_hints(Threshold)["notion"]) == NOTIONS
+
+
+def test_points_are_counted_in_the_32_bits_that_fold_in_takes():
+    assert MAX_POINTS <= 2**32
 
 
 def test_a_title_is_no_part_of_what_is_computed(write, sweep):
