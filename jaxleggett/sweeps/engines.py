@@ -1,7 +1,8 @@
 """Where tiles are computed: in this process, by workers on this machine, by any Dask cluster, or as a job array.
 
-An engine is given the tiles to compute and a function of one; it yields each when it is saved. The function is a
-module's own, with plain texts and a number as arguments, so that Dask's messages hold no object of a user's.
+An engine is given the numbers of the tiles to compute and a function that computes and saves one; it yields the
+number of each tile that is saved. The function is one of a module, with texts and an integer as arguments, so that
+Dask's messages hold no objects of the caller.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import InputError
+from .._checks import MAX_WORKERS, InputError, integer, quoted
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -33,17 +34,18 @@ Done = tuple[int, str | None]
 """A tile that is saved, and what is wrong with its input."""
 
 ALLOWED_FAILURES, ALLOWED_BLAMES = 100, 10
-"""Workers that may die while they have a task before Dask blames it, and how often it may be blamed."""
+"""How many workers may die while they have a task before Dask raises KilledWorker, and how often it may do so for the
+first tile of a task before the run ends."""
 
 PATIENCE = 30.0
 """Seconds to wait for a scheduler."""
 
 AHEAD = 2
-"""Tasks in hand for each worker: one that it computes, one that waits."""
+"""Tasks that are submitted for each thread of a worker: one that it computes, one that waits."""
 
 TASK_SECONDS, PER_WORKER, MOST_TOGETHER = 0.5, 5e-3, 100
-"""How long a task should take at least, seconds for each worker if they are many, and the most tiles for that: a task
-costs a scheduler about a millisecond, whatever its tiles are."""
+"""The seconds that a task should take at least, those for each worker if that makes more, and the most tiles that a
+task has for that: a task costs a scheduler about a millisecond, whatever its tiles are."""
 
 
 class Engine(ABC):
@@ -58,7 +60,7 @@ class Engine(ABC):
 
     @abstractmethod
     def run(self, tiles: Iterator[int], compute: Compute, stopping: Callable[[], bool]) -> Generator[Done]:
-        """Compute tiles until there are no more, or until `stopping()`; those in hand are finished then."""
+        """Compute tiles until there are no more, or until `stopping()` is true; those in hand are finished then."""
 
 
 @dataclass(frozen=True)
@@ -82,20 +84,24 @@ class ArrayTask(InProcess):
 
     shared = True
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.number:
+            raise InputError(f"index must lie between 1 and number ({self.number}), but is {self.index}")
+
     def mine(self, tile: int) -> bool:
-        """Every `number`-th is."""
+        """Whether a tile is one of its own: tile `index` - 1, and every `number`-th from there on."""
         return tile % self.number == self.index - 1
 
     @classmethod
     def parse(cls, text: str) -> ArrayTask:
-        """The task I/N; InputError for any other text.
+        """The task that I/N names, I from 1 to N; InputError for any other text.
 
         >>> ArrayTask.parse("2/8").index
         2
         """
         first, slash, second = text.partition("/")
         if not (slash and _is_count(first) and _is_count(second) and 1 <= int(first) <= int(second)):
-            raise InputError(f"--array-task must be I/N with 1 <= I <= N, as 1/8, but is {text!r}")
+            raise InputError(f"--array-task must be I/N with 1 <= I <= N, as 1/8, but is {quoted(text)}")
         return cls(index=int(first), number=int(second))
 
 
@@ -104,7 +110,7 @@ def _is_count(text: str) -> bool:
 
 
 class _Distributed(Engine):
-    """Tiles as tasks of a Dask cluster."""
+    """Tiles as tasks of a Dask cluster, several in one task where they are short."""
 
     @abstractmethod
     def client(self) -> contextlib.AbstractContextManager[Client]:
@@ -149,10 +155,10 @@ class _Distributed(Engine):
                     faults, seconds, together = [], TASK_SECONDS, 1
                 future.release()
                 again += some[len(faults) :]
-                # Half way to what this task asks for: one that compiled, or a quick one, is not followed at once.
+                # Only half way to what this task suggests, which may have compiled, or may have been a quick one.
                 fitting = limit() * len(faults) / max(seconds, 1e-6)
                 together = round(min(max((together + fitting) / 2, 1), MOST_TOGETHER))
-                # As many as there is room for: workers may have come since.
+                # More than one where workers have come since the last task was submitted.
                 while len(in_hand) < _room(client) and (more := submit()) is not None:
                     found.add(more)
                 yield from zip(some, faults, strict=False)
@@ -160,13 +166,16 @@ class _Distributed(Engine):
 
 @dataclass(frozen=True)
 class Cluster(_Distributed):
-    """`workers` processes on this machine, which share its cores, and its GPUs, among them. Loopback only.
+    """`workers` processes on this machine, which divide its cores and GPUs, and listen on the loopback interface only.
 
-    With `platforms` the environment variable JAX_PLATFORMS of theirs, where it should differ from this process's.
+    `platforms` is the environment variable JAX_PLATFORMS of the workers [that of this process].
     """
 
     workers: int
     platforms: str | None = None
+
+    def __post_init__(self) -> None:
+        integer("workers", self.workers, 1, MAX_WORKERS)
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
@@ -176,7 +185,7 @@ class Cluster(_Distributed):
         own = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         if self.platforms is not None:
             own["JAX_PLATFORMS"] = self.platforms
-        # Dask would look at the stack of every worker a hundred times a second.
+        # Dask's profiler would look at the stack of every worker a hundred times a second.
         own["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "False"
         with (
             LocalCluster(
@@ -199,7 +208,7 @@ class Cluster(_Distributed):
 class Scheduler(_Distributed):
     """The Dask scheduler at `address`, whose workers see the store under the same path and have this package.
 
-    With `ca`, `cert` and `key`, files in PEM, the connection is encrypted and both ends show who they are.
+    With all of `ca`, `cert` and `key`, files in PEM, the connection is encrypted and both ends authenticate.
     """
 
     address: str
@@ -209,19 +218,19 @@ class Scheduler(_Distributed):
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
-        """A client; workers may come later, and until then it waits."""
+        """A client of it; workers may come later. InputError where the scheduler cannot be reached."""
         from distributed import Client
         from distributed.security import Security
 
         security = None
-        if self.ca or self.cert or self.key:
+        if self.ca is not None:
             security = Security(
                 tls_ca_file=str(self.ca),
                 tls_client_cert=str(self.cert),
                 tls_client_key=str(self.key),
                 require_encryption=True,
             )
-        # That it cannot be reached is said below, in a sentence.
+        # Dask would log what is said below in one sentence.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             client = Client(self.address, security=security, timeout=PATIENCE, set_as_default=False)
@@ -232,7 +241,10 @@ class Scheduler(_Distributed):
 
 
 def _timed(compute: Compute, tiles: list[int], limit: float) -> tuple[list[str | None], float]:
-    """Compute tiles until `limit` seconds are over, at least one; what is wrong with the input of each, the seconds."""
+    """Compute tiles until `limit` seconds are over, at least one.
+
+    Returns what is wrong with the input of each tile that was computed, and the seconds that it took.
+    """
     started, faults = time.monotonic(), list[str | None]()
     for tile in tiles:
         faults.append(compute(tile))
@@ -242,7 +254,7 @@ def _timed(compute: Compute, tiles: list[int], limit: float) -> tuple[list[str |
 
 
 def _room(client: Any) -> int:
-    """How many tasks its workers are to have in hand."""
+    """How many tasks may be submitted at a time."""
     return AHEAD * max(1, sum(client.nthreads().values()))
 
 
@@ -259,7 +271,7 @@ def _share_of_the_machine(workers: int) -> Any:
 
         def setup(self, worker: Any) -> None:
             number = int(worker.name) % workers
-            # Ctrl-C goes to all processes of a terminal; whoever started them says when they end.
+            # Ctrl-C goes to all processes of a terminal; the workers end when the process that started them says so.
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
             if hasattr(os, "sched_setaffinity"):

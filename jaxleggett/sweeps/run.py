@@ -1,4 +1,4 @@
-"""The run of a sweep: what is missing in a store, computed by an engine; and how a run is stopped from outside."""
+"""The run of a sweep: an engine computes what is missing in a store; and how signals stop a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .store import Store
 from .tiles import compute_and_save
 
 GRACE = 25.0
-"""Seconds that tiles in hand have to be finished in: Slurm kills 30 s after it has asked (KillWait)."""
+"""Seconds to finish the tiles in hand: Slurm kills a job 30 s after it has sent SIGTERM (KillWait)."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Summary:
     tiles     number of tiles of the sweep
     done      those that are finished now, in the whole store
     resumed   those that were finished before this run
-    repaired  those among the rest that had been finished, were found damaged, and have been computed again
+    repaired  those that had a record, were found damaged, and have been computed again in this run
     seconds   of this run
     status    `complete`, or `interrupted`; complete for a task of a job array if its own tiles are done
-    faults    what is wrong with the input of points, a sentence a tile; the first few
+    faults    what is wrong with the input of points, one sentence for each of the first few such tiles
     faulty    number of tiles with such points in this run
     """
 
@@ -88,7 +88,7 @@ def run(
     """Compute what is missing in `store`, by `engine` [in this process].
 
     report    is called at the beginning and after every tile, with where the sweep stands
-    stopping  is asked before every tile; once it says yes, those in hand are finished and no other is begun
+    stopping  is called before every tile; once it is true, the tiles in hand are finished and no other is begun
 
     Raises InputError where another run is at work on the store, and what the job raises; what is finished is saved.
     """
@@ -117,7 +117,7 @@ def run(
                     report(summary)
         return replace(
             summary,
-            # Others may have been at work, too.
+            # Other tasks of the job array may have finished tiles meanwhile.
             done=store.num_recorded() if engine.shared else summary.done,
             seconds=time.monotonic() - started,
             status=Ending.INTERRUPTED if left else Ending.COMPLETE,
@@ -125,15 +125,18 @@ def run(
 
 
 class Stopping:
-    """Whether somebody has asked the run to stop, by Ctrl-C or SIGTERM, while `heeded` lasts. Called, it says so.
+    """Whether Ctrl-C or SIGTERM has asked the run to stop; calling the object says so. It listens while `heeded` lasts.
 
-    grace    seconds that tiles in hand have from then on
-    give_up  is called with the signal's number when they are over, or at a second signal; it should not return
+    give_up  is called with the signal's number where `heeded` lasts longer than `grace` after the signal, or a second
+             signal comes; it should end the process
+    grace    seconds that the tiles in hand have to be finished
     """
 
     def __init__(self, give_up: Callable[[int], None], grace: float = GRACE) -> None:
         self.signal: int | None = None
+        """The number of the signal that has come."""
         self.grace, self.give_up = grace, give_up
+        self._timer: threading.Timer | None = None
 
     def __call__(self) -> bool:
         """Whether a signal has come."""
@@ -141,19 +144,22 @@ class Stopping:
 
     @contextlib.contextmanager
     def heeded(self) -> Iterator[None]:
-        """Take the two signals while the block lasts; only the main thread can."""
+        """Handle the two signals while the block lasts. Only the main thread may do so; others get ValueError."""
         before = {number: signal.signal(number, self._asked) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            if self._timer is not None:
+                self._timer.cancel()
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
             self.give_up(self.signal)
+            return
         self.signal = number
         # A tile may be deep in a compiler or a solver when the time is over: another thread ends the process.
-        timer = threading.Timer(min(self.grace, threading.TIMEOUT_MAX), self.give_up, [number])
-        timer.daemon = True
-        timer.start()
+        self._timer = threading.Timer(min(self.grace, threading.TIMEOUT_MAX), self.give_up, [number])
+        self._timer.daemon = True
+        self._timer.start()

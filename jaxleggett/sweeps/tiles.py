@@ -1,4 +1,4 @@
-"""One tile: computed from the store's configuration and its number alone, wherever that is, and saved."""
+"""One tile: computed from the store's configuration and the tile's number alone, in whatever process, and saved."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .store import Store
 
 
 def compute_and_save(path: str, digest: str, tile: int) -> str | None:
-    """Compute a tile of the store at `path` and save it; what is wrong with the input of a point, if any is.
+    """Compute a tile of the store at `path` and save it; return what is wrong with the input of a point, or None.
 
-    It imports what it needs, so that it can be called in any process that sees the store. Raises RuntimeError where
-    the store is no longer that of the sweep `digest`, where a file that the sweep began with has been changed, and what
+    It can be called in any process that sees the store. Raises RuntimeError where the store is no longer that of the
+    sweep `digest`, or where a file that the sweep began with has been changed; InputError, as `compute` does; and what
     the job raises.
     """
     store, watch = _opened(path, digest)
@@ -32,7 +32,11 @@ def compute_and_save(path: str, digest: str, tile: int) -> str | None:
 
 
 def compute(sweep: Sweep, tile: int) -> tuple[dict[str, np.ndarray], str | None]:
-    """The variables at the points of a tile, and the first thing that is wrong with the input of a point, if any is."""
+    """The variables at the points of a tile, and what is wrong with the first point whose input is bad, or None.
+
+    Where options name files, such a point raises InputError instead: the disk may only be away for a while, and a tile
+    that is saved is not computed again.
+    """
     region, names = sweep.region(tile), list(sweep.axes)
     variables = sweep.kind.variables
     found = {
@@ -46,11 +50,10 @@ def compute(sweep: Sweep, tile: int) -> tuple[dict[str, np.ndarray], str | None]
         try:
             columns: dict[str, Any] = msgspec.convert(options, sweep.kind).compute(inner)
         except InputError as error:
-            if sweep.files:
-                # It may be a disk that is away for a while; a tile that is saved is not computed again.
-                raise
-            columns = {name: [value] for name, value in bad_input(variables).items()}
             at = ", ".join(f"{name} = {sweep.axes[name][i]}" for name, i in zip(names, point, strict=True))
+            if sweep.files:
+                raise InputError(f"{at}: {error}") from None
+            columns = {name: [value] for name, value in bad_input(variables).items()}
             fault = fault or f"{at}: {error}"
         place: list[Any] = [i - part.start for i, part in zip(point, region, strict=True)]
         if sweep.inner is None:
@@ -64,7 +67,7 @@ def compute(sweep: Sweep, tile: int) -> tuple[dict[str, np.ndarray], str | None]
 
 @functools.lru_cache(maxsize=4)
 def _opened(path: str, digest: str) -> tuple[Store, Watch]:
-    """The store, opened once a process and sweep, with all that is wrong with this machine said at once."""
+    """The store and its files, opened once in a process. RuntimeError where the compiler is known to be wrong."""
     if fault := compiler_fault():
         raise RuntimeError(fault)
     store = Store.open_(path)
