@@ -1,4 +1,4 @@
-"""Files of a store: whole or not there, and what they hold can be told from anything else."""
+"""Files of a store: each is there as a whole or not at all, and checksums tell whether it is what was written."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 import google_crc32c
 
 TEMPORARY = ".unfinished-"
-"""How names begin of files that are being written; what a run that was killed has left is removed by the next one that
-has the store for itself."""
+"""How the names of files begin that are being written. Those in a store that a killed run has left are removed by the
+next run that does not share the store."""
 
 CHECKSUM = 4
 """Bytes of a CRC-32C."""
@@ -28,7 +28,7 @@ def sealed(body: dict[str, Any]) -> bytes:
 
 
 def unsealed(content: bytes) -> dict[str, Any] | None:
-    """The content of a record; None where it is not what was written."""
+    """The content of a record that `sealed` made; None where the record has been changed since."""
     try:
         outer = json.loads(content)
         text = outer["record"]
@@ -45,7 +45,7 @@ def encoded(payload: bytes) -> bytes:
 
 def read(path: str | Path) -> bytes:
     """What a file holds. Raises FileNotFoundError, and IsADirectoryError for what is no regular file."""
-    # A FIFO would wait for ever for somebody to write.
+    # Without O_NONBLOCK, opening a FIFO would wait until somebody writes to it.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         found = os.fstat(handle)
@@ -61,10 +61,12 @@ def read(path: str | Path) -> bytes:
 
 
 def write(files: Mapping[str, bytes]) -> None:
-    """Put files in place, each as a whole, and all of them and their names on the disk when it returns.
+    """Put files in place, each as a whole; when it returns, they and their names are on the disk.
 
-    What belongs together is written first, then flushed, then renamed, then the folders are flushed: a journal that has
-    been written for the first of them need not be written again for the others.
+    files     the contents by the paths
+
+    All files are written under other names, then all are flushed, then all are renamed, then their folders are flushed:
+    so a file system with a journal writes it once for all of them rather than once for each.
     """
     made: dict[str, tuple[str, int]] = {}
     try:
@@ -91,7 +93,7 @@ def write(files: Mapping[str, bytes]) -> None:
 
 
 def flush(path: str | Path) -> None:
-    """Have the disk hold what a file or a folder holds."""
+    """Wait until what a file or a folder holds is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Files that a sweep's options name, such as states and settings: what they held when it began, and do they still?"""
+"""The files of states and settings that a sweep's options name: what they held when it began, and if they still do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMING = {
     "state": ("werner", "bell-diagonal:", "pure:"),
     "settings": ("all", "icosahedron", "random:", "grid:", "equatorial:"),
 }
-"""Options that may name a file, and how texts begin that do not, whatever lies in the folder."""
+"""Options that may name a file, and the texts, or their beginnings, that never do, whatever lies in the folder."""
 
 MOST = 10_000
 """Most files of one sweep."""
@@ -39,7 +39,7 @@ def with_files(sweep: Sweep) -> Sweep:
         if not all(_is_file(option, text) for text in named):
             return value
         if len(files) + len(named) > MOST:
-            raise InputError(f"{option} must name at most {MOST:,} files")
+            raise InputError(f"{option} must name at most {MOST:,} files in all, but names more")
         for text in named:
             path = os.path.abspath(text)
             files[path] = hashlib.sha256(read_bytes(option, path)).hexdigest()
@@ -51,7 +51,7 @@ def with_files(sweep: Sweep) -> Sweep:
 
 
 def _filled(sweep: Sweep, text: str) -> Iterator[str]:
-    """The text with all values of the axes that it names."""
+    """The text with each combination of values of the axes that it names."""
     names = list(dict.fromkeys(names_in_braces(text)))
     for values in itertools.product(*(sweep.axes[name] for name in names)):
         at = dict(zip(names, values, strict=True))
@@ -64,13 +64,13 @@ def _is_file(option: str, text: str) -> bool:
 
 
 class Watch:
-    """Holds the files of a sweep against what they were; reads one again only where its name stands for another."""
+    """Compares the files of a sweep with what they were; reads one again if its time, size or inode has changed."""
 
     def __init__(self, sweep: Sweep) -> None:
         self.files, self.seen = sweep.files, dict[str, tuple[int, ...]]()
 
     def check(self) -> None:
-        """RuntimeError where a file has been changed, or cannot be read."""
+        """Raise RuntimeError where a file has been changed, or cannot be read."""
         for path, digest in self.files.items():
             try:
                 now = os.stat(path)

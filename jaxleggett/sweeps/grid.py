@@ -25,19 +25,19 @@ POINT_SEED = "point_seed"
 """The name of the variable with the seeds."""
 
 BRACES = re.compile(r"\{(\w+)\}")
-"""The name of an axis in a text, which its value takes the place of."""
+"""The name of an axis in a text; the value of the axis is put in its place."""
 
 
 @dataclass(frozen=True)
 class Sweep:
     """A job at every point of a grid.
 
-    job     its options, but for those that are axes
+    job     the command and its options, but for those that are axes
     axes    the values by the names of the axes, in the order of the file, the slowest axis first
     tile    how many points of an axis lie in one tile
     seeds   `independent`: the seed of a point is drawn from the job's and the point's place in the grid; `shared`: all
             points have the job's
-    title   what the reader would call it
+    title   a name for reports and pictures
     files   SHA-256 of the files that the options name, by their paths
     """
 
@@ -96,7 +96,7 @@ class Sweep:
         )
 
     def outer_points(self, tile: int) -> Iterator[tuple[int, ...]]:
-        """The points of a tile; where the job computes an inner axis together, only its first of each."""
+        """The points of a tile; where the job computes an inner axis together, only those at its first value."""
         spans = [range(part.start, part.stop) for part in self.region(tile)]
         if self.inner is not None:
             spans[list(self.axes).index(self.inner)] = range(1)
@@ -105,11 +105,11 @@ class Sweep:
 
     @property
     def inner(self) -> str | None:
-        """The axis that the job computes together, if it is one of the axes."""
+        """The axis whose points the job computes together; None if this grid has no such axis."""
         return self.kind.inner if self.kind.inner in self.axes else None
 
     def options(self, point: tuple[int, ...], seed: int | None = None) -> dict[str, Any]:
-        """The options of the job at a point of the grid, with names in braces filled in, and this seed if any."""
+        """The options of the job at a point of the grid, with names in braces filled in, and with `seed` if given."""
         values = {name: values[i] for (name, values), i in zip(self.axes.items(), point, strict=True)}
         filled = {
             name: BRACES.sub(lambda found: str(values[found[1]]), value) if isinstance(value, str) else value
@@ -118,7 +118,7 @@ class Sweep:
         return filled if seed is None else {**filled, "seed": seed}
 
     @property
-    def fields(self) -> dict[str, msgspec.inspect.Field]:
+    def fields(self) -> dict[str, inspect.Field]:
         """The job's options by name."""
         return fields_of(self.kind)
 
@@ -142,7 +142,7 @@ class Sweep:
         number = np.arange(math.prod(self.shape)).reshape(self.shape)
         if self.inner is not None:
             number = np.broadcast_to(np.take(number, [0], axis=names.index(self.inner)), self.shape)
-        # The data of `random_key`, of all seeds at once.
+        # What `random_key` does with one seed, for all seeds at once.
         data = np.stack([base.ravel() >> 32, base.ravel() & 0xFFFFFFFF], axis=-1).astype(np.uint32)
         keys = jax.random.wrap_key_data(jax.numpy.asarray(data), impl="threefry2x32")
         folded = jax.vmap(jax.random.fold_in)(keys, number.ravel().astype(np.uint32))
@@ -164,7 +164,7 @@ class Sweep:
 
 
 def names_in_braces(text: str) -> list[str]:
-    """The axes that a text names."""
+    """The names of axes that a text has in braces."""
     return BRACES.findall(text)
 
 

@@ -1,4 +1,4 @@
-"""A store without tiles: the metadata and coordinates of a Zarr group, as xarray opens it, and the list of them."""
+"""A store without tiles: the metadata and coordinates of a Zarr group that xarray opens, and a list of these files."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ FORMAT = 1
 """The number of this layout; a store with another one is refused."""
 
 OWN = ".jaxleggett"
-"""The folder of what is not Zarr's."""
+"""The folder of a store for files that are not Zarr's."""
 
 STATIC, RECORDS, LOCK = "static.json", "records", "lock"
+"""What lies there: the list of the files that are written once, the folder of records, and the lock."""
 
 BLOCK = 4096
-"""Bytes that a file takes on most disks, at least."""
+"""Bytes that the smallest file takes on most disks."""
 
 
 def size_of_tile(sweep: Sweep) -> int:
-    """Bytes on disk of a tile with its record, about."""
+    """The bytes, roughly, that a tile and its record take on a disk."""
     points = math.prod(sweep.chunks)
     chunks = [points * variable.dtype.itemsize + CHECKSUM for variable in sweep.kind.variables.values()]
     return BLOCK * (1 + sum(-(-size // BLOCK) for size in chunks))
 
 
 def write_skeleton(path: Path, sweep: Sweep) -> None:
-    """A store without tiles at `path`, flushed to the disk."""
+    """Write a store without tiles to `path`, and flush it to the disk."""
     import zarr
     from zarr.codecs import Crc32cCodec
     from zarr.dtype import VariableLengthUTF8
@@ -85,7 +86,7 @@ def write_skeleton(path: Path, sweep: Sweep) -> None:
             **common,
         )
     with warnings.catch_warnings():
-        # xarray asks for consolidated metadata; that they are no part of the format yet is known.
+        # xarray looks for consolidated metadata; Zarr warns that they are not yet part of the format.
         warnings.simplefilter("ignore", ZarrUserWarning)
         zarr.consolidate_metadata(path)
     (path / OWN / RECORDS).mkdir(parents=True)
@@ -98,5 +99,5 @@ def write_skeleton(path: Path, sweep: Sweep) -> None:
 
 
 def _units(name: str) -> str:
-    """Angles are in radians; all else is a pure number."""
-    return "rad" if name in ("theta", "phi", "angle") else "1"
+    """The unit of an axis of numbers: angles are in radians, a time limit in seconds; all else is a pure number."""
+    return {"theta": "rad", "phi": "rad", "angle": "rad", "time_limit": "s"}.get(name, "1")

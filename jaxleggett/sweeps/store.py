@@ -6,11 +6,11 @@
       .jaxleggett/records/KKK/N.json               that tile N is finished: the SHA-256 of what its chunks decode to
       .jaxleggett/lock                             held by whoever is at work
 
-A chunk is the values as little-endian bytes, and their CRC-32C, which whoever reads it by Zarr checks. Files are
-written to another name, flushed to the disk (fsync) and renamed; a record is written when the chunks and their folders
-are on the disk. So a tile is finished if and only if it has a record, the record is whole, and the chunks are those
-it names: whatever was interrupted, torn or changed is found by that, and computed again. Tiles being functions of the
-configuration, two runs at one store can do no harm but work twice.
+A chunk is the values as little-endian bytes and their CRC-32C, which Zarr checks when it reads the chunk. Files are
+written under another name, flushed to the disk (fsync) and renamed; a record is written when the chunks and their
+folders are on the disk. A tile is finished if and only if it has a record, the record is whole, and the chunks are
+those that it names. So what was interrupted, torn or changed is found, and computed again. As a tile is a function of
+the configuration, two runs at one store may compute tiles twice, but do no harm.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from .._checks import InputError, quoted
+from .._checks import InputError
 from .disk import CHECKSUM, TEMPORARY, encoded, files_beneath, flush, read, sealed, unsealed, write
 from .grid import POINT_SEED, Sweep
 from .skeleton import FORMAT, LOCK, OWN, RECORDS, STATIC, write_skeleton
@@ -52,7 +52,7 @@ class Damage:
 
 
 class Store:
-    """The store at `path`, of a `sweep`. Made by `create` or `open_`."""
+    """The store of a `sweep` at `path`. Made by `create` or `open_`."""
 
     def __init__(self, path: Path, sweep: Sweep) -> None:
         self.path, self.sweep = path, sweep
@@ -63,10 +63,10 @@ class Store:
     def create(cls, path: str | Path, sweep: Sweep) -> Store:
         """The store of this sweep: the one that is there, or a new one, which appears with all its metadata at once.
 
-        Raises InputError where there is something else, another sweep's store, or no place for one.
+        Raises InputError where there is something else or another sweep's store, and where none can be made.
         """
         place = Path(path)
-        if not place.exists():
+        if str(path) and not os.path.exists(place):
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=place.parent) as made:
@@ -75,9 +75,9 @@ class Store:
                     os.rename(whole, place)
                     flush(place.parent)
             except OSError as error:
-                if not place.exists():  # else another run was faster
-                    raise InputError(f"--store {quoted(str(path))} cannot be made: {error.strerror}") from None
-        found = cls.open_(place)
+                if not os.path.exists(place):  # else another run was faster
+                    raise InputError(f"--store {path} cannot be made: {error.strerror or error}") from None
+        found = cls.open_(path)
         if found.digest != sweep.digest:
             raise InputError(
                 f"--store {path} must be the store of this configuration, but holds another sweep, {found.sweep}; "
@@ -87,38 +87,28 @@ class Store:
 
     @classmethod
     def open_(cls, path: str | Path) -> Store:
-        """The store that is there; InputError where there is none, or none that this version may go on with."""
+        """The store that is there.
+
+        Raises InputError where there is none, where it cannot be read, and where it is damaged in what belongs to no
+        tile, or of another version.
+        """
+        if not str(path):
+            raise InputError("--store must name a folder, but is ''")
         place = Path(path)
-        if not (place / OWN / STATIC).is_file():
-            raise InputError(f"--store {path} must be the store of a sweep, but {_nature(place)}")
-        static = _static_files(place)
-        if static is None:
-            raise InputError(f"--store {path} cannot be used: {OWN}/{STATIC} is damaged")
-        for name, digest in static.items():
-            file = place / name
-            if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-                raise InputError(
-                    f"--store {path} cannot be used: {name} is {'damaged' if file.exists() else 'missing'}; "
-                    "its tiles can be computed again in another folder"
-                )
-        # Trusted from here on: its bytes are those that were written.
-        own = json.loads((place / "zarr.json").read_bytes())["attributes"]["jaxleggett"]
-        if (own["format"], own["version"]) != (FORMAT, __version__):
-            raise InputError(
-                f"--store {path} must be one of this version (format {FORMAT}, jaxleggett {__version__}), but is one "
-                f"of format {own['format']}, jaxleggett {own['version']}"
-            )
-        if static.keys() < {"zarr.json", *(f"{name}/zarr.json" for name in own["sweep"]["axes"])}:
-            raise InputError(f"--store {path} cannot be used: {OWN}/{STATIC} is damaged")
-        return cls(place, Sweep.from_json(own["sweep"]))
+        try:
+            if not (place / OWN / STATIC).is_file():
+                raise InputError(f"--store {path} must be the store of a sweep, but {_nature(place)}")
+            return cls(place, _checked_sweep(place))
+        except OSError as error:
+            raise InputError(f"--store {path} cannot be read: {error.strerror or error}") from None
 
     @contextlib.contextmanager
     def claimed(self, shared: bool = False) -> Iterator[None]:
-        """Keep others out while the block lasts; `shared` lets those in that share it, too.
+        """Keep other runs out while the block lasts; with `shared`, only those that do not share the store.
 
         The lock is the operating system's (flock), and goes with the process or the machine that held it. Raises
-        InputError where it is held by another run, and where the store cannot be written. File systems without
-        such locks go without: then two runs may work twice, and nothing worse.
+        InputError where it is held by another run, and where the store cannot be written. On a file system without
+        such locks there is none: two runs may then compute tiles twice, and nothing worse.
         """
         try:
             handle = os.open(self.path / OWN / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -138,9 +128,9 @@ class Store:
             os.close(handle)
 
     def commit(self, tile: int, values: dict[str, np.ndarray]) -> None:
-        """Save a tile: `values` has an array of the shape of its region for each variable.
+        """Save a tile: `values` has for each variable an array of the shape of the tile's region.
 
-        Raises OSError, which names the store, where the disk is full or away.
+        Raises OSError, which names the store, where the disk cannot be written.
         """
         try:
             self._commit(tile, values)
@@ -218,7 +208,7 @@ class Store:
         return sum(1 for _ in self._recorded())
 
     def foreign(self) -> list[Damage]:
-        """What does not belong into the store."""
+        """The files and folders in the store that do not belong to it."""
         root = self.path
         known = {"zarr.json", OWN, *self.sweep.axes, POINT_SEED, *self.variables}
         found = [entry.name for entry in os.scandir(root) if entry.name not in known]
@@ -231,8 +221,8 @@ class Store:
             found += [f for f in files_beneath(root / name, root) if f not in static]
         found += [f"{OWN}/{e.name}" for e in os.scandir(root / OWN) if e.name not in (STATIC, RECORDS, LOCK)]
         found += [f for f in files_beneath(root / OWN / RECORDS, root) if self._tile_of(f"{root}/{f}") is None]
-        own = (name for name in sorted(found) if not os.path.basename(name).startswith(TEMPORARY))
-        return [Damage(None, f"{name} is no file of this store") for name in own]
+        foreign = (name for name in sorted(found) if not os.path.basename(name).startswith(TEMPORARY))
+        return [Damage(None, f"{name} is no file of this store") for name in foreign]
 
     def _names_a_chunk(self, name: str) -> bool:
         parts = name.split(".")
@@ -254,7 +244,7 @@ class Store:
                             yield tile
 
     def _tile_of(self, record: str) -> int | None:
-        """The tile whose record has this path."""
+        """The tile whose record has this path; None if no tile's has."""
         stem, _, suffix = os.path.basename(record).partition(".")
         if suffix != "json" or not stem.isdecimal() or len(stem) > 9:
             return None
@@ -289,7 +279,7 @@ class Store:
 
     @contextlib.contextmanager
     def _unfinished_removed(self) -> Iterator[None]:
-        """Remove what runs that were killed have left, and then what workers that are killed meanwhile leave."""
+        """Remove unfinished files: first those of runs that were killed, at the end those of workers that were."""
         self._remove_unfinished()
         try:
             yield
@@ -306,7 +296,7 @@ class Store:
                 if entry.name.startswith(TEMPORARY) and entry.is_file():
                     os.unlink(entry.path)
 
-    # Paths are texts here: a store has millions of files, and each is looked at when it is resumed.
+    # Paths are texts here, which are faster than Path: a resumed run reads each of what may be millions of files.
 
     def _chunk(self, tile: int, name: str) -> str:
         return f"{self.path}/{name}/c.{'.'.join(map(str, self.sweep.place(tile)))}"
@@ -315,11 +305,36 @@ class Store:
         return f"{self.path}/{OWN}/{RECORDS}/{tile // FAN_OUT:03d}/{tile}.json"
 
     def _payload(self, tile: int, name: str, values: np.ndarray) -> bytes:
-        """The bytes of a chunk: a whole one, filled up where the grid ends before it does."""
+        """The bytes of a chunk of full size, filled up where the grid ends before the chunk does."""
         variable = self.variables[name]
         whole = np.full(self.sweep.chunks, variable.fill, dtype=variable.dtype)
         whole[tuple(slice(part.stop - part.start) for part in self.sweep.region(tile))] = values
         return whole.tobytes()
+
+
+def _checked_sweep(place: Path) -> Sweep:
+    """The sweep of the store in a folder; InputError where a file that is written once is damaged or missing."""
+    listed = _static_files(place)
+    if listed is None or "zarr.json" not in listed:
+        raise InputError(f"--store {place} cannot be used: {OWN}/{STATIC} is damaged")
+    for name, digest in listed.items():
+        file = place / name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            raise InputError(
+                f"--store {place} cannot be used: {name} is {'damaged' if file.exists() else 'missing'}; "
+                "its tiles can be computed again in another folder"
+            )
+    # Its bytes are those that were written, so that nothing in it need be checked.
+    own = json.loads((place / "zarr.json").read_bytes())["attributes"]["jaxleggett"]
+    if (own["format"], own["version"]) != (FORMAT, __version__):
+        raise InputError(
+            f"--store {place} must be one of this version (format {FORMAT}, jaxleggett {__version__}), but is one "
+            f"of format {own['format']}, jaxleggett {own['version']}"
+        )
+    sweep = Sweep.from_json(own["sweep"])
+    if not {f"{name}/zarr.json" for name in (*sweep.axes, POINT_SEED, *sweep.kind.variables)} <= listed.keys():
+        raise InputError(f"--store {place} cannot be used: {OWN}/{STATIC} is damaged")
+    return sweep
 
 
 def _static_files(root: Path) -> dict[str, str] | None:
@@ -329,9 +344,10 @@ def _static_files(root: Path) -> dict[str, str] | None:
 
 
 def _nature(place: Path) -> str:
+    """What is at the place instead of a store, as the end of a sentence."""
     if not place.exists():
         return "does not exist"
-    return "is not one" if place.is_dir() else "is a file"
+    return "is another folder" if place.is_dir() else "is a file"
 
 
 @functools.cache

@@ -200,7 +200,7 @@ def test_another_sweep_another_version_and_other_things_are_refused(store, write
         Store.create(store.path, other)
     with pytest.raises(InputError, match="does not exist"):
         Store.open_(tmp_path / "none.zarr")
-    with pytest.raises(InputError, match="must be the store of a sweep, but is not one"):
+    with pytest.raises(InputError, match="must be the store of a sweep, but is another folder"):
         Store.create(tmp_path, other)
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="must be the store of a sweep, but is a file"):
@@ -333,6 +333,26 @@ def test_odd_things_in_place_of_files(store):
 def test_a_list_of_metadata_that_was_shortened_is_refused(store):
     from jaxleggett.sweeps.disk import sealed
 
-    (store.path / ".jaxleggett" / "static.json").write_bytes(sealed({"files": {}}))
-    with pytest.raises(InputError, match=r"static\.json is damaged"):
+    static = store.path / ".jaxleggett" / "static.json"
+    listed = json.loads(json.loads(static.read_bytes())["record"])["files"]
+    for lacking in (listed, ["zarr.json"], ["theta/zarr.json"], ["upper/zarr.json"]):
+        kept = {name: digest for name, digest in listed.items() if name not in lacking}
+        static.write_bytes(sealed({"files": kept}))
+        with pytest.raises(InputError, match=r"static\.json is damaged"):
+            Store.open_(store.path)
+
+
+def test_a_store_that_cannot_be_read_is_refused(store, monkeypatch):
+    def denied(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(store_module, "read", denied)
+    with pytest.raises(InputError, match=r"x\.zarr cannot be read: Permission denied"):
         Store.open_(store.path)
+
+
+def test_an_axis_of_time_limits_is_in_seconds(write, tmp_path):
+    text = '[job]\ncommand = "threshold"\nnotion = "separable"\n[axes]\ntime_limit = [1, 10]\n'
+    store = Store.create(tmp_path / "x.zarr", read_config(write(text)))
+    with xarray.open_zarr(store.path) as found:
+        assert found["time_limit"].attrs["units"] == "s"
