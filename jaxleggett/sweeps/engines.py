@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -39,6 +40,12 @@ first tile of a task before the run ends."""
 
 PATIENCE = 30.0
 """Seconds to wait for a scheduler."""
+
+ADDRESS = re.compile(r"((?P<scheme>tcp|tls|ucx|ws|wss)://)?[^\s/]+:\d{1,5}")
+"""The address of a scheduler, without a scheme for tcp."""
+
+ENCRYPTED = ("tls", "wss")
+"""The schemes of encrypted connections."""
 
 AHEAD = 2
 """Tasks that are submitted for each thread of a worker: one that it computes, one that waits."""
@@ -216,13 +223,21 @@ class Scheduler(_Distributed):
     cert: Path | None = None
     key: Path | None = None
 
+    def __post_init__(self) -> None:
+        # Dask waits for a minute, and prints a traceback, where it is given an address that is none.
+        found = ADDRESS.fullmatch(self.address)
+        if not found:
+            raise InputError(f"--scheduler must be an address as tcp://host:8786, but is {quoted(self.address)}")
+        if self.ca is not None and found["scheme"] not in ENCRYPTED:
+            raise InputError(f"--scheduler must be an address as tls://host:8786 with --tls-ca, but is {self.address}")
+
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
         """A client of it; workers may come later. InputError where the scheduler cannot be reached."""
         from distributed import Client
         from distributed.security import Security
 
-        security = None
+        security = Security()  # as Dask is configured
         if self.ca is not None:
             security = Security(
                 tls_ca_file=str(self.ca),
@@ -233,8 +248,11 @@ class Scheduler(_Distributed):
         # Dask would log what is said below in one sentence.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
+            secret = security.get_connection_args("client").get("ssl_context")
+            if self.address.startswith(ENCRYPTED) and secret is None:
+                raise InputError(f"--tls-ca, --tls-cert and --tls-key must be given for --scheduler {self.address}")
             client = Client(self.address, security=security, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise InputError(f"--scheduler {self.address} cannot be reached: {error}") from None
         with client:
             yield client

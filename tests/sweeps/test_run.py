@@ -114,6 +114,10 @@ def test_a_scheduler_that_is_not_there(sweep, tmp_path, monkeypatch):
     store = Store.create(tmp_path / "x.zarr", sweep)
     with pytest.raises(InputError, match=r"--scheduler tcp://127\.0\.0\.1:9 cannot be reached"):
         run(store, Scheduler("tcp://127.0.0.1:9"))
+    with pytest.raises(InputError, match="--tls-ca, --tls-cert and --tls-key must be given for --scheduler tls://"):
+        run(store, Scheduler("tls://127.0.0.1:9"))
+    with pytest.raises(InputError, match="must be an address as tls://host:8786 with --tls-ca, but is tcp://"):
+        Scheduler("tcp://127.0.0.1:9", ca=tmp_path, cert=tmp_path, key=tmp_path)
 
 
 def start(write, store, *options):
