@@ -12,7 +12,8 @@ from .inequality import LeggettInequality
 def read_inequality(path: str) -> LeggettInequality:
     """The inequality of a JSON file that a command wrote: inequality.json, or the report.json that holds it.
 
-    InputError where there is none, or one that is averaged over a symmetry.
+    Raises InputError, which names the file, where there is none, where a field of it is wrong, and for an inequality
+    that is averaged over a symmetry or is about another notion than Leggett's.
     """
     content = read_json("inequality", path)
     if "inequality" in (report := _fields(content)):
@@ -24,9 +25,12 @@ def read_inequality(path: str) -> LeggettInequality:
         raise InputError(f"inequality {path} must have finitely many pairs, but is averaged over {symmetry}")
     if (notion := _fields(content).get("notion", "leggett")) != "leggett":
         raise InputError(f"inequality {path} must be one that Leggett models obey, but is about {quoted(notion)}")
-    return LeggettInequality.from_json(content)
+    try:
+        return LeggettInequality.from_json(content)
+    except InputError as error:
+        raise InputError(f"inequality {path} cannot be used: {error}") from None
 
 
 def _fields(content: object) -> dict[str, object]:
-    """The fields of a JSON object; none of anything else."""
+    """The fields of a JSON object; an empty dictionary for anything else."""
     return cast("dict[str, object]", content) if isinstance(content, dict) else {}

@@ -41,7 +41,8 @@ class LinearInequality:
     """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every model of some notion.
 
     `coefficients` g, `alice` f and `bob` h are N finite numbers each, the settings `a`, `b` unit vectors of shape
-    (N, 3), and `bound` is a finite number, taken on trust. Raises InputError, which names the field, for anything else.
+    (N, 3), and `bound` is a finite number, which is not checked against the others. Raises InputError, which names the
+    field, for anything else.
 
     >>> z, x = [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]
     >>> chsh = LinearInequality([1, 1, 1, -1], [z, z, x, x], [z, x, z, x], [0] * 4, [0] * 4, bound=2.0)
@@ -74,8 +75,10 @@ class LinearInequality:
             except (TypeError, ValueError):
                 column = np.empty(0)
             if column.shape != (len(pairs),) or not np.isfinite(column).all():
+                number = counted(len(pairs), "finite number")
                 raise InputError(
-                    f"{name} of an inequality must be {counted(len(pairs), 'finite number')}, one a setting pair"
+                    f"{name} of an inequality must be {number}, one for each setting pair, "
+                    f"but is {quoted(getattr(self, name))}"
                 )
             object.__setattr__(self, name, column)
         with np.errstate(over="ignore"):
@@ -83,15 +86,16 @@ class LinearInequality:
         if not np.isfinite(total):
             raise InputError("coefficients, alice and bob of an inequality must have a finite sum of moduli")
         bound = cast("object", self.bound)  # of any type, where it comes from a file
-        number = isinstance(bound, int | float) and not isinstance(bound, bool)
-        # An integer beyond all doubles compares, but does not convert.
-        if not (number and abs(self.bound) <= sys.float_info.max):
+        real = isinstance(bound, int | float | np.integer | np.floating) and not isinstance(bound, bool)
+        # An integer larger than all doubles can be compared with one, but not converted to one.
+        if not (real and abs(self.bound) <= sys.float_info.max):
             raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
+        object.__setattr__(self, "bound", float(self.bound))
 
     def normalised(self) -> tuple[Self, int]:
-        """The inequality divided by 2^k, its bound left out, and k: then 1 <= sum |g_i| + |f_i| + |h_i| < 2.
+        """The inequality divided by 2^k, with the bound set to 0, and k: then 1 <= sum |g_i| + |f_i| + |h_i| < 2.
 
-        Exact for all coefficients above 2^-1000 of the sum; k = 0 for an inequality of zeros.
+        The division is exact for all coefficients above 2^-1000 of the sum. Where all are 0, k is 0.
         """
         columns = (self.coefficients, self.alice, self.bob)
         k = exponent(*columns)
@@ -99,7 +103,7 @@ class LinearInequality:
         return replace(self, coefficients=g, alice=f, bob=h, bound=0.0), k
 
     def value(self, state: Correlated) -> float:
-        """The left side for a `state` (visibility 1), or any object with `correlation(a, b)`."""
+        """The left side at visibility 1 for a `state`, or for any object with `correlation(a, b)`."""
         M_A, M_B, C = (np.asarray(x) for x in state.correlation(self.a, self.b))
         return float(self.coefficients @ C + self.alice @ M_A + self.bob @ M_B)
 
@@ -145,8 +149,8 @@ class LinearInequality:
 class LeggettInequality(LinearInequality):
     """sum_i g_i C(a_i, b_i) + f_i M^A(a_i) + h_i M^B(b_i) <= bound, for every Leggett model.
 
-    The fields are those of `LinearInequality`. The bound is taken on trust: `worst_vectors.bounded_inequality` searches
-    for the least one, and `proofs.branch_and_bound.enclose` proves one.
+    The fields are those of `LinearInequality`. That the bound holds is not checked:
+    `worst_vectors.bounded_inequality` searches for the least one, and `proofs.branch_and_bound.enclose` proves one.
 
     >>> import jaxleggett as jl
     >>> z = [[0.0, 0.0, 1.0]]
@@ -156,9 +160,10 @@ class LeggettInequality(LinearInequality):
     """
 
     def at(self, u: ArrayLike, v: ArrayLike, axis: Axis | None = None) -> np.ndarray:
-        """The left side at its largest for hidden vectors `u`, `v` of shape (K, 3), or (3,): (K,), or ().
+        """The largest left side for hidden vectors `u`, `v` of shape (K, 3), or (3,): (K,), or ().
 
-        sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, averaged over turns about `axis`.
+        It is sum_i |g_i| - |g_i| |u.a_i - sgn(g_i) v.b_i| + f_i u.a_i + h_i v.b_i, the left side at the best
+        correlators that [B13 (5)] allows. With an `axis`, it is averaged over joint turns of u and v about it.
         """
         u, v, g = np.asarray(u), np.asarray(v), self.coefficients
         b = -np.sign(g)[:, None] * self.b

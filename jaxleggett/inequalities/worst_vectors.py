@@ -1,13 +1,13 @@
 """Worst hidden vectors: minimise a piecewise linear function over S^2 x S^2, from many starts at once.
 
-For prices on setting pairs, the search for the hidden vectors that a linear programme lacks, and for
-those at which a Leggett inequality reaches its bound, is
+Two questions are of this form: which hidden vectors a linear programme over hidden vectors still lacks, and at which
+ones a Leggett inequality reaches its bound. Given prices plus_i, minus_i >= 0 of setting pairs, and vectors F and H,
 
-    least over unit u, v of   sum_i plus_i |u.a_i + v.b_i| + minus_i |u.a_i - v.b_i| - F.u - H.v.
+    minimise over unit u, v:   sum_i plus_i |u.a_i + v.b_i| + minus_i |u.a_i - v.b_i| - F.u - H.v.
 
-It is convex in (u, v), and hard only because the spheres are not: there are many local minima. The search is
+The function is convex in (u, v). The spheres are not convex, so that there are many local minima. The search is
 
-1. *multi-start*: the function is evaluated on a lattice over both spheres, and its local minima there are starts;
+1. *multi-start*: the function is evaluated on a lattice over both spheres, whose best points are the starts;
 2. *Newton's method* from every start, in the tangent planes of the two spheres (Riemannian Newton: P.-A. Absil,
    R. Mahony, R. Sepulchre, "Optimization Algorithms on Matrix Manifolds", 2008), with the moduli of the Hessian's
    eigenvalues, so that it goes downhill, and with steps of bounded length;
@@ -15,8 +15,8 @@ It is convex in (u, v), and hard only because the spheres are not: there are man
    A. Blake, A. Zisserman, "Visual Reconstruction", 1987, call it graduated non-convexity). So a start ends in a
    corner of the piecewise linear function, to rounding.
 
-How much of each is done is an `Effort`. What is found is a value that is reached; that nothing lies below it is no
-proof (`jaxleggett.proofs.branch_and_bound` gives one).
+An `Effort` says how much of each is done. What is found is a value that the function takes. That it is the least one
+is not proved here; `jaxleggett.proofs.branch_and_bound` proves such bounds.
 """
 
 # JAX's own types are incomplete; what is made of them here is annotated.
@@ -37,6 +37,7 @@ from jax.tree_util import register_dataclass
 from .._clock import OutOfTime, late
 from .._doubles import exponent, scaled_up
 from .._numerics import dot, double_precision, normalised, random_key, shape_for, tangents
+from ..settings import SettingPairs
 from ..sphere import fibonacci, fibonacci_directions, random_rotation
 from .inequality import LeggettInequality
 
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from .._shapes import AnyArray, Array, ArrayLike, Float, Number
 
     Found = tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"], Float[np.ndarray, "n"]]
-    State = tuple[Array, Array, Array, Array, Array]
+    Descent = tuple[Array, Array, Array, Array, Array]
 
 
 @dataclass(frozen=True)
@@ -56,30 +57,31 @@ class Effort:
     starts: int = 512
     """Starts of Newton's method."""
     steps: int = 48
-    """Newton steps from each start, and twice as many again from the best: enough to end in a corner to rounding."""
+    """Newton steps from each start, and twice as many again from the best eighth of them: enough to end in a corner, to
+    rounding."""
     screened: int = 800**2 * 1024
-    """Most terms (pairs of directions times prices) that are evaluated on the lattice, which is coarser where they
-    would be more: about a second."""
+    """Most terms (pairs of directions times prices) that are evaluated on the lattice, which takes about a second.
+    Where they would be more, the lattice is made coarser."""
     together: int = 2**19
-    """Most terms (starts times prices) that descend in one call; where they are more, a quarter of it: seconds, after
-    which the clock is looked at."""
+    """Most terms (starts times prices) that descend in one call. Where they would be more, each call takes a quarter of
+    this number; that takes seconds, and the clock is looked at before each call."""
 
 
 QUICK = Effort()
-"""What the rounds of column generation need: vectors that are missed now are found in a later round."""
+"""The effort for the rounds of column generation: what one round misses, a later one finds."""
 
 THOROUGH = Effort(steps=200)
-"""Where a bound is to be reported: between nearly parallel settings the valleys are narrow and long."""
+"""The effort for a bound that is to be reported: between nearly parallel settings the valleys are narrow and long."""
 
 SMOOTHING = (0.1, 0.03, 0.03, 0.01)
-"""The eps at the beginning, by turns among the starts. With a much larger one, a function of many pairs has few minima
-left, and all starts would end in the same ones."""
+"""The first eps; the starts take these four by turns. With a much larger one, a function of many pairs would have few
+minima left, and all starts would end in the same ones."""
 
 
 @register_dataclass
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """The function at the head of this module: `plus`, `minus` >= 0 on setting pairs `a`, `b`, and `F`, `H`."""
+    """The function at the head of this module: `plus`, `minus` >= 0 of setting pairs `a`, `b`, and vectors `F`, `H`."""
 
     plus: Float[AnyArray, "n"]
     minus: Float[AnyArray, "n"]
@@ -103,7 +105,7 @@ class Prices:
         return Prices(plus, minus, F, H, self.a, self.b)
 
     def padded(self) -> Prices:
-        """The same function with rows of price 0 added, so that few numbers of rows have to be compiled for."""
+        """The same function with pairs of price 0 added: code is compiled anew for every number of pairs."""
         short = shape_for(len(self.plus)) - len(self.plus)
         plus, minus = (np.concatenate([x, np.zeros(short)]) for x in (self.plus, self.minus))
         a, b = (np.concatenate([x, np.broadcast_to(x[:1], (short, 3))]) for x in (self.a, self.b))
@@ -119,18 +121,19 @@ def search(
     effort: Effort = QUICK,
     deadline: float | None = None,
 ) -> Found:
-    """Hidden vectors u, v at which the function of `prices` is locally least, and its values, cheapest first.
+    """Local minima of the function of `prices`: hidden vectors u, v (K, 3) and its values (K,), cheapest first.
 
-    There are as many as `effort` has starts. The random `key` turns the lattices; `u`, `v` are hidden vectors that are
-    known already (those of a model, say) and begin the starts. Prices may be of any size: they are divided by a power
-    of two first. Past `deadline` (seconds of `time.monotonic`) OutOfTime is raised, if the prices are thousands.
+    There is one for every start, `effort.starts` or less; many may be the same. The random `key` turns the lattices.
+    Hidden vectors `u`, `v` that are known already (those of a model, say) are the first starts. Prices may be of any
+    size: they are divided by a power of two first. `deadline` (seconds of `time.monotonic`) is looked at only where
+    there are thousands of prices; past it OutOfTime is raised.
     """
     k = exponent(prices.plus, prices.minus, prices.F, prices.H)
     with double_precision():
         prices = prices.scaled(-k).padded()
         starts = _starts(key, prices, u, v, effort)
         found = _cheapest_first(*_descend_in_time(prices, *starts, effort.steps, effort, deadline))
-        # Where several corners nearly meet, the way to the cheapest takes more steps: the best go it again.
+        # Where several corners nearly meet, the way to the cheapest takes more steps: the best starts descend again.
         best = effort.starts // 8
         again = _descend_in_time(prices, found[0][:best], found[1][:best], 2 * effort.steps, effort, deadline)
         every = [np.concatenate([x, y[best:]]) for x, y in zip(again, found, strict=True)]
@@ -141,11 +144,11 @@ def search(
 def _starts(
     key: Array, prices: Prices, u: np.ndarray | None, v: np.ndarray | None, effort: Effort
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
-    """Where to begin: what is known, at most a quarter; then the best points of a lattice, a start in every basin.
+    """Where to begin: at hidden vectors that are known, at most a quarter, then at the best points of a lattice.
 
-    For every u of a randomly turned lattice the cheapest v of another is looked at, and the other way round. First
-    come those that are no dearer than their neighbours', then the cheapest of the others: by price alone, all starts
-    might lie in the deepest basin.
+    For every u of a randomly turned lattice the cheapest v of another one is taken, and for every v the cheapest u.
+    First come the points that are no dearer than their seven neighbours, then the cheapest of the others. If they were
+    chosen by price alone, all starts might lie in the basin of one minimum.
     """
     lattice = min(effort.lattice, math.isqrt(effort.screened // len(prices.plus)))
     lattice_u, lattice_v, price = (np.asarray(x) for x in _screen(key, prices, lattice))
@@ -162,7 +165,7 @@ def _starts(
 def _descend_in_time(
     prices: Prices, u: np.ndarray, v: np.ndarray, steps: int, effort: Effort, deadline: float | None
 ) -> Found:
-    """`descend`; with thousands of prices a few starts at a time. OutOfTime past the deadline."""
+    """`descend`, with thousands of prices a few starts at a time; raises OutOfTime past the deadline."""
     if len(prices.plus) * len(u) <= effort.together:
         u, v, least = (np.asarray(x) for x in descend(prices, u, v, steps))
         return u, v, least
@@ -222,14 +225,15 @@ def descend(
 ) -> tuple[Float[Array, "starts 3"], Float[Array, "starts 3"], Float[Array, "starts"]]:
     """Local minima of the function of `prices` over S^2 x S^2, from the starts `u`, `v`, all in parallel.
 
-    `steps` Newton steps on the smoothed function, while its eps falls from `SMOOTHING` to 1e-11 (see the head of this
-    module). Returns u, v and the values of the function itself, the least that each start came by.
+    There are `steps` Newton steps on the smoothed function, while its eps falls from `SMOOTHING` to 1e-11 (see the head
+    of this module). Returned are, for each start, the u, v on its way at which the function itself was least, and that
+    value.
     """
     a, b, F, H = (jnp.asarray(x) for x in (prices.a, prices.b, prices.F, prices.H))
 
     def one(u: Array, v: Array, smoothing: Array) -> tuple[Array, Array, Array]:
-        def step(i: Array, state: State) -> State:
-            u, v, best_u, best_v, best = state
+        def step(i: Array, now_and_best: Descent) -> Descent:
+            u, v, best_u, best_v, best = now_and_best
             eps = smoothing * (1e-11 / smoothing) ** (i / steps)
             (p, q), (r, s) = tangents(u), tangents(v)
             rows_a = jnp.stack([a @ p, a @ q], axis=1)
@@ -249,14 +253,14 @@ def descend(
             gradient -= jnp.stack([dot(F, p), dot(F, q), dot(H, r), dot(H, s)])
             # Curvature of the sphere: moving by d shortens the vector itself by d^2/2.
             hessian -= jnp.diag(jnp.stack([radial_u, radial_u, radial_v, radial_v]))
-            # Where the curvature is negative, a plain Newton step would go up: its modulus leads down.
+            # Where the curvature is negative, a plain Newton step would go up; with its modulus the step goes down.
             values, axes = jnp.linalg.eigh(hessian)
             move = -axes @ ((axes.T @ gradient) / jnp.maximum(jnp.abs(values), 1e-12))
             # No further than the scale on which the smoothed function is quadratic.
             move = move * jnp.minimum(1.0, 4 * eps / jnp.maximum(jnp.linalg.norm(move), 1e-300))
             u = normalised(u + move[0] * p + move[1] * q)
             v = normalised(v + move[2] * r + move[3] * s)
-            # Steps on the smoothed function need not go down on the function itself: the best is kept.
+            # A step down on the smoothed function may go up on the function itself, so the best place is kept.
             now = prices.at(u, v)
             better = now < best
             return (
@@ -275,7 +279,7 @@ def descend(
 
 
 def prices_of(inequality: LeggettInequality) -> Prices:
-    """What an inequality charges hidden vectors for: its left side is sum_i |g_i| less the function of these prices."""
+    """The prices of an inequality: its largest left side at hidden vectors is sum_i |g_i| minus their function."""
     g = inequality.coefficients
     F, H = inequality.alice @ inequality.a, inequality.bob @ inequality.b
     return Prices(np.maximum(-g, 0), np.maximum(g, 0), F, H, inequality.a, inequality.b)
@@ -286,8 +290,8 @@ def worst_vectors(
 ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
     """Hidden vectors u, v at which the left side of `inequality` is largest, as far as a thorough search sees.
 
-    `seed` turns the lattices of starts. Past `deadline` (seconds of `time.monotonic`) the search of an inequality with
-    thousands of pairs raises `_clock.OutOfTime`.
+    `seed` turns the lattices of starts. With thousands of pairs the search raises `_clock.OutOfTime` past `deadline`
+    (seconds of `time.monotonic`); with fewer it does not look at the clock.
     """
     u, v, _ = search(random_key(seed), prices_of(inequality), effort=THOROUGH, deadline=deadline)
     return u[0], v[0]
@@ -306,16 +310,17 @@ def bounded_inequality(
 
     `coefficients`, `alice` and `bob` are g, f and h of `LeggettInequality`, N numbers each (f and h are 0 unless
     given), on the setting pairs `a`, `b` of shape (N, 3). `seed` turns the lattices of starts. The search is not
-    exhaustive, so the bound is numerical and no proof. Raises InputError as `LeggettInequality` does; past `deadline`
-    (seconds of `time.monotonic`) the search of an inequality with thousands of pairs raises `_clock.OutOfTime`.
+    exhaustive, so the bound is numerical and not proved. Raises InputError as `LeggettInequality` does, and with
+    thousands of pairs `_clock.OutOfTime` past `deadline` (seconds of `time.monotonic`).
 
     >>> import numpy as np
     >>> from jaxleggett.inequalities.worst_vectors import bounded_inequality
     >>> round(bounded_inequality([-1.0], [[0, 0, 1]], [[0, 0, 1]]).bound, 9)  # -C <= 1: true of all correlations
     1.0
     """
-    f, h = (np.zeros(np.shape(coefficients)) if x is None else x for x in (alice, bob))
-    inequality = LeggettInequality(coefficients, a, b, f, h, bound=0.0)
+    pairs = SettingPairs(a, b)
+    f, h = (np.zeros(len(pairs)) if x is None else x for x in (alice, bob))
+    inequality = LeggettInequality(coefficients, pairs.a, pairs.b, f, h, bound=0.0)
     u, v = worst_vectors(inequality, seed, deadline)
     scaled, k = inequality.normalised()
     return replace(inequality, bound=scaled_up(float(scaled.at(u[None], v[None])[0]), k))

@@ -1,8 +1,13 @@
+"""Leggett inequalities: their left side, bound, value and threshold, the published family, JSON and files."""
+
+import json
+
 import numpy as np
 import oracles
 import pytest
 
 import jaxleggett as jl
+from jaxleggett.inequalities.files import read_inequality
 from jaxleggett.inequalities.inequality import LeggettInequality
 from jaxleggett.inequalities.published import published, smallest_mean_projection
 from jaxleggett.inequalities.worst_vectors import bounded_inequality, worst_vectors
@@ -141,6 +146,32 @@ def test_directions_that_are_not_orthogonal():
         published(AXES, AXES)
 
 
+@pytest.mark.parametrize("axes", [AXES[:1], np.array([AXES[0], -AXES[0]])])
+def test_of_parallel_axes_the_mean_projection_vanishes(axes):
+    assert smallest_mean_projection(axes) == 0
+    form = published(axes, AXES[[1] * len(axes)])
+    assert (form.bound, form.threshold(jl.werner())) == (2, 1)
+
+
+@pytest.mark.parametrize("axes", [[[np.nan] * 3] * 2, [1, 2], [[2, 0, 0], [0, 1, 0]]])
+def test_axes_that_are_no_unit_vectors(axes):
+    with pytest.raises(jl.InputError, match="axes must h"):
+        smallest_mean_projection(axes)
+
+
+@pytest.mark.parametrize("bound", [1, np.float32(1), np.int64(1), np.float64(1)])
+def test_a_bound_of_any_type_of_number_is_a_float(bound):
+    i = LeggettInequality([-1.0], AXES[:1], AXES[:1], [0], [0], bound)
+    assert type(i.bound) is float
+    assert json.loads(json.dumps(i.to_json()))["bound"] == 1
+
+
+@pytest.mark.parametrize("arguments", [([[1.0], [2.0, 3.0]], AXES, AXES), ([1.0], AXES, AXES), (1.0, "x", AXES)])
+def test_a_bound_of_what_is_no_inequality_is_refused(arguments):
+    with pytest.raises(jl.InputError, match=r"coefficients of an inequality must be|a must be"):
+        bounded_inequality(*arguments)
+
+
 def test_json_both_ways():
     i = bounded_inequality(*_random(4))
     again = LeggettInequality.from_json(i.to_json())
@@ -173,3 +204,23 @@ def test_bad_json(change, message):
         LeggettInequality.from_json({k: x for k, x in content.items() if k != "bob"})
     with pytest.raises(jl.InputError, match="must be a JSON object"):
         LeggettInequality.from_json([1])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"inequality": None}, "must be a report with an inequality, but this one found none"),
+        ({"symmetry": "SO(3)"}, "must have finitely many pairs, but is averaged over 'SO"),
+        ({"notion": "bell"}, "must be one that Leggett models obey, but is about 'bell'"),
+        ({"bound": "x"}, "cannot be used: bound of an inequality must be a finite number, but is 'x'"),
+        ([1], "cannot be used: an inequality must be a JSON object"),
+    ],
+)
+def test_a_message_about_a_file_names_it(content, message, tmp_path):
+    file = tmp_path / "some.json"
+    full = LeggettInequality(*_random(4), bound=1.0).to_json()
+    file.write_text(json.dumps({**full, **content} if isinstance(content, dict) else content))
+    with pytest.raises(jl.InputError, match=f"^inequality .*some.json {message}"):
+        read_inequality(str(file))
+    file.write_text(json.dumps({"inequality": full}))
+    assert read_inequality(str(file)).bound == 1
