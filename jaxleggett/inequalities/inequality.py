@@ -13,7 +13,7 @@ because g C <= |g| (1 - |M^A - sgn(g) M^B|) for each pair of hidden vectors, by 
 
 from __future__ import annotations
 
-import sys
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Protocol, Self, cast
 
@@ -87,10 +87,13 @@ class LinearInequality:
             raise InputError("coefficients, alice and bob of an inequality must have a finite sum of moduli")
         bound = cast("object", self.bound)  # of any type, where it comes from a file
         real = isinstance(bound, int | float | np.integer | np.floating) and not isinstance(bound, bool)
-        # An integer larger than all doubles can be compared with one, but not converted to one.
-        if not (real and abs(self.bound) <= sys.float_info.max):
+        try:
+            number = float(self.bound) if real else math.nan
+        except OverflowError:  # an integer larger than all doubles
+            number = math.inf
+        if not math.isfinite(number):
             raise InputError(f"bound of an inequality must be a finite number, but is {quoted(self.bound)}")
-        object.__setattr__(self, "bound", float(self.bound))
+        object.__setattr__(self, "bound", number)
 
     def normalised(self) -> tuple[Self, int]:
         """The inequality divided by 2^k, with the bound set to 0, and k: then 1 <= sum |g_i| + |f_i| + |h_i| < 2.
