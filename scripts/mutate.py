@@ -59,7 +59,7 @@ PLAN: dict[str, tuple[set[str] | None, list[str]]] = {
     "kernels/lanes": (None, ["kernels/test_chunks.py", "kernels/test_folding.py"]),
     "kernels/points": ({"quadrature_averages"}, ["kernels/test_points.py"]),
     "verification/verdicts": (
-        {"_found", "negative", "tolerance", "merged"},
+        {"_figures_of", "negative", "tolerance", "merged"},
         ["verification/test_verdicts.py", "verification/test_run.py"],
     ),
     "verification/admission": ({"shares", "between"}, ["verification/test_run.py", "verification/test_admission.py"]),
@@ -145,7 +145,7 @@ EQUIVALENT = {
     ("sphere", "icosahedron_axes", "1 + np.sqrt(5)  ->  1 - np.sqrt(5)"): "the conjugate gives an icosahedron too",
     ("verification/admission", "between", "-1  ->  +1"): "the last of two ends",
     ("kernels/points", "quadrature_averages", "64  ->  65"): "how many pairs are worked through together",
-    ("verification/verdicts", "_found", "1  ->  2"): "components beyond the third, which dot does not read",
+    ("verification/verdicts", "_figures_of", "1  ->  2"): "components beyond the third, which dot does not read",
 }
 
 SWAPS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}

@@ -75,9 +75,9 @@ class LinearInequality:
             except (TypeError, ValueError):
                 column = np.empty(0)
             if column.shape != (len(pairs),) or not np.isfinite(column).all():
-                number = counted(len(pairs), "finite number")
+                wanted = counted(len(pairs), "finite number")
                 raise InputError(
-                    f"{name} of an inequality must be {number}, one for each setting pair, "
+                    f"{name} of an inequality must be {wanted}, one for each setting pair, "
                     f"but is {quoted(getattr(self, name))}"
                 )
             object.__setattr__(self, name, column)

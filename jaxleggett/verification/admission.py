@@ -1,8 +1,9 @@
-"""What is a Leggett model, seen at a few hidden vectors: asked before a long run is spent on it."""
+"""Whether a model is a Leggett model, checked at a few hidden vectors before a long run is spent on it."""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from .._checks import UNIT_TOLERANCE, InputError
+from .._checks import UNIT_TOLERANCE, InputError, quoted
 from .._numerics import double_precision, random_key
 from ..correlation import moments, probabilities
 from ..kernels.chunks import interpolations
@@ -28,17 +29,22 @@ ROUNDING = 1e-12
 
 
 def lattice_error(model: CompleteModel, num: int) -> float:
-    """The `lattice_error` of a model; InputError unless it is a number from 0 up."""
-    error = float(model.lattice_error(num))
+    """The `lattice_error` of a model for `num` points; InputError unless it is a number from 0 up."""
+    given = model.lattice_error(num)
+    try:
+        error = float(given)
+    except (TypeError, ValueError):
+        error = math.nan
     if not error >= 0:
-        raise InputError(f"lattice_error of the model {model_name(model)} must be at least 0, but is {error:.3g}")
+        raise InputError(f"lattice_error of the model {model_name(model)} must be at least 0, but is {quoted(given)}")
     return error
 
 
 def inspect_model(models: Sequence[LeggettModel], V: np.ndarray | None, ends: Sequence[LeggettModel]) -> None:
-    """Refuse what is no Leggett model, seen at a few hidden vectors: one clear sentence before a long run.
+    """Raise InputError for what is seen at a few hidden vectors to be no Leggett model.
 
-    `models` stand at the visibilities `V` (one model and None without), `ends` at the lowest and highest.
+    `models` are those at the visibilities `V`, or one model where V is None; `ends` are those at the lowest and at the
+    highest visibility.
     """
     name = model_name(ends[0])
     with double_precision():
@@ -47,7 +53,7 @@ def inspect_model(models: Sequence[LeggettModel], V: np.ndarray | None, ends: Se
         for end in ends:
             _inspect_hidden_vectors(end, name, key)
         u, v = (np.asarray(x) for x in ends[0].sample(key, 64))
-        # Their opposites too, which show whether a correlator is even.
+        # With their opposites, which show whether a correlator is even.
         points = [np.concatenate(pair) for pair in ((u, -u), (v, -v), (a, a), (b, b))]
         at_ends = np.stack([_inspect_correlator(end, name, *points) for end in ends])
         if V is None:
@@ -59,7 +65,7 @@ def inspect_model(models: Sequence[LeggettModel], V: np.ndarray | None, ends: Se
                 raise InputError(f"hidden vectors of the model {name} must not depend on the visibility")
             P = of_each(_probabilities, models[part], TOGETHER, *points)
             line = between(shares(V, V[part]), at_ends)
-            # In this order, so that a NaN is off too.
+            # Written so that a NaN is off, too.
             off = np.flatnonzero(~(np.abs(P - line).max((1, 2)) <= ROUNDING))
             if len(off):
                 raise InputError(
@@ -69,7 +75,7 @@ def inspect_model(models: Sequence[LeggettModel], V: np.ndarray | None, ends: Se
 
 
 def _inspect_hidden_vectors(model: LeggettModel, name: str, key: jax.Array) -> None:
-    """InputError unless `sample` returns unit vectors, and atoms have weights that are probabilities."""
+    """Raise InputError unless `sample` returns unit vectors and the weights of atoms are probabilities."""
     try:
         u, v = (np.asarray(x) for x in model.sample(key, 64))
     except (TypeError, ValueError) as error:
@@ -88,7 +94,8 @@ def _inspect_correlator(
 ) -> np.ndarray:
     """P (n, 4) at hidden vectors and settings (n, 3), where the second half of u and v is opposite to the first.
 
-    InputError unless C is one finite number, even where the model has a `half_lattice`.
+    Raises InputError unless C is one finite number, is what a model's `interpolation` says, and is even in (u, v)
+    where the model has a `half_lattice`.
     """
     try:
         P = one_point(model, u, v, a, b)
@@ -102,7 +109,7 @@ def _inspect_correlator(
         p_minus, p_plus = (np.asarray(p) for p in _shares(as_pytree(model), a.T, b.T))
         M_A, M_B = marginals(u, v, a, b)
         between_bounds = p_minus * (np.abs(M_A + M_B) - 1) + p_plus * (1 - np.abs(M_A - M_B))
-        # In this order, so that a NaN is off too.
+        # Written so that a NaN is off, too.
         if not (np.abs([p_minus + p_plus - 1, between_bounds - C]) <= ROUNDING).all():
             raise InputError(
                 f"interpolation of the model {name} must be weights of sum 1 that give what its correlator says"
@@ -135,22 +142,22 @@ def of_each(function: Callable[..., jax.Array], items: Sequence[object], most: i
     """`function(item, *rest)` for each of at most `most` items: (len(items), ...), float64.
 
     In one call where the items are pytrees of one form and `function` can be traced through them.
-    `function` is one of a module: what is compiled is kept with it.
+    `function` is one that a module defines, not one made for this call: what is compiled is kept with it.
     """
     with double_precision():
         try:
-            size = min(most, 1 << (len(items) - 1).bit_length())  # few sizes, of which each is compiled
+            size = min(most, 1 << (len(items) - 1).bit_length())  # few sizes, since each is compiled
             padded = [*items, *[items[-1]] * (size - len(items))]
             stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *map(as_pytree, padded))
             return np.asarray(_mapped(function, stacked, *rest))[: len(items)]
         except Exception:
-            # One by one, where what is wrong, if anything is, shows itself again.
+            # One by one; if something is wrong with an item, the same error is raised here.
             return np.stack([function(item, *rest) for item in items])
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _mapped(function: Callable[..., jax.Array], items: Any, *rest: ArrayLike) -> jax.Array:
-    """`function` of all items, given as one pytree whose leaves have an axis more."""
+    """`function` of all items, which are given as one pytree whose leaves have one axis more."""
     return jax.vmap(lambda item: function(item.model, *rest))(items)
 
 
@@ -163,8 +170,9 @@ def shares(scan: np.ndarray | None, V: np.ndarray | None) -> np.ndarray:
 
 
 def between(share: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """What is affine in the visibility, (B, ...), from its values (E, ...) at the ends of a scan, at B `shares`.
+    """The values (B, ...) of what is affine in the visibility, from those at the ends of a scan, (E, ...).
 
-    Elementwise rather than a matrix product, so that the ends themselves come back to the bit.
+    `share` (B, 1, 1) are the `shares` of B visibilities. Computed elementwise rather than as a matrix product, so that
+    at the ends the values are those given, bit by bit.
     """
     return (1 - share) * ends[0] + share * ends[-1]

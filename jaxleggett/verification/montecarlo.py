@@ -1,9 +1,9 @@
-"""Monte Carlo runs: blocks of setting pairs among devices, chunks in order, results as NumPy arrays.
+"""Monte Carlo runs: blocks of setting pairs are divided among devices, results are NumPy arrays.
 
-The only module that knows about devices. Chunks are cut and merged by `jaxleggett.kernels` in one
-order, and all blocks of a run have one size, for which the same compiled code runs on every device:
-neither the number of chunks in a call nor the number of devices changes a bit. (Blocks of another size
-may, in the last place.) Memory is O(block + pairs) on a CPU.
+This is the only module that places work on devices. `jaxleggett.kernels` cuts chunks and merges them in one order,
+and all blocks of a run have one size, so that the same compiled code runs on every device: neither the number of
+chunks in a call nor the number of devices changes a bit of the result. (Another size of blocks may change the last
+digits.) Memory is O(block + pairs) on a CPU.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ if TYPE_CHECKING:
     from jaxlib._jax import Device
 
 BLOCK = {"cpu": 2**14, "other": 2**16}
-"""Most pairs of a block, by platform. On a CPU so many that the cores, which meet after every step of the inner loop,
-have work in between, and so few that the arrays of the loop (0.2 KB a pair) stay in the caches. On a GPU so many that
-what a chunk starts beside its one large kernel, some thirty small ones, should cost little. Not measured on one."""
+"""Most pairs of a block, by platform. On a CPU they are so many that the cores, which wait for one another after every
+step of the inner loop, have enough work between two steps, and so few that the arrays of the loop (0.2 KB a pair) stay
+in the caches. On a GPU they are so many that the thirty or so small kernels of a chunk should cost little beside its
+large one; that was not measured."""
 
 CALL = {"cpu": 10**8, "other": 10**10}
-"""Evaluations of a call: a fraction of a second, prompt to stop, rare enough to cost nothing."""
+"""Evaluations of a call. They take a fraction of a second, after which Ctrl-C is obeyed."""
 
 TOGETHER = 16
-"""Most pairs for which a chunk is searched again together: making it costs more than searching it for one pair."""
+"""Most pairs for which a chunk is searched again together: making a chunk takes longer than searching it for a pair."""
 
 PAIR_AXES = (2, 3, 1, 1)
-"""Where the pairs are in the arrays of `Averages`."""
+"""The axis of the pairs in each of the four arrays of `Averages`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Averages:
 
     @classmethod
     def of_none(cls, ends: int, plan: Plan | None, num: int = 0) -> Averages:
-        """Room for `num` pairs, none of which is finished."""
+        """Arrays for `num` pairs, to be filled in."""
         return cls(
             mean=np.empty((ends, 4, num)),
             covariance=np.empty((ends, ends, 4, num)) if plan else None,
@@ -75,11 +76,11 @@ class Averages:
         return self.mean.shape[-1]
 
     def arrays(self) -> tuple[np.ndarray | None, ...]:
-        """The four arrays, pairs along `PAIR_AXES`."""
+        """The four arrays; `PAIR_AXES` says which axis of each is that of the pairs."""
         return self.mean, self.covariance, self.smallest, self.witness
 
     def pairs(self, rows: slice) -> Averages:
-        """The same of some pairs alone."""
+        """The averages of some of the pairs."""
         return Averages(
             mean=self.mean[..., rows],
             covariance=None if self.covariance is None else self.covariance[..., rows],
@@ -90,7 +91,7 @@ class Averages:
 
 
 class _Block(NamedTuple):
-    """What one device works on: some of the pairs, at all chunks."""
+    """What one device works on: some of the pairs, and all chunks."""
 
     key: jax.Array
     models: tuple[Packed, ...]
@@ -120,15 +121,16 @@ def average(
     """Average the models over `plan.num_samples` hidden vectors, or exactly where `plan` is None.
 
     `models` are E models that share their hidden vectors (the ends of a scan); a, b have shape
-    (P, 3). Blocks of pairs go round `devices` (default: all local ones). `progress` is told the
-    evaluations (samples x pairs) done since it was last told. A KeyboardInterrupt keeps the blocks
-    that are finished, or the finished batches of the first one; it is raised again only where there
-    are neither. Raises InputError for hidden vectors that are no unit vectors, as soon as one is seen.
+    (P, 3). Blocks of pairs are given to `devices` by turns (default: all local ones). `progress` is
+    called with the evaluations (samples x pairs) that were done since the last call. After a
+    KeyboardInterrupt the averages of the finished blocks are returned, or those over the finished
+    batches of the first blocks; it is raised again where there are neither. Raises InputError as soon
+    as a hidden vector is seen that is no unit vector.
     """
     devices = list(devices or jax.local_devices())
     num, ends = len(a), len(models)
     platform = devices[0].platform if devices[0].platform in BLOCK else "other"
-    # All blocks have one size, or each size would be compiled anew. Multiples of 8 fill the lanes of a CPU.
+    # All blocks have one size, because every size is compiled anew. Multiples of 8 fill the lanes of a CPU.
     size = min(options.block or BLOCK[platform], -(-num // 8) * 8)
     found = Averages.of_none(ends, plan, num)
     if chunks_per_call is not None:
@@ -169,14 +171,14 @@ def average(
 def _witnesses(block: _Block, plan: Plan, where: np.ndarray) -> np.ndarray:
     """The hidden vectors (E, P, 2, 3) of the smallest probabilities, found in the chunks `where` (E, P).
 
-    A chunk is made again once for up to TOGETHER of those that were found in it.
+    A chunk is made again once for up to `TOGETHER` of the items (an end and a pair) that were found in it.
     """
     chunk = where.ravel()
     order = np.argsort(chunk, kind="stable")
     first = np.flatnonzero(np.diff(chunk[order], prepend=-1))  # where a chunk begins
     rank = np.arange(len(chunk)) - np.repeat(first, np.diff(first, append=len(chunk)))
     job = np.cumsum(rank % TOGETHER == 0) - 1
-    # What a job does not fill does its first again. Jobs that do not exist are not done.
+    # A job with fewer items repeats its first one. Rows beyond the last job are not used.
     items = np.zeros((len(chunk), TOGETHER), np.int32)
     items[: job[-1] + 1] = order[rank % TOGETHER == 0][:, None]
     items[job, rank % TOGETHER] = order
@@ -191,7 +193,7 @@ def _filled_up(a: np.ndarray, b: np.ndarray, start: int, size: int, dtype: DType
 
 
 def _tell(progress: Callable[[int], None], pairs: int, samples: int) -> None:
-    """Tell `progress` the evaluations that `samples` at `pairs` are."""
+    """Call `progress` with the number of evaluations: `samples` times `pairs`."""
     progress(samples * pairs)
 
 
@@ -204,8 +206,8 @@ def _run_group(
 ) -> tuple[Plan | None, list[_Arrays]]:
     """The plan that was carried out, and the four arrays of `Averages` for blocks on different devices.
 
-    The plan has fewer batches than it was given where an interruption was met with `keep`, and at
-    least two batches were finished: fewer have no scatter.
+    After a KeyboardInterrupt with `keep`, that plan has only the batches that were finished. With fewer than two, which
+    have no scatter, or without `keep`, the interruption is raised again.
     """
     if plan is None or chunks_per_call is None:
         exact = [quadrature_averages(block.models, block.a, block.b) for block in group]
@@ -227,7 +229,7 @@ def _run_group(
             for s in ahead:
                 unit_to_rounding(s.off_unit)
             samples = (stop - done) * plan.chunk
-            # Together, after the wait: an interruption finds sums and their number as they were before the call.
+            # Both at once and after the wait, so that an interruption finds them as they were before the call.
             sums, done = ahead, stop
             if progress:
                 progress(samples)

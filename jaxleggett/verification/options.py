@@ -1,4 +1,4 @@
-"""How the work of a verification is cut up, and how sure its verdicts are."""
+"""The constants of `verify`: how the work is cut up, and how sure its verdicts are."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class VerifyOptions:
     """Chance that a run rejects a correct model, over all its pairs, outcomes and visibilities together."""
 
     block: int | None = None
-    """Most pairs of a block; None: 2^14 on a CPU, 2^15 elsewhere (`montecarlo.BLOCK`)."""
+    """Most pairs of a block; None: 2^14 on a CPU, 2^16 elsewhere (`montecarlo.BLOCK`)."""
 
     pairs_at_once: int = 65536
     """Most pairs whose averages are judged together, so that the tables stay small beside the averages."""
 
     averages_at_once: int = 2**18
-    """Most averages (pairs x visibilities) that are judged together, likewise."""
+    """Most averages (pairs x visibilities) that are judged together, for the same reason."""
 
 
 DEFAULT = VerifyOptions()

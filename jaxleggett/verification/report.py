@@ -1,4 +1,4 @@
-"""What a verification found: a verdict a visibility, and a witness of every negative probability."""
+"""What a verification found: a verdict for each visibility, with a witness where a probability is negative."""
 
 from __future__ import annotations
 
@@ -77,18 +77,18 @@ class Row:
     """The largest error of an average that would still have passed; None where no error could fail."""
 
     def to_json(self) -> dict[str, Any]:
-        """The fields by name; null where a figure is not finite, because the model's own are not."""
+        """The fields by name; None where a figure is not finite, because the model's own are not."""
         return {**_finite(vars(self)), "witness": self.witness and self.witness.to_json()}
 
 
 def _finite(fields: dict[str, Any]) -> dict[str, Any]:
-    """`fields`, None in place of numbers that JSON cannot hold."""
+    """`fields` with None in place of numbers that are not finite, which JSON cannot hold."""
     return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in fields.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """The outcome of `verify`: a verdict per visibility, and the averages it rests on."""
+    """The outcome of `verify`: a verdict for each visibility, and the averages on which they rest."""
 
     model: str
     """The model's name."""
@@ -103,11 +103,11 @@ class Verification:
     num_samples: int | None
     """Hidden vectors that were drawn; None by quadrature."""
     seed: int
-    """What all chance came from."""
+    """The seed of everything random."""
     dtype: str
     """The floating-point type in which probabilities were evaluated."""
     device: str
-    """What they were evaluated on."""
+    """The device, or how many of which, on which they were evaluated."""
     seconds: float
     """How long the run took, compilation included."""
     evaluations: int

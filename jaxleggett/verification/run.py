@@ -1,4 +1,4 @@
-"""Hold a Leggett model against the correlations it should reproduce: positivity and averages."""
+"""`verify`: whether a Leggett model has no negative probabilities, and the averages that it should reproduce."""
 
 from __future__ import annotations
 
@@ -56,31 +56,33 @@ def verify(
     ['reproduces', 'negative_probability']
 
     model       an object with `sample` and `correlator` (see `jaxleggett.models`), or a function of
-                the visibility that returns one (`WernerModel`): its correlator affine in the
-                visibility, its hidden vectors independent of it
+                the visibility that returns one, such as the class `WernerModel`; its correlator is
+                to be affine in the visibility, its hidden vectors independent of it
     settings    setting pairs, or a name that `SettingPairs.parse` knows
     visibility  one or many, in [-1/3, 1]; only with a model that is a function of it
     target      what to reproduce: an object with `correlation(a, b) -> (M^A, M^B, C)`, such as a
                 `TwoQubitState`, or a function of the visibility that returns one (default: the
                 model's own `target`)
     samples     number of hidden vectors; rounded up where the method asks for it
-    method      `rqmc` 16 randomised low-discrepancy rules, `mc` independent samples, `exact`
-                quadrature; default: rqmc if the model offers it, else mc
+    method      `rqmc` (16 randomised low-discrepancy rules), `mc` (independent samples) or `exact`
+                (quadrature); default: rqmc if the model offers it, else mc
     seed        integer from 0 to 2^63 - 1; the same seed gives the same bits
     precision   `single` or `double`: the floating-point type in which probabilities are evaluated
     devices     JAX devices among which the pairs are divided (default: all local ones)
     chunks_per_call
-                chunks of hidden vectors (at most 4096 each) between two looks at Ctrl-C; changes no bit
-                (default: a fraction of a second's work)
+                chunks of hidden vectors (at most 4096 each) that are computed in one call; Ctrl-C is
+                obeyed between calls (default: as many as take a fraction of a second). It changes no
+                bit of the result
     progress    is called with a `Progress`, now and then
     options     constants that are rarely worth changing, see `VerifyOptions`
 
     A verdict is `negative_probability` where a probability is below zero by more than rounding,
     `wrong_average` where an average is off by more than its standard error allows (Student's t,
     Bonferroni over pairs, outcomes and visibilities: a correct model fails once in 10^7 runs),
-    else `reproduces`. `tolerance` is the largest error that would still have passed. Ctrl-C ends
-    the run with status `interrupted` and what is finished, if anything. Probabilities between the
-    ends of a scan are evaluated at the hidden vectors that gave the smallest ones at its ends.
+    else `reproduces`. `tolerance` is the largest error that would still have passed. After Ctrl-C
+    the status is `interrupted`, and the rows are those that were finished, perhaps none. Between
+    the ends of a scan, probabilities are evaluated at the hidden vectors at which they were
+    smallest at its ends.
 
     Returns a `Verification`, which has a row for each visibility and prints as a table.
 
@@ -91,7 +93,7 @@ def verify(
     started = time.perf_counter()
     seed = integer("seed", seed, 0, MAX_SEED)
     samples = integer("samples", samples, 1, MAX_SAMPLES)
-    if precision not in DTYPES:
+    if not (isinstance(precision, str) and precision in DTYPES):
         raise InputError(f"precision must be single or double, but is {quoted(precision)}")
     if isinstance(settings, str):
         settings = SettingPairs.parse(settings, seed)
@@ -139,7 +141,7 @@ def verify(
             rows += some
             report(len(some) * len(finished))
     except KeyboardInterrupt:
-        # What is finished is kept; that may be nothing.
+        # The rows that are finished are returned.
         pass
     points = averages.plan.num_samples if averages.plan else 0
     complete = (averages.num_pairs, points, len(rows)) == (len(settings), planned, number)
@@ -160,8 +162,8 @@ def verify(
 
 
 def _ends(model: LeggettModel | Family, visibility: ArrayLike | None) -> tuple[np.ndarray | None, list[LeggettModel]]:
-    """The visibilities (None without one), and the models at the lowest and the highest of them."""
-    # A class has a `correlator` too, but one that still lacks its model.
+    """The visibilities (None for a model without one), and the models at the lowest and the highest of them."""
+    # A class has the attribute `correlator`, too, but is no model before it is called.
     is_family = callable(model) and (isinstance(model, type) or not hasattr(model, "correlator"))
     if not is_family:
         if not (hasattr(model, "sample") and hasattr(model, "correlator")):
@@ -178,11 +180,11 @@ def _ends(model: LeggettModel | Family, visibility: ArrayLike | None) -> tuple[n
 
 
 def _method(method: Method | None, ends: Sequence[LeggettModel]) -> Method:
-    """The method, checked against what the models offer; None is the best sampling they have."""
+    """The method, which the models have to offer; where it is None, rqmc if they offer it, else mc."""
     needs = {"rqmc": "lattice", "exact": "quadrature"}
     if method is None:
         return "rqmc" if all(offers(end, "lattice") for end in ends) else "mc"
-    if method not in ("mc", *needs):
+    if not (isinstance(method, str) and method in ("mc", *needs)):
         raise InputError(f"method must be rqmc, mc or exact, but is {quoted(method)}")
     if method in needs and not all(offers(end, needs[method]) for end in ends):
         made_for = " and the ".join(name for name in BELONGS_TO[needs[method]])

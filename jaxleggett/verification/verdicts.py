@@ -1,4 +1,4 @@
-"""Verdicts: averages against what they should be, with what rounding and chance can do."""
+"""Verdicts: averages are compared with what they should be, allowing for rounding and chance."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .options import DEFAULT, VerifyOptions
 from .report import Row, Verdict, Witness
 
 ROUNDING = {"single": np.finfo(np.float32).eps, "double": 8 * np.finfo(np.float64).eps}
-"""Floor of every standard error, and unit of the other tolerances: what rounding alone can do."""
+"""The error that rounding alone can make: the least standard error, and the unit of the other tolerances."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Targets:
     of: Callable[..., jax.Array]
     """`of(item, a, b)`: P of shape (P, 4) at settings a, b of shape (P, 3)."""
     items: Sequence[Target] | Sequence[LeggettModel]
-    """What `of` makes P from: one item for each visibility, or a single one for all."""
+    """The arguments from which `of` computes P: one item for each visibility, or a single one for all."""
 
     def at(self, part: slice, most: int, settings: SettingPairs) -> np.ndarray:
-        """P at `part` of the visibilities, at most `most`: (number or 1, 4, pairs)."""
+        """P at `part` of the visibilities, which are at most `most`: (number, 4, pairs), or (1, 4, pairs) for all."""
         items = self.items[part] if len(self.items) > 1 else self.items
         return np.moveaxis(of_each(self.of, items, most, settings.a, settings.b), -1, 1)
 
@@ -58,10 +58,10 @@ def targets_of(
     ends: Sequence[LeggettModel],
     V: np.ndarray | None,
 ) -> Targets:
-    """What is to be reproduced by `models` at the visibilities `V` (by one model without, where V is None).
+    """What `models` are to reproduce at the visibilities `V`, or one model where V is None.
 
-    `target` is as `verify` takes it: None for the models' own, an object for all, or a function of the
-    visibility. Raises InputError where that leaves a visibility without a target.
+    `target` is as `verify` takes it: None for the models' own targets, one object for all visibilities, or a function
+    of the visibility. Raises InputError where that leaves a visibility without a target.
     """
     if target is None:
         # The target of a model comes from the same class at every visibility, so the ends show whether there is one.
@@ -92,9 +92,9 @@ def judged(
 ) -> Iterator[list[Row]]:
     """The rows of a run in the order of `V`, some visibilities at a time.
 
-    Everything is affine in V between the ends of the scan, so the averages at the ends are all that
-    is needed. What there is to tabulate is pairs x visibilities, and may be far more than memory holds:
-    visibilities are taken some at a time, and for these the pairs part by part.
+    Probabilities and averages are affine in V, so the averages at the two ends of the scan are all that is needed.
+    The table of all pairs and visibilities may be far larger than the memory: some visibilities are taken at a time,
+    and for these some pairs at a time.
     """
     packed = [as_pytree(end) for end in ends]
     number = 1 if V is None else len(V)
@@ -102,44 +102,43 @@ def judged(
     for first in range(0, number, most):
         some = slice(first, first + most)
         share = shares(V, None if V is None else V[some])
-        found: _Found | None = None
+        found: _Figures | None = None
         for start in range(0, len(settings), options.pairs_at_once):
             part = slice(start, start + options.pairs_at_once)
             goal = targets.at(some, most, settings[part])
-            block = _found(share, packed, goal, settings[part], averages.pairs(part), judge)
+            block = _figures_of(share, packed, goal, settings[part], averages.pairs(part), judge)
             found = block if found is None else found.merged(block)
         assert found is not None
         yield found.rows([None] if V is None else V[some].tolist(), judge)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What some pairs say at B visibilities: every array runs along these.
+class _Figures:
+    """The figures of some pairs at B visibilities, from which the rows are made.
 
-    Two such sets of pairs are `merged` into what both together say, in any order: of `smallest` with
-    its place the smaller counts, of `right` whether both are, of `largest` the larger, of `tolerance`
-    the smaller and the larger. So a row does not depend on how the pairs were divided.
+    The figures of two sets of pairs can be `merged` into those of both together, in any order, so that a row does not
+    depend on how the pairs were divided.
     """
 
     smallest: np.ndarray
-    """(B,): smallest probability at the hidden vectors worth a look; infinite, never NaN, where all are NaN."""
+    """(B,): the smallest probability at the hidden vectors that are looked at; infinite where all are NaN."""
     where: np.ndarray
-    """(B, 4, 3): a, b, u, v at which it is found; of no meaning where it is infinite."""
+    """(B, 4, 3): a, b, u, v at which it is found; without meaning where it is infinite."""
     outcome: np.ndarray
     """(B,): its outcome, an index into `OUTCOMES`."""
     right: np.ndarray
-    """(B,): whether every average is within its tolerance; one that is NaN is not."""
+    """(B,): whether every average is within its tolerance; an average that is NaN is not."""
     largest: dict[str, np.ndarray | None]
-    """(B,): the largest error, standard error and z by the names of `Row`, None where there are none; a NaN among
-    the pairs is the largest."""
+    """(B,) each: the largest error, standard error and z, by the names of `Row`; None where there are none. Where one
+    of the pairs has a NaN, it is NaN."""
     tolerance: np.ndarray
-    """(2, B): the smallest and the largest tolerance of an average; one that is NaN is passed over."""
+    """(2, B): the smallest and the largest tolerance of an average; those that are NaN do not count."""
 
-    def merged(self, other: _Found) -> _Found:
-        """What two sets of pairs say together."""
+    def merged(self, other: _Figures) -> _Figures:
+        """The figures of two sets of pairs together."""
         worse = other.smallest < self.smallest
         pairs = {name: (x, other.largest[name]) for name, x in self.largest.items()}
-        return _Found(
+        return _Figures(
             smallest=np.where(worse, other.smallest, self.smallest),
             where=np.where(worse[:, None, None], other.where, self.where),
             outcome=np.where(worse, other.outcome, self.outcome),
@@ -176,26 +175,27 @@ class _Found:
         return Witness(*vectors, alpha=alpha, beta=beta, probability=float(self.smallest[i]))
 
 
-def _found(
+def _figures_of(
     share: np.ndarray,
     ends: Sequence[Packed],
     goal: np.ndarray,
     settings: SettingPairs,
     averages: Averages,
     judge: Judge,
-) -> _Found:
-    """What these pairs say, at visibilities a `share` (B, 1, 1) of the way through the scan.
+) -> _Figures:
+    """The figures of these pairs at B visibilities.
 
-    `goal` (B or 1, 4, P) is what their averages should be.
+    `share` (B, 1, 1) says where the visibilities lie between the ends of the scan, `goal` (B or 1, 4, P) what the
+    averages should be.
     """
-    # Hidden vectors worth a look: for every pair, those of the smallest probability at each end.
+    # The hidden vectors that are looked at: for every pair, those of the smallest probability at each end.
     u, v = (averages.witness[:, :, i].reshape(-1, 3) for i in (0, 1))
     a, b = (np.tile(x, (len(ends), 1)) for x in (settings.a, settings.b))
     extreme = np.stack([one_point(end, u, v, a, b) for end in ends])
-    # A model's own NaNs and infinities are figures like others.
+    # NaN and infinities come from the model, and are reported like other figures, without warnings.
     with np.errstate(invalid="ignore", over="ignore"):
         probability = between(share, extreme).reshape(len(share), -1)
-        # So that `argmin` does not stop at a NaN, and a negative probability elsewhere is seen.
+        # A NaN is replaced, so that `argmin` does not return it and a negative probability elsewhere is seen.
         probability = np.where(np.isnan(probability), np.inf, probability)
         index = probability.argmin(1)
         point, outcome = np.divmod(index, len(OUTCOMES))
@@ -203,12 +203,12 @@ def _found(
         error = np.abs(between(share, averages.mean) - goal)
         spread = None
         if averages.covariance is not None:
-            # The variance of (1 - s) x + s y is a quadratic form: the rows of the covariance first, then what is left.
+            # The variance of (1 - s) x + s y is a quadratic form in (1 - s, s): `between` is applied along both axes.
             half = np.stack([between(share, row) for row in averages.covariance])
             spread = np.sqrt(np.maximum(between(share, half), judge.rounding**2))
         tolerance = np.broadcast_to(judge.tolerance(spread), error.shape)
         each = (1, 2)
-        return _Found(
+        return _Figures(
             smallest=np.take_along_axis(probability, index[:, None], 1)[:, 0],
             where=np.stack([x[point] for x in (a, b, u, v)], axis=1),
             outcome=outcome,
@@ -224,14 +224,14 @@ def _found(
 
 @dataclass(frozen=True)
 class Judge:
-    """Where rounding and chance end: what an average may miss its target by, and a probability 0."""
+    """By how much an average may miss its target, and how far a probability may be below 0."""
 
     rounding: float
-    """Floor of every standard error, and unit of the other tolerances."""
+    """The least standard error, and the unit of the other tolerances: an entry of `ROUNDING`."""
     critical: float
-    """How many standard errors an average may be off: a quantile of Student's t; 0 by quadrature."""
+    """How many standard errors an average may be off; 0 by quadrature."""
     allowance: float
-    """What it may be off besides."""
+    """How much it may be off in addition to that."""
 
     @classmethod
     def of(
@@ -244,17 +244,17 @@ class Judge:
     ) -> Judge:
         """The judge of a run by `plan` (None: quadrature) with `tests` two-sided tests.
 
-        The level of a test is `options.false_rejections` divided by their number (Bonferroni).
-        Standard errors are estimated, so z follows Student's t with one degree of freedom less than
-        there are batches; but no average is nearer to a normal one than sqrt(2 ln(2/level)) grants. An
-        allowance covers what batches cannot show: an event of probability up to ln(1/level)/n may be
-        missing from all n samples, which the second term of the empirical Bernstein bound covers
-        (A. Maurer and M. Pontil, COLT 2009), and a region that all rotations of a lattice miss is no
-        likelier. A model's own `lattice_error` can only lower it.
+        The level of a test, one-sided, is `options.false_rejections` divided by twice their number (Bonferroni).
+        Standard errors are estimated, so z follows Student's t with one degree of freedom less than there are
+        batches; `critical` is its quantile, and at least the sqrt(2 ln(2/level)) of the empirical Bernstein bound
+        (A. Maurer and M. Pontil, COLT 2009). The `allowance` is the second term of that bound. It covers what the
+        scatter of batches cannot show: an event of probability up to ln(1/level)/n may be missing from all n samples,
+        and a region that all rotations of a lattice miss is no likelier. The models' own `lattice_error` can only lower
+        the allowance. Raises InputError for a `lattice_error` that is no number from 0 up.
         """
         if plan is None:
             return cls(rounding, critical=0.0, allowance=32 * rounding)
-        # Not at the head of the module: the package is importable where only jax and numpy are.
+        # Imported here, so that the package can be imported where there are only jax and numpy.
         from scipy.special import stdtrit
 
         level = options.false_rejections / (2 * tests)

@@ -183,9 +183,12 @@ def test_the_allowance_of_a_run():
     assert Judge.of(Plan.of(1600, "mc"), 40, [Own()], rounding).allowance > 0.03
     Own.ERROR = 5.0
     assert Judge.of(plan, 40, [Own()], rounding).allowance < 0.05
-    Own.ERROR = float("nan")
-    with pytest.raises(jl.InputError, match="lattice_error of the model white-noise must be at least 0, but is nan"):
-        Judge.of(plan, 40, [Own()], rounding)
+    for wrong, shown in ((float("nan"), "nan"), (-1.0, "-1.0"), (None, "None")):
+        Own.ERROR = wrong
+        with pytest.raises(
+            jl.InputError, match=f"lattice_error of the model white-noise must be at least 0, but is {shown}"
+        ):
+            Judge.of(plan, 40, [Own()], rounding)
 
 
 @pytest.mark.thorough
