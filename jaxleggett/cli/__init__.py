@@ -15,7 +15,9 @@ from typing import NoReturn
 import click
 
 from .. import __version__
+from .._clock import goes_on
 from ._analyze import analyze
+from ._cache import seal
 from ._check import check
 from ._design import design
 from ._explore import explore
@@ -39,7 +41,7 @@ def main() -> NoReturn:
         _fail(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort):
         print("error: interrupted", file=sys.stderr)
-        _leave_at_once()
+        _leave_at_once(INTERRUPTED)
     except Exception as error:
         from .._checks import InputError
 
@@ -48,8 +50,8 @@ def main() -> NoReturn:
         if os.environ.get("JAXLEGGETT_TRACEBACK"):
             raise
         _fail(f"{type(error).__name__}: {error} (JAXLEGGETT_TRACEBACK=1 shows where)", 1)
-    if code == INTERRUPTED:
-        _leave_at_once()
+    if code == INTERRUPTED or goes_on():
+        _leave_at_once(code or 0)
     sys.exit(code or 0)
 
 
@@ -71,7 +73,8 @@ def _leave_at_once() -> NoReturn:
     """Exit with code 130 at once: JAX may still be computing, and crashes if the interpreter shuts down meanwhile."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    seal()
+    os._exit(code)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -37,6 +37,9 @@ ENTRY, SEAL = "-cache", ".sha256"
 ZSTD = b"\x28\xb5\x2f\xfd"
 """The first bytes of what zstd has packed."""
 
+_used: list[Path] = []
+"""The folder that `use_cache` has set up, if it has."""
+
 MOST_BYTES = 3 * 10**8
 """The most bytes that the entries of a folder may have in all; the oldest are removed first."""
 
@@ -57,6 +60,7 @@ def use_cache() -> None:
             # XLA's own caches for GPUs, in the same folder, would have no digests.
             os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"
             _keep_quiet()
+            _used.append(folder)
             atexit.register(_seal, folder)
 
 
@@ -116,6 +120,12 @@ def _remove_what_is_not_sealed(folder: Path) -> None:
     for path in (*folder.glob(f"*{ENTRY}"), *folder.glob(f"*{ENTRY}{SEAL}*")):
         if path.name not in kept:
             path.unlink(missing_ok=True)
+
+
+def seal() -> None:
+    """Keep what this process has compiled, where it ends without `atexit`."""
+    for folder in _used:
+        _seal(folder)
 
 
 def _seal(folder: Path) -> None:

@@ -141,6 +141,13 @@ def search(
         return u, v, np.ldexp(least, k)
 
 
+@functools.cache
+def compile_search(number: int, effort: Effort) -> None:
+    """Compile what `search` needs for so many prices, by a search of one step that finds nothing."""
+    z, zero = np.tile([0.0, 0.0, 1.0], (number, 1)), np.zeros(number)
+    search(random_key(0), Prices(zero, zero, np.zeros(3), np.zeros(3), z, z), effort=replace(effort, steps=1))
+
+
 def _starts(
     key: Array, prices: Prices, u: np.ndarray | None, v: np.ndarray | None, effort: Effort
 ) -> tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:

@@ -20,7 +20,7 @@ from ..models.werner import WernerModel
 from ..runs import Ending, Progress
 from ..sphere import sample_sphere
 from ..verification.report import Witness
-from .compiling import compile_interruptibly
+from .interruptible import interruptible
 
 if TYPE_CHECKING:
     from jax.typing import ArrayLike
@@ -138,8 +138,7 @@ def break_model(
             for batch in np.split(first, range(options.batch, starts, options.batch)):
                 # The last batch is filled up with its own rows: compiling another shape takes longer.
                 full = np.resize(batch, (options.batch, 3, 3))
-                compile_interruptibly(_descended, full, options)
-                found = [np.asarray(x)[: len(batch)] for x in _descended(full, options)]
+                found = [x[: len(batch)] for x in interruptible(functools.partial(_ends, full, options))]
                 ends, V = np.concatenate([ends, found[0]]), np.concatenate([V, found[1]])
                 if progress:
                     progress(Progress(len(V) / starts, upper=min(float(V.min()), 1.0)))
@@ -180,6 +179,12 @@ def _vanishing(a: ArrayLike, b: ArrayLike, u: ArrayLike, slope: float) -> jax.Ar
     at_0, at_1 = _probabilities(0.0, a, b, u), _probabilities(1.0, a, b, u)
     falls = at_0 - at_1 > slope
     return jnp.where(falls, at_0 / jnp.where(falls, at_0 - at_1, 1.0), 2.0 + at_1)
+
+
+def _ends(starts: np.ndarray, options: BreakOptions) -> tuple[np.ndarray, np.ndarray]:
+    """What `_descended` returns, once it is computed."""
+    at, V = _descended(jnp.asarray(starts), options)
+    return np.asarray(at), np.asarray(V)
 
 
 @functools.partial(jax.jit, static_argnums=1)

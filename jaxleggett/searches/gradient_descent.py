@@ -45,7 +45,7 @@ class DescentOptions:
     """Steps of a restart."""
 
     segment: int = 100
-    """Steps that `advance` takes, after which the caller can look at the clock; it divides `steps`."""
+    """Most steps that `advance` takes in one call; fewer where they take long."""
 
     crowd: int = 96
     """Hidden vectors of a restart."""
@@ -130,15 +130,19 @@ def advance(
     done: int | jax.Array,
     options: DescentOptions = DEFAULT,
     pairing: Pairing | None = None,
+    more: int | jax.Array | None = None,
 ) -> Restart:
-    """The batch of restarts after `options.segment` more steps; `done` steps are behind them."""
+    """The batch of restarts after `more` steps [`options.segment`]; `done` steps are behind them.
+
+    `more` is no constant of the compiled code, so that another number is not compiled anew and changes no bit.
+    """
     way = jnp.asarray(rotations), pairing
 
     def one(key: jax.Array, restart: Restart) -> Restart:
         def step(i: jax.Array, restart: Restart) -> Restart:
             return _step(key, way, restart, done + i, options)
 
-        return jax.lax.fori_loop(0, options.segment, step, restart)
+        return jax.lax.fori_loop(0, options.segment if more is None else more, step, restart)
 
     return jax.vmap(one)(keys, restarts)
 

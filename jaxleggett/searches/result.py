@@ -19,12 +19,13 @@ class Search:
 
     num_pairs             number of setting pairs that was asked for; with `sides`, of those that are used
     visibility_threshold  the visibility above which Werner states break the inequality; 1 where there is none
-    certified             whether its bound is proved (docs/CERTIFICATES.md) or numerical
+    certified             whether its bound is proved (docs/CERTIFICATES.md) or only numerical
     inequality            scaled to the value 1 at the singlet; None where none was found that excludes the singlet
     restarts              number of random beginnings that were finished
-    status                `complete`, `time_limit` or `interrupted`
+    status                `complete`, `time_limit` or `interrupted`; `stalled` where the proof was given up before it
+                          came as close to the bound as asked for
     seconds               time that the search took, with the proof
-    history               thresholds, as far as a search saw, of all inequalities that were compared, in that order
+    history               numerical thresholds of all inequalities that were compared, in that order
     sides                 (m, n), where pairs of m settings of Alice and n of Bob were asked for
     """
 
@@ -73,14 +74,14 @@ class Search:
 def count_settings(inequality: LeggettInequality) -> tuple[int, int]:
     """How many different settings Alice and Bob have in an inequality, to 1e-6 (a and -a are one measurement)."""
     used = inequality.coefficients != 0
-    # The cosine of an angle of 1.4e-6 is 1 - 1e-12. A setting counts where it is the same as none before.
+    # The cosine of an angle of 1.4e-6 is 1 - 1e-12. A setting counts where no setting before it is the same.
     same = (np.abs(x[used] @ x[used].T) > 1 - 1e-12 for x in (inequality.a, inequality.b))
     alice, bob = (int((np.triu(x).sum(0) == 1).sum()) for x in same)
     return alice, bob
 
 
 def rounded_up(threshold: float, digits: int) -> str:
-    """A threshold in decimals, rounded up: what is proved to be excluded above it is so above these, too.
+    """A threshold as a decimal number, rounded up, so that what is proved of the threshold holds for the number, too.
 
     >>> from jaxleggett.searches.result import rounded_up
     >>> rounded_up(0.9246781, 4)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import _checks
 from .._checks import MAX_RESTARTS, MAX_SEARCHED_PAIRS, MAX_SEED, InputError, counted, integer, quoted
+from .._clock import OutOfTime
 from .._numerics import double_precision
 from ..inequalities.inequality import LeggettInequality
+from ..inequalities.worst_vectors import THOROUGH, compile_search
 from ..models.werner import CRITICAL_VISIBILITY
 from ..runs import Ending, Progress
 from ..states import werner
 from ..thresholds.run import prove
 from .generators import Generators
+from .interruptible import ahead, interruptible
 from .orbits import layouts, rotation_group, written_out
 from .restarts import DEFAULT, MultiStart, SearchOptions, Way
 from .result import Search
@@ -23,6 +28,9 @@ from .sharing import Sharing, netted, shared
 
 RESTARTS = 64
 """Random beginnings where the caller names no number."""
+
+PATIENCE = 1.0
+"""Seconds that each of the two last computations, a comparison and a bound, may take after Ctrl-C."""
 
 
 def search(
@@ -47,15 +55,16 @@ def search(
     seed        an integer from 0 to 2^63 - 1
     symmetry    none, or T, O, I, Dn: the pairs are orbits of that rotation group
     start       an inequality to begin with: it is polished as it is, and restarts begin near it (its marginal
-                terms are left out: they are of no use for Werner states)
-    time_limit  seconds after which the best so far is returned; the same seed then need not give the same
+                terms are left out, because Werner states have no marginals)
+    time_limit  seconds after which the best so far is returned; the answer then depends on the machine's speed
     certify     whether to prove the bound, to 1e-6
     progress    is called now and then with a `Progress`: its `upper` is the lowest threshold so far
     options     how the search is made (docs/SEARCH.md); the defaults are for the best thresholds
 
     Returned is a `Search`: the inequality, its threshold, and how the search ended. Ctrl-C, too, returns the best so
-    far. Raises InputError for arguments outside of what is described here, and ArithmeticError if a threshold
-    comes out below what a model reaches at all settings, (1 + 1/sqrt 2)/2: that would be an error of this program.
+    far; where nothing has been found yet, there is no inequality and the threshold is 1. Raises InputError for
+    arguments outside of what is described here, and ArithmeticError if a threshold comes out below what a model
+    reaches at all settings, (1 + 1/sqrt 2)/2: that would be an error of this program.
 
     >>> import jaxleggett as jl
     >>> from jaxleggett.searches import DescentOptions, PolishOptions, SearchOptions
@@ -70,40 +79,86 @@ def search(
     _checks.time_limit(time_limit)
     deadline = None if time_limit is None else started + time_limit
     ways, given, most = _question(pairs, sides, symmetry, start)
+    kept = options.proof_share if certify else options.bound_share
+    ends = None if deadline is None else deadline - kept * (deadline - started)
     with double_precision():
-        kept = options.proof_share if certify else 0.0
-        ends = None if deadline is None else deadline - kept * (deadline - started)
         work = MultiStart(ways, given, restarts, seed, ends, options)
-        status = work.run(progress)
-        proof = None
-        if work.best is not None:
-            found = _inequality(work.best, most)
-            try:
-                # After Ctrl-C the answer is wanted, not a proof; a limit has to be above 0.
-                proved = certify and status != Ending.INTERRUPTED
-                left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
-                to = options.certified_to
-                proof = prove(found, werner(), tolerance=to, time_limit=left, certify=proved, seed=seed)
-                if proof.status == Ending.INTERRUPTED:
-                    raise KeyboardInterrupt
-                status = status if proof.status == Ending.CONVERGED else Ending.TIME_LIMIT
-            except KeyboardInterrupt:
-                status, proof = Ending.INTERRUPTED, prove(found, werner(), certify=False, seed=seed)
-    threshold = 1.0 if proof is None else proof.upper
+
+    def compile_searches() -> None:
+        work.compile_searches()
+        compile_search(most, THOROUGH)
+
+    # Compiled only when they are needed, they would keep the answer waiting after Ctrl-C and at the end of the time.
+    ahead(compile_searches)
+    found, status = work.run(progress)
+    found = work.compared(found, _in_time(deadline, status))
+    answer = _Answer(None, 1.0, False, status)
+    if found.best is not None:
+        cut = _inequality(found.best, most, bound=found.threshold)
+        answer = _bounded(cut, status, deadline, certify, seed, options)
+    threshold, cut, way = answer.threshold, answer.inequality, ways[0]
     if threshold < CRITICAL_VISIBILITY:
         raise ArithmeticError(f"the threshold {threshold!r} is below what a Leggett model reaches at all settings")
-    inequality = None if proof is None else proof.inequality
     return Search(
-        num_pairs=most if sides is None or inequality is None else len(inequality.a),
+        num_pairs=most if sides is None or cut is None else len(cut.a),
         visibility_threshold=threshold,
-        certified=proof is not None and proof.certified and inequality is not None,
-        inequality=inequality,
-        restarts=work.finished,
-        status=status,
+        certified=answer.certified,
+        inequality=cut,
+        restarts=found.finished,
+        status=answer.status,
         seconds=time.monotonic() - started,
-        history=tuple(work.history),
-        sides=None if not isinstance(way := ways[0], Sharing) else (way.alice, way.bob),
+        history=found.history,
+        sides=(way.alice, way.bob) if isinstance(way, Sharing) else None,
     )
+
+
+class _Answer(NamedTuple):
+    """An inequality, or None; its threshold, and whether that is proved; how the search ended."""
+
+    inequality: LeggettInequality | None
+    threshold: float
+    certified: bool
+    status: Ending
+
+
+def _bounded(
+    cut: LeggettInequality, status: Ending, deadline: float | None, certify: bool, seed: int, options: SearchOptions
+) -> _Answer:
+    """The inequality with a bound that is proved, or found by a thorough search, where there is time for one of these.
+
+    Otherwise it keeps the bound that it has. After Ctrl-C nothing is proved: an answer is wanted.
+    """
+    if certify and status != Ending.INTERRUPTED:
+        # A limit has to be above 0.
+        left = None if deadline is None else max(deadline - time.monotonic(), 1e-3)
+        to = options.certified_to
+        try:
+            proof = prove(cut, werner(), tolerance=to, time_limit=left, certify=True, seed=seed)
+            if proof.status == Ending.INTERRUPTED:
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            status = Ending.INTERRUPTED
+        else:
+            status = status if proof.status == Ending.CONVERGED else proof.status
+            return _Answer(proof.inequality, proof.upper, proof.inequality is not None, status)
+    search_again = functools.partial(prove, cut, werner(), certify=False, seed=seed)
+    try:
+        proof = interruptible(search_again, _in_time(deadline, status))
+    except OutOfTime:
+        status = status if status == Ending.INTERRUPTED else Ending.TIME_LIMIT
+    except KeyboardInterrupt:
+        status = Ending.INTERRUPTED
+    else:
+        return _Answer(proof.inequality, proof.upper, False, status)
+    return _Answer(cut, cut.bound, False, status)
+
+
+def _in_time(deadline: float | None, status: Ending) -> float | None:
+    """When to give up what is computed last: after Ctrl-C, at the latest after `PATIENCE`."""
+    if status != Ending.INTERRUPTED:
+        return deadline
+    soon = time.monotonic() + PATIENCE
+    return soon if deadline is None else min(soon, deadline)
 
 
 def _question(
@@ -124,8 +179,8 @@ def _question(
     return layouts(pairs, symmetry), given, pairs
 
 
-def _inequality(best: Generators, most: int) -> LeggettInequality:
-    """The inequality of generators, written out; its bound is still to be found."""
+def _inequality(best: Generators, most: int, bound: float) -> LeggettInequality:
+    """The inequality of generators, written out, with a bound."""
     if best.pairing is None:
         p, a, b = written_out(best.rotations, best.p, best.a, best.b)
         g = -p
@@ -135,7 +190,7 @@ def _inequality(best: Generators, most: int) -> LeggettInequality:
         raise ArithmeticError(
             f"the best orbits have {counted(len(g), 'pair')}, more than the {most} that were asked for"
         )
-    return LeggettInequality(g, a, b, np.zeros(len(g)), np.zeros(len(g)), bound=0.0)
+    return LeggettInequality(g, a, b, np.zeros(len(g)), np.zeros(len(g)), bound)
 
 
 def _given(start: object, pairs: int, symmetry: str) -> Generators:

@@ -106,6 +106,11 @@ class Step(NamedTuple):
     there: Generators
 
 
+def effort_of(options: PolishOptions, steps: int | None = None) -> Effort:
+    """The effort of a search for hidden vectors in a polish, with `steps` Newton steps where these are given."""
+    return Effort(options.lattice, options.starts, options.newton_steps if steps is None else steps)
+
+
 def threshold_of(
     key: jax.Array,
     at: Generators,
@@ -119,8 +124,7 @@ def threshold_of(
     The search begins with the `known` minima, and takes `steps` Newton steps, where these are given.
     """
     near = (None, None) if known is None else (known.u, known.v)
-    effort = Effort(options.lattice, options.starts, options.newton_steps if steps is None else steps)
-    every = search(key, at.prices, *near, effort=effort)
+    every = search(key, at.prices, *near, effort=effort_of(options, steps))
     found = Minima.distinct(every, most=options.minima)
     return float(at.p.sum() - found.m[0]), found
 

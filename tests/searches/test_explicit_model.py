@@ -54,7 +54,7 @@ def test_ctrl_c_while_compiling_leaves_an_answer(monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(explicit_model, "compile_interruptibly", stop)
+    monkeypatch.setattr(explicit_model, "interruptible", stop)
     found = break_model(10)
     assert found.to_json() | {"seconds": 0} == {
         "critical_visibility": 1.0,

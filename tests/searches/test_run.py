@@ -1,12 +1,19 @@
 """`search`: seeds, interruptions, time limits, what it may start from, bad input."""
 
+import _thread
+import threading
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import oracles
 import pytest
 from cases import THREE_AXES
 
 import jaxleggett as jl
-from jaxleggett.searches import PolishOptions, SearchOptions, result, run
+from jaxleggett.runs import Ending
+from jaxleggett.searches import PolishOptions, SearchOptions, gradient_descent, result, run
 from jaxleggett.searches.orbits import rotation_group
 from jaxleggett.thresholds import prove
 
@@ -102,15 +109,85 @@ def test_ctrl_c_in_the_proof_keeps_the_best(monkeypatch, brief):
     assert found.visibility_threshold < 0.9429
 
 
-@pytest.mark.thorough
-def test_a_time_limit_ends_the_search_with_what_there_is():
-    pairs_of_restarts = SearchOptions(batch=2)  # like the other tests, so that nothing is compiled anew
-    found = jl.search(6, restarts=10**6, time_limit=1e-3, options=pairs_of_restarts)
+@pytest.mark.parametrize("certify", [False, True])
+def test_a_time_limit_holds_before_anything_is_found(certify):
+    began = time.monotonic()
+    found = jl.search(6, restarts=10**6, time_limit=1e-3, certify=certify)
+    assert (found.status, found.visibility_threshold, found.inequality) == ("time_limit", 1, None)
+    assert (found.restarts, found.history, found.certified) == (0, (), False)
+    assert time.monotonic() - began < 5  # 0.01 s; 12 s where the clock waited for the compiler
+
+
+@pytest.fixture
+def held_up(monkeypatch):
+    """The first stage takes a minute, as on a slow machine; an event that is set when it has begun."""
+    begun, released = threading.Event(), threading.Event()
+
+    def advance(*arguments):
+        begun.set()
+        released.wait(60)
+        raise RuntimeError
+
+    monkeypatch.setattr(gradient_descent, "advance", advance)
+    yield begun
+    released.set()
+
+
+@pytest.mark.usefixtures("held_up")
+def test_a_time_limit_gives_up_what_takes_long():
+    found = jl.search(6, restarts=2, time_limit=1)
     assert found.status == "time_limit"
-    assert found.seconds < 60
+    assert found.seconds < 10  # 0.9 s
+
+
+def test_ctrl_c_gives_up_what_takes_long(held_up):
+    pressed = []
+
+    def press():
+        held_up.wait()
+        pressed.append(time.monotonic())
+        _thread.interrupt_main()
+
+    threading.Thread(target=press).start()
+    found = jl.search(6, restarts=2)
+    assert found.status == "interrupted"
+    assert time.monotonic() - pressed[0] < 10  # 0.01 s
+
+
+@pytest.mark.thorough
+def test_a_time_limit_ends_the_search_with_what_there_is(brief):
+    jl.search(6, restarts=2, seed=3, options=brief)  # compiles
+    found = jl.search(6, restarts=10**6, time_limit=6, options=replace(brief, batch=2))
+    assert found.status == "time_limit"
+    assert found.seconds < 7
     assert found.history
-    started = jl.search(start=THREE_AXES, restarts=10**6, time_limit=1e-3, options=pairs_of_restarts)
+    assert oracles.V_C < found.visibility_threshold < 1
+    assert found.inequality.bound == pytest.approx(found.visibility_threshold)
+    started = jl.search(start=THREE_AXES, restarts=10**6, time_limit=6, options=replace(brief, batch=2))
+    assert started.seconds < 7
     assert started.visibility_threshold < 0.9429
+
+
+@pytest.mark.thorough
+def test_the_last_search_may_be_given_up(monkeypatch, brief):
+    """Then the bound stands that the search for inequalities knew."""
+    monkeypatch.setattr(run, "PATIENCE", 0.0)
+
+    def stop(event):
+        if event.done > 0.95:
+            raise KeyboardInterrupt
+
+    found = jl.search(6, restarts=2, seed=3, progress=stop, options=brief)
+    assert found.status == "interrupted"
+    assert found.visibility_threshold == found.inequality.bound == min(found.history)
+
+
+@pytest.mark.parametrize("ending", ["time_limit", "stalled"])
+def test_how_a_proof_ended_is_how_the_search_ended(ending, monkeypatch):
+    proof = SimpleNamespace(status=Ending(ending), inequality=THREE_AXES, upper=0.95)
+    monkeypatch.setattr(run, "prove", lambda *arguments, **options: proof)
+    answer = run._bounded(THREE_AXES, Ending.COMPLETE, None, True, 0, SearchOptions())
+    assert answer == (THREE_AXES, 0.95, True, ending)
 
 
 @pytest.mark.thorough
