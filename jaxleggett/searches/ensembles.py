@@ -1,4 +1,4 @@
-"""Gradient ascent on Leggett models: how far an ensemble of hidden vectors can be taken."""
+"""Gradient ascent on Leggett models: the largest visibility to which an ensemble of hidden vectors can be brought."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._checks import MAX_SEED, InputError, counted, integer
+from .._checks import MAX_SEED, InputError, counted, integer, quoted
 from .._numerics import double_precision, normalised, random_key
 from ..inequalities.worst_vectors import Prices, descend
 from ..joint_rotations import CRITICAL_ANGLE, twirled_bound
@@ -113,6 +113,8 @@ def improve_model(
     key = random_key(integer("seed", seed, 0, MAX_SEED))
     state = werner() if state is None else state
     pairs = SettingPairs.parse(settings, seed) if isinstance(settings, str) and settings != "all" else settings
+    if not isinstance(pairs, SettingPairs | str):
+        raise InputError(f"settings must be SettingPairs or a name, but are {quoted(settings)}")
     T = np.asarray(state.T)
     if pairs == "all" and not (T == -np.eye(3)).all():
         raise InputError("state must be the singlet with all settings")
@@ -134,8 +136,8 @@ def _rotated(number: int, options: AscentOptions) -> tuple[float, InterpolatedMo
         return ((1 - mu @ F) / np.cos(phi)).min()
 
     def climb(_: int, carried: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        # The natural gradient of a probability, in steps of equal length by its own metric: they
-        # do not tire where what is left to tell apart are neighbouring angles.
+        # The natural gradient of a probability, in steps of equal length by the Fisher metric, which do not become
+        # slow where only neighbouring angles are still to be told apart.
         logits, best = carried
         mu = jax.nn.softmax(logits)
         uphill = jax.grad(visibility)(mu)
@@ -203,8 +205,8 @@ def _free(
 class _Corners:
     """The best weights for given hidden vectors, and for the corners of the prices nearest to them.
 
-    A `Question` of column generation that asks for no upper bound: what joins are the local minima of the prices that
-    Newton steps lead to from the given vectors, for a number of rounds.
+    A `Question` of column generation without an upper bound. In each round the local minima of the prices join to which
+    Newton steps from the given vectors lead.
     """
 
     upper = 1.0
@@ -235,11 +237,11 @@ class _Corners:
         self.found = np.asarray(u), np.asarray(v)
 
     def to_be_reported(self, tolerance: float) -> bool:
-        """Never: there is no upper bound to report."""
+        """Never, because there is no upper bound to report."""
         return False
 
     def search_again(self, number: int) -> None:
-        """Nothing to refute."""
+        """Do nothing: there is no bound that could be refuted."""
 
     def grow(self) -> bool:
         """Put what was found into the programme."""
@@ -250,7 +252,7 @@ class _Corners:
         return True
 
     def model(self) -> InterpolatedModel:
-        """The vectors in use with their opposites, so that marginals vanish."""
+        """The model of all vectors with a weight, and of their opposites, so that marginals vanish."""
         weights = self.solution.weights
         used = np.flatnonzero(weights)
         u, v = self.u[used], self.v[used]

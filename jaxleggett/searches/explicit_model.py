@@ -34,7 +34,7 @@ class BreakOptions:
     """How the descent to a vanishing probability is made."""
 
     batch: int = 256
-    """Starts that run together. Ctrl-C is obeyed between batches, so one should take less than a second."""
+    """Starts that run together; after Ctrl-C the batch that is not finished is lost."""
 
     steps: int = 400
     """Steps of Adam from each start."""
@@ -46,7 +46,7 @@ class BreakOptions:
     """Steps of L-BFGS after those of Adam, for the last digits."""
 
     slope: float = 1e-3
-    """A probability that falls more slowly than this with V is left alone: where it vanishes is lost in rounding."""
+    """A probability that falls more slowly than this with V is not used: rounding hides where it vanishes."""
 
     above: float = 1e-6
     """How far above the critical visibility the witness's probability is given."""
@@ -59,9 +59,9 @@ DEFAULT = BreakOptions()
 class Break:
     """The smallest visibility at which the explicit model has a negative probability, and where.
 
-    The witness's probability is that at `witness_visibility`, just above. `starts` searches were finished, `reached`
-    of which ended within 1e-9 of the best. Where none found a negative probability up to V = 1 (a search may be
-    interrupted before any is finished), `critical_visibility` is 1 and there is no witness.
+    The witness's probability is that at `witness_visibility`, which is slightly larger. `starts` descents were
+    finished, and `reached` of these ended within 1e-9 of the best. `critical_visibility` is 1 and there is no witness
+    where none of them found a negative probability up to V = 1, or none was finished before Ctrl-C.
     """
 
     critical_visibility: float

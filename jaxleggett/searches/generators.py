@@ -11,7 +11,7 @@ from .._doubles import tangent_frames, unit
 from ..inequalities.worst_vectors import Prices
 
 LEAST_VALUE = 1e-6
-"""A value at the singlet below this, relative to the weights, counts as none: dividing by it would only scale noise."""
+"""A value at the singlet that is below this times the sum of the weights counts as 0: it is mostly rounding."""
 
 
 class Pairing(NamedTuple):
@@ -35,9 +35,9 @@ class Beginning(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Generators:
-    """The inequality  -sum_i p_i C(a_i, b_i) <= bound  over the orbits of J generating pairs; the bound is not kept.
+    """The inequality  -sum_i p_i C(a_i, b_i) <= bound  over the orbits of J generating pairs, without its bound.
 
-    Each weight is spread evenly over the orbit of its pair: over all images (R a, R b) under the group.
+    The weight of a generating pair is divided evenly among its images (R a, R b) under the group.
 
     Fields:
         rotations: the group (G, 3, 3); the identity alone where there is no symmetry.
@@ -68,7 +68,7 @@ class Generators:
 
     @property
     def empty(self) -> bool:
-        """Whether the value is none, relative to the weights: then there is nothing to scale."""
+        """Whether the value counts as 0 beside the weights, or is below 0: then it cannot be scaled to 1."""
         return not self.value > LEAST_VALUE * self.p.sum()
 
     def scaled(self) -> Generators:
@@ -77,16 +77,17 @@ class Generators:
 
     @property
     def prices(self) -> Prices:
-        """What the inequality charges hidden vectors for: all pairs of the orbits, generator by generator."""
+        """The prices of the inequality: of all pairs of the orbits, generator by generator."""
         number = len(self.rotations)
         a, b = (np.einsum("gij,nj->ngi", self.rotations, x).reshape(-1, 3) for x in self.pairs)
         p = np.repeat(self.p, number) / number
         return Prices(p, np.zeros_like(p), np.zeros(3), np.zeros(3), a, b)
 
     def frames(self) -> tuple[np.ndarray, np.ndarray]:
-        """Two tangents at every setting, as columns: (m, 3, 2) of Alice, (n, 3, 2) of Bob; the second along its axis.
+        """Two tangents at every setting, as columns: (m, 3, 2) of Alice, (n, 3, 2) of Bob.
 
-        So a pair that is to stay orthogonal to its axis may move along its first tangent only.
+        Where a pair is to stay orthogonal to an axis, the second tangent points along that axis, so that the settings
+        may move along the first one only.
         """
         bound = np.any(self.axes, axis=1, keepdims=True)[..., None]
         A, B = (
@@ -98,7 +99,7 @@ class Generators:
     def along_tangents(self, by_a: np.ndarray, by_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives by the settings of all pairs, (K, J, 3) each, as those along the tangents of the settings.
 
-        They are (K, 2 m) and (K, 2 n): where pairs share a setting, its moves are theirs, and derivatives add up.
+        They are (K, 2 m) and (K, 2 n). Derivatives are added up over all pairs that share a setting.
         """
         if self.pairing is not None:
             matrices = self.pairing.alice, self.pairing.bob

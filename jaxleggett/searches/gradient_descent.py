@@ -4,7 +4,8 @@ An inequality -sum_i p_i C(a_i, b_i) <= sum_i p_i - m for Werner states, p_i >= 
 
     V = (sum_i p_i - m) / sum_i p_i a_i.b_i,        m = min over u, v of sum_i p_i |u.a_i + v.b_i|.
 
-To make V small is a game: one player chooses p, a and b, the other u and v. The algorithm lets both move in turn.
+To find the least V is a game of two players: one chooses p, a and b to make V small, the other chooses u and v to make
+it large. The algorithm lets both move in turn.
 
 1. The second player keeps a crowd of hidden vectors near the local minima. Each takes one Newton step on the
    sum above with the modulus |x| rounded to sqrt(x^2 + eps^2), which makes it smooth.
@@ -12,9 +13,9 @@ To make V small is a game: one player chooses p, a and b, the other u and v. The
    ICLR 2015) down the gradient of a softened maximum of V over the crowd, s log sum_k exp(V_k / s).
    By the envelope theorem, hidden vectors in a minimum count as constants in that gradient.
 
-The rounding eps, the softness s and the length of Adam's steps shrink together, so that what is wide open in the
-beginning is settled in the end. Now and then half of the crowd is replaced by new hidden vectors, because minima may
-have opened elsewhere. What comes out is a good start for `sequential_lp`; it is no bound.
+The rounding eps, the softness s and the length of Adam's steps shrink together. Now and then half of the crowd is
+replaced by new hidden vectors, because there may be new minima elsewhere. What comes out is a good start for
+`sequential_lp`. It is no bound.
 
 Every function works on one restart; `advance` maps them over the batch of all restarts, and runs on any device.
 """
@@ -51,7 +52,7 @@ class DescentOptions:
     """Hidden vectors of a restart."""
 
     refreshed: int = 10
-    """Steps after which half of the crowd, those farthest from the bound, make room for new ones."""
+    """Number of steps after which the half of the crowd with the largest sums is replaced by new hidden vectors."""
 
     candidates: int = 16
     """Random hidden vectors, for each one of the crowd, among which the new ones are the best."""
@@ -95,7 +96,7 @@ class Restart:
         axes: (J, 3) or (1, 3), to which the settings stay orthogonal where they are not 0.
         memory: Adam's averages of the gradient and of its square.
         u, v: the crowd of hidden vectors (K, 3).
-        threshold: the largest V over the crowd in the last step, to tell good restarts from bad ones.
+        threshold: the largest V over the crowd in the last step, by which restarts are compared.
     """
 
     parameters: Parameters
@@ -155,7 +156,7 @@ def weights_of(parameters: Parameters, options: DescentOptions = DEFAULT, pairin
 
 
 def _step(key: jax.Array, way: Way, restart: Restart, number: jax.Array, options: DescentOptions) -> Restart:
-    """The crowd led back to the minima, then one step of Adam."""
+    """One step: the crowd moves towards the minima, then Adam moves the inequality."""
     share = number / options.steps
     eps, softness = (first * (last / first) ** share for first, last in (options.rounding, options.softness))
     terms = _terms(way, restart.parameters, options)
@@ -173,7 +174,7 @@ def _step(key: jax.Array, way: Way, restart: Restart, number: jax.Array, options
     length = _rate(options)(number)
     moved: Parameters = jax.tree.map(lambda x, update: x + -length * update, restart.parameters, updates)
     axes, project = restart.axes, jax.vmap(optax.projections.projection_l2_sphere)
-    # Along an axis the gradient is 0 but for rounding, which Adam, blind to scale, would take for a direction.
+    # Along an axis the gradient is only rounding, which Adam, whose steps do not depend on its size, would follow.
     a, b = (project(x - dot(x, axes)[:, None] * axes) for x in (moved.a, moved.b))
     return Restart(moved._replace(a=a, b=b), axes, memory, u, v, highest)
 
@@ -218,8 +219,8 @@ def _refreshed(
 def _towards_minimum(terms: Terms, eps: float | jax.Array, u: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:
     """A Newton step of one pair of hidden vectors on S^2 x S^2.
 
-    The curvature of the spheres, which is negative, is left out: the Hessian is then positive, the step goes
-    down, and near a corner it is Newton's.
+    The curvature of the spheres, which is negative, is left out: then the Hessian is positive and the step goes down.
+    Near a corner that hardly changes it.
     """
     p, a, b = terms
     (e, f), (g, h) = tangents(u), tangents(v)

@@ -20,7 +20,7 @@ from .._numerics import double_precision
 from .generators import Beginning
 
 SYMMETRIES = "none, T, O, I or D2, D3, ..."
-"""The names of groups, as messages give them."""
+"""The names of groups, for messages."""
 
 LARGEST_DIHEDRAL = 200
 """The largest n of Dn that is accepted; an orbit has up to 2 n pairs."""
@@ -96,7 +96,7 @@ def layouts(num_pairs: int, symmetry: str) -> list[Layout]:
         return [Layout(rotations, num_pairs, 0)]
     if num_pairs % (size // 2):
         raise InputError(
-            f"pairs must be a multiple of {size // 2} with --symmetry {symmetry}, whose orbits have {size // 2} or "
+            f"pairs must be a multiple of {size // 2} with symmetry {symmetry}, whose orbits have {size // 2} or "
             f"{size} pairs, but is {num_pairs}"
         )
     halves = num_pairs // (size // 2)
@@ -108,15 +108,14 @@ def written_out(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The distinct pairs of the orbits and their weights, each orbit's spread over its pairs: (N,), (N, 3), (N, 3)."""
     kept: list[np.ndarray] = []
-    shares: list[float] = []
+    shares: list[np.ndarray] = []
     for weight, first, second in zip(weights, a, b, strict=True):
         orbit = np.concatenate([rotations @ first, rotations @ second], axis=1)
-        distinct: list[np.ndarray] = []
-        for pair in orbit:
-            # (a, b) and (-a, -b) are the same pair.
-            if not any(min(np.abs(pair - p).max(), np.abs(pair + p).max()) < 1e-9 for p in distinct):
-                distinct.append(pair)
-        kept += distinct
-        shares += [weight / len(distinct)] * len(distinct)
-    pairs = np.array(kept)
-    return np.array(shares), pairs[:, :3], pairs[:, 3:]
+        # (a, b) and (-a, -b) are the same pair.
+        apart = [np.abs(orbit[:, None] - sign * orbit).max(2) for sign in (1, -1)]
+        earlier = np.tril(np.minimum(*apart) < 1e-9, -1)
+        distinct = orbit[~earlier.any(1)]
+        kept.append(distinct)
+        shares.append(np.full(len(distinct), weight / len(distinct)))
+    pairs = np.concatenate(kept)
+    return np.concatenate(shares), pairs[:, :3], pairs[:, 3:]

@@ -37,7 +37,7 @@ class PolishOptions:
     """How an inequality is polished."""
 
     programmes: int = 60
-    """Linear programmes of a polish, at most."""
+    """Most linear programmes of a polish."""
 
     lattice: int = 300
     """Directions of the lattice on which the search for hidden vectors begins, after each programme."""
@@ -49,10 +49,10 @@ class PolishOptions:
     """Newton steps of that search."""
 
     minima: int = 400
-    """Local minima that a programme knows, at most."""
+    """Most local minima that a programme takes into account."""
 
     followed: int = 64
-    """Hidden vectors that are followed back from a step that failed, at most."""
+    """Most hidden vectors that are followed back from a step that failed."""
 
     in_corner: float = 1e-7
     """Terms below this count as vanishing."""
@@ -61,8 +61,8 @@ class PolishOptions:
     """Steps towards the multipliers of corners in which more terms vanish than four."""
 
     first_region: float = 0.03
-    """First radius of the trust region, in radians for settings, and for weights in their mean; in the largest of them
-    where pairs share settings."""
+    """First radius of the trust region: for settings in radians, for weights in units of their mean, or of the largest
+    weight where pairs share settings."""
 
     largest_region: float = 0.5
     """Radius to which the trust region may grow."""
@@ -87,7 +87,7 @@ class Minima:
 
     @classmethod
     def distinct(cls, *parts: tuple[np.ndarray, np.ndarray, np.ndarray], most: int = DEFAULT.minima) -> Minima:
-        """The `most` lowest of the parts (u, v, m), none twice or together with its opposite (-u, -v)."""
+        """The `most` lowest minima of the parts (u, v, m), none of them twice, (-u, -v) being the same as (u, v)."""
         u, v, m = (np.concatenate(x) for x in zip(*parts, strict=True))
         order = np.argsort(m)
         x = np.round(np.hstack([u, v])[order], 6)
@@ -136,7 +136,7 @@ def polish(
 
     A generator function: it yields where the polish stands before the first linear programme and after each, so that
     the caller can stop at any time. It ends after `options.programmes` of them, or where no further gain is in sight.
-    Past the deadline (seconds of `time.monotonic`) a programme is given up, which ends it, too.
+    Past the deadline (seconds of `time.monotonic`) the linear programme is given up, which ends the polish, too.
     """
     at, region = at.scaled(), options.first_region
     V, minima = threshold_of(jax.random.fold_in(key, 0), at, options=options)
@@ -158,7 +158,7 @@ def polish(
             if region < options.smallest_region:
                 return
             u, v = minima_there.u[: options.followed], minima_there.v[: options.followed]
-            # A minimum there may be none here, only close to one: as it stands, too, it limits the next step.
+            # A minimum of the step that failed may only be close to one of `at`. It limits the next step as it is, too.
             parts = (minima.u, minima.v, minima.m), _followed(at, u, v, options), (u, v, at.prices.at(u, v))
             minima = Minima.distinct(*parts, most=options.minima)
             V = max(V, float(at.p.sum() - minima.m[0]))
@@ -202,7 +202,7 @@ def _step(
         options=limit,
     )
     if answer.status != 0:
-        # Nothing is lost but further digits: what was reached so far stands.
+        # Only further digits are lost; what the polish has reached so far stands.
         return None
     lower, p, x, y = np.split(region * answer.x, np.cumsum([1, number, 2 * len(at.a)]))
     return Step(-float(lower[0]), at.moved(p * unit, x.reshape(-1, 2), y.reshape(-1, 2)))
@@ -226,7 +226,7 @@ def _derivatives(
     square += (1e-12 * np.trace(square, axis1=1, axis2=2) + 1e-300)[:, None, None] * np.eye(4)
 
     def held(k: np.ndarray | slice) -> np.ndarray:
-        """Sigma of minima k, moved so that it holds them, then back into [-1, 1]."""
+        """Sigma of minima k, changed by what holds these minima, then limited to [-1, 1]."""
         multipliers = np.linalg.solve(square[k], -np.einsum("kn,knx->kx", sigma[k], rows[k])[..., None])
         return np.clip(sigma[k] + (corner[k] @ multipliers)[..., 0], -1, 1)
 
@@ -245,7 +245,7 @@ def _derivatives(
 def _followed(
     at: Generators, u: np.ndarray, v: np.ndarray, options: PolishOptions
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The local minima that hidden vectors lead to, and their m."""
+    """The local minima to which Newton steps from u, v (K, 3) lead, and their m (K,)."""
     number = len(u)
     # Always the same number of rows, so that nothing is compiled anew.
     full = (np.resize(x, (options.followed, 3)) for x in (u, v))

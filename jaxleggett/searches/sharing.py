@@ -19,25 +19,26 @@ from ..thresholds.finite_settings import solve
 from .generators import Beginning, Generators, Pairing
 
 FAVOURED = 0.4
-"""Weights begin the smaller, the farther the angle of a pair is from the best one: like a normal distribution that has
-this standard deviation, in radians."""
+"""Standard deviation, in radians, of the normal distribution that the first weights follow as a function of how far the
+angle of a pair is from the best one."""
 
 LEAST_WEIGHT = 1e-3
 """The least weight that a pair begins with; the largest is 1."""
 
 REWEIGHED_TO = 1e-7
-"""Distance from the best threshold at given settings at which a linear programme for the weights ends."""
+"""Width of the bracket at which the linear programme for the weights at given settings ends."""
 
 NEGLIGIBLE = 1e-9
-"""A coefficient below this, relative to the largest, counts as none."""
+"""A coefficient below this times the largest counts as 0."""
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """The pairs (a_i, b_k) of m settings with n, and the pairs (a_i, -b_k), as C(a, -b) = -C(a, b).
+    """All pairs (a_i, b_k) of m settings of Alice and n of Bob, and all pairs (a_i, -b_k).
 
-    Weights are not below 0, so that for coefficients of either sign both are there. Of two weights that are not 0 the
-    lesser may be taken off both, which leaves a stronger inequality: |x + y| + |x - y| <= 2.
+    Weights are never below 0. As C(a, -b) = -C(a, b), a weight of (a_i, -b_k) is a coefficient of the other sign for
+    (a_i, b_k). Where both have a weight, the smaller one may be subtracted from both: as |x + y| + |x - y| <= 2, the
+    inequality that is left is no weaker.
     """
 
     alice: int
@@ -61,8 +62,9 @@ class Sharing:
     def start(self, key: jax.Array, angle: float, spread: float) -> Beginning:
         """Random settings, and weights that favour pairs at angles near `angle`.
 
-        Of one party the settings are uniform; those of the other, who has no fewer, lie around them by turns, at
-        angles that are normally distributed about `angle`, with `spread` times it as standard deviation.
+        The party with fewer settings has uniformly distributed ones. Each setting of the other party lies around one of
+        these, by turns, at an angle that is normally distributed about `angle` with `spread` times it as standard
+        deviation.
         """
         few, many = sorted((self.alice, self.bob))
         with double_precision():
@@ -80,9 +82,10 @@ class Sharing:
 
 
 def reweighed(found: Generators, deadline: float | None) -> Generators:
-    """The same settings with the best weights for them, or with those that it has where there is no time for that.
+    """The same settings with the best weights for them, which a linear programme finds.
 
-    At given settings the best weights are a linear programme's. Raises KeyboardInterrupt on Ctrl-C.
+    Past the `deadline` (seconds of `time.monotonic`) they are the best that it has found so far, or the weights stay as
+    they are. Raises KeyboardInterrupt on Ctrl-C.
     """
     pairs = SettingPairs.product(found.a, found.b)
     bracket = solve(werner(), pairs, tolerance=REWEIGHED_TO, deadline=deadline)
@@ -95,7 +98,7 @@ def reweighed(found: Generators, deadline: float | None) -> Generators:
 
 
 def netted(found: Generators) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coefficients (N,) of C(a_i, b_k), of either sign, and settings (N, 3) of the pairs that are used."""
+    """Coefficients (N,) of C(a_i, b_k), of either sign, and settings (N, 3) of the pairs whose coefficient is not 0."""
     plus, minus = np.split(found.p, 2)
     a, b = (np.split(x, 2)[0] for x in found.pairs)
     g = minus - plus
@@ -116,7 +119,7 @@ def shared(sides: object) -> Sharing:
 
 
 def _integers(sides: object) -> list[int]:
-    """The numbers of a tuple or list of whole numbers; none where it is something else."""
+    """The numbers of a tuple or list of whole numbers; an empty list for anything else."""
     given = cast("list[object]", list(sides)) if isinstance(sides, tuple | list) else []
     numbers = [int(x) for x in given if isinstance(x, int | np.integer) and not isinstance(x, bool)]
     return numbers if len(numbers) == len(given) else []

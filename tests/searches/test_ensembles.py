@@ -47,6 +47,8 @@ def test_the_ascent_itself_comes_close():
         ({"state": jl.pure(0.3), "settings": "random:5"}, "state must have vanishing marginals"),
         ({"state": jl.werner(0.9)}, "state must be the singlet with all settings"),
         ({"hidden": 1}, "hidden must lie between"),
+        ({"settings": [1, 2]}, r"settings must be SettingPairs or a name, but are \[1, 2\]"),
+        ({"settings": None}, "settings must be SettingPairs or a name, but are None"),
     ],
 )
 def test_bad_input(arguments, message):
