@@ -91,7 +91,8 @@ def search(
     # Compiled only when they are needed, they would keep the answer waiting after Ctrl-C and at the end of the time.
     ahead(compile_searches)
     found, status = work.run(progress)
-    found = work.compared(found, _in_time(deadline, status))
+    # The first inequality of all is worth waiting for after Ctrl-C; another Ctrl-C gives it up, too.
+    found = work.compared(found, deadline if found.best is None else _in_time(deadline, status))
     answer = _Answer(None, 1.0, False, status)
     if found.best is not None:
         cut = _inequality(found.best, most, bound=found.threshold)

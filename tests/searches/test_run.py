@@ -156,15 +156,16 @@ def test_ctrl_c_gives_up_what_takes_long(held_up):
 
 @pytest.mark.thorough
 def test_a_time_limit_ends_the_search_with_what_there_is(brief):
-    jl.search(6, restarts=2, seed=3, options=brief)  # compiles
-    found = jl.search(6, restarts=10**6, time_limit=6, options=replace(brief, batch=2))
+    whole = jl.search(6, restarts=2, seed=3, options=brief)  # compiles, and shows how fast the machine is
+    limit = max(6.0, 2 * whole.seconds)
+    found = jl.search(6, restarts=10**6, time_limit=limit, options=replace(brief, batch=2))
     assert found.status == "time_limit"
-    assert found.seconds < 7
+    assert found.seconds < 1.2 * limit
     assert found.history
     assert oracles.V_C < found.visibility_threshold < 1
     assert found.inequality.bound == pytest.approx(found.visibility_threshold)
-    started = jl.search(start=THREE_AXES, restarts=10**6, time_limit=6, options=replace(brief, batch=2))
-    assert started.seconds < 7
+    started = jl.search(start=THREE_AXES, restarts=10**6, time_limit=limit, options=replace(brief, batch=2))
+    assert started.seconds < 1.2 * limit
     assert started.visibility_threshold < 0.9429
 
 
