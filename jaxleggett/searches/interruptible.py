@@ -37,7 +37,7 @@ def ahead(work: Callable[[], object]) -> None:
 
 def _in_another_thread(work: Callable[[], R]) -> Callable[[], R]:
     """`work` with this thread's default device, and in double precision: JAX keeps both for each thread."""
-    device = jax.config.jax_default_device
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
 
     def there() -> R:
         with double_precision(), jax.default_device(device):
