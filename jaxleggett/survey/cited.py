@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Cited(NamedTuple):
-    """A visibility, what holds there, and who found it."""
+    """A visibility of Werner states, what was shown up to it or above it, and by whom."""
 
     visibility: float
     words: str
@@ -15,7 +15,7 @@ class Cited(NamedTuple):
 
 LOCAL = Cited(0.68747, "local model, projective", "S. Designolle et al., Phys. Rev. Res. 5, 043059 (2023)")
 NONLOCAL = Cited(0.69604, "Bell inequality, 1/K_G(3)", "S. Designolle et al., Phys. Rev. Res. 5, 043059 (2023)")
-"""Between these two nobody knows."""
+"""Between `LOCAL` and `NONLOCAL` it is not known whether Werner states are local."""
 
 LITERATURE = (
     Cited(5 / 12, "local model for POVMs", "J. Barrett, Phys. Rev. A 65, 042302 (2002)"),

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 HEADER = f"{CSV_HEADER},MA,MB,C"
 
-NEGATIVE = 1e-9
-"""How far below 0 a probability may be by rounding."""
+ROUNDING = 1e-9
+"""How far below 0 a probability may be, and how far two numbers that have to be equal may differ."""
 
 
 @dataclass(frozen=True, eq=False)
 class CorrelationTable:
     """P(alpha, beta) = (1 + alpha M^A + beta M^B + alpha beta C)/4 at `pairs` of settings [B13 (4)].
 
-    `M_A`, `M_B` and `C` are N numbers each. Marginals may not depend on the other party's setting (no signalling):
-    pairs that share a setting have the same. Raises InputError, which names the row, for a negative probability, for
-    marginals that signal, and for numbers that are none.
+    `M_A`, `M_B` and `C` are N finite numbers each. Marginals may not depend on the other party's setting (no
+    signalling): pairs that share a setting must have the same marginal there, and a pair that stands twice the same
+    C, all to 1e-9. Raises InputError otherwise, and for a probability below -1e-9; it names the row, counted from 0.
 
     >>> import jaxleggett as jl
     >>> z, x = [0, 0, 1], [1, 0, 0]
@@ -59,37 +59,42 @@ class CorrelationTable:
                 raise InputError(f"{name} must be {len(self.pairs)} finite numbers, one a setting pair")
             object.__setattr__(self, name, column)
         signs = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
-        P = np.stack([(1 + s * self.M_A + t * self.M_B + s * t * self.C) / 4 for s, t in signs])
-        if P.min() < -NEGATIVE:
+        with np.errstate(over="ignore"):
+            P = np.stack([(1 + s * self.M_A + t * self.M_B + s * t * self.C) / 4 for s, t in signs])
+        if P.min() < -ROUNDING:
             k, row = np.unravel_index(int(P.argmin()), P.shape)
             raise InputError(
                 f"probabilities must not be negative, but P({signs[k][0]:+d}, {signs[k][1]:+d}) of row {row} is "
                 f"{P[k, row]:.6g}"
             )
-        for name, settings, M in (("M_A", self.pairs.a, self.M_A), ("M_B", self.pairs.b, self.M_B)):
+        both = np.concatenate([self.pairs.a, self.pairs.b], axis=1)
+        for name, shared, settings in (
+            ("M_A", "setting of Alice", self.pairs.a),
+            ("M_B", "setting of Bob", self.pairs.b),
+            ("C", "pair of settings", both),
+        ):
+            numbers = getattr(self, name)
             _, first, place = np.unique(settings, axis=0, return_index=True, return_inverse=True)
-            off = np.abs(M - M[first][place.ravel()])
-            if off.max() > NEGATIVE:
+            first = first[place.ravel()]
+            off = np.abs(numbers - numbers[first])
+            if off.max() > ROUNDING:
                 row = int(off.argmax())
                 raise InputError(
-                    f"{name} must be the same wherever a setting is, but differs by {off[row]:.6g} in row {row}"
+                    f"{name} must be the same in rows with the same {shared}, but differs by {off[row]:.6g} in the "
+                    f"rows {first[row]} and {row}"
                 )
 
-        both = np.concatenate([self.pairs.a, self.pairs.b], axis=1)
-        _, first, place = np.unique(both, axis=0, return_index=True, return_inverse=True)
-        off = np.abs(self.C - self.C[first][place.ravel()])
-        if off.max() > NEGATIVE:
-            row = int(off.argmax())
-            raise InputError(f"C must be one number for a pair, but differs by {off[row]:.6g} in row {row}")
-
     def correlation(self, a: ArrayLike, b: ArrayLike, /) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(M^A, M^B, C) at settings (N, 3) that are the table's own, in its order; InputError for others."""
+        """(M^A, M^B, C), of shape (N,) each, at the table's own settings a, b (N, 3); InputError for others."""
         if not (np.array_equal(a, self.pairs.a) and np.array_equal(b, self.pairs.b)):
             raise InputError("a and b must be the settings of the table")
         return self.M_A, self.M_B, self.C
 
     def chsh(self) -> float:
-        """The largest CHSH value |E00 + E01 + E10 - E11|, signs permuted, over pairs of settings a side; 0 without."""
+        """The largest CHSH value |E00 + E01 + E10 - E11| over two settings a side, the minus sign at any of the four.
+
+        0 where the table has no two settings a side with all four pairs.
+        """
         (A, i), (B, j) = (np.unique(x, axis=0, return_inverse=True) for x in (self.pairs.a, self.pairs.b))
         E = np.full((len(A), len(B)), np.nan)
         E[i.ravel(), j.ravel()] = self.C
@@ -106,12 +111,15 @@ class CorrelationTable:
 
     @classmethod
     def of(cls, state: Any, pairs: SettingPairs) -> CorrelationTable:
-        """That of a state, or of anything with `correlation(a, b)`, at these pairs."""
+        """The table of a state, or of anything with a method `correlation(a, b)`, at these pairs."""
         return cls(pairs, *(np.asarray(x, np.float64) for x in state.correlation(pairs.a, pairs.b)))
 
     @classmethod
     def read(cls, path: str) -> CorrelationTable:
-        """A CSV file with the header ax,ay,az,bx,by,bz,MA,MB,C, or JSON with the fields a, b, M_A, M_B, C."""
+        """From a CSV file with the header ax,ay,az,bx,by,bz,MA,MB,C, or a JSON file with the fields a, b, M_A, M_B, C.
+
+        Raises InputError for a file that cannot be read or that holds no such table.
+        """
         if str(path).endswith(".json"):
             content = read_json("correlation", path)
             if not isinstance(content, dict):

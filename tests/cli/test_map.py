@@ -5,6 +5,7 @@ import json
 import pytest
 
 from jaxleggett.survey import CorrelationTable
+from jaxleggett.survey.examples import EXAMPLES
 
 YES, NO = "compatible", "incompatible"
 TABLE = "ax,ay,az,bx,by,bz,MA,MB,C\n0,0,1,0,0,1,0,0,1\n0,0,1,1,0,0,0,0,1\n1,0,0,0,0,1,0,0,1\n1,0,0,1,0,0,0,0,-1\n"
@@ -39,8 +40,15 @@ def test_tables_from_files(tmp_path, run):
         (TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,2,1,0,0,0,0,1"), "unit vectors"),
         (TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,1,1,0,0,0,0,1.1"), "must not be negative"),
         (TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,1,1,0,0,1.5,0,1"), "must not be negative"),
-        (TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,1,1,0,0,0.2,0.2,1"), "M_A must be the same wherever"),
-        (TABLE + "0,0,1,0,0,1,0,0,-1\n", "C must be one number for a pair"),
+        (TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,1,1,0,0,1.7e308,1.7e308,1.7e308"), "must not be negative"),
+        (
+            TABLE.replace("0,0,1,1,0,0,0,0,1", "0,0,1,1,0,0,0.2,0.2,1"),
+            "same setting of Alice, but differs by 0.2 in the rows 0 and 1",
+        ),
+        (
+            TABLE + "0,0,1,0,0,1,0,0,-1\n",
+            "same pair of settings, but differs by 2 in the rows 0 and 4",
+        ),
         (TABLE + 140_000 * "x" + "\n", "at most 10000000 rows"),
     ],
 )
@@ -50,3 +58,27 @@ def test_bad_tables_are_one_sentence(text, message, tmp_path, run):
     code, out, err = run("map", "--correlation", path)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_a_time_limit_says_what_is_not_finished(tmp_path, run):
+    code, out, err = run("map", "--time-limit", "1e-9", "--json", "--out", tmp_path / "map")
+    answer = json.loads(out)
+    assert (code, err, answer["status"], answer["correlations"]) == (0, "", "time_limit", [])
+    assert answer["unfinished"] == list(EXAMPLES)
+    assert json.loads((tmp_path / "map" / "meta.json").read_text())["unfinished"] == list(EXAMPLES)
+    code, out, err = run("map", "--time-limit", "1e-9")
+    assert (code, err) == (0, "")
+    assert "Not finished: white_noise, singlet_all" in out
+    assert "The time limit ended the run" in out
+    assert run("map", "--time-limit", "-1") == (2, "", "error: --time-limit must be a number above 0, but is '-1'\n")
+
+
+def test_ctrl_c_says_what_is_not_finished(monkeypatch, run):
+    def stop(deadline):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(EXAMPLES, "white_noise", stop)
+    code, out, err = run("map", "--json")
+    answer = json.loads(out)
+    assert (code, err, answer["status"], answer["correlations"]) == (130, "", "interrupted", [])
+    assert answer["unfinished"] == list(EXAMPLES)

@@ -9,6 +9,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
+from jaxleggett._clock import OutOfTime
 from jaxleggett.lp.column_generation import Bracket
 from jaxleggett.survey import CorrelationTable, survey, verdicts, verdicts_of_table
 from jaxleggett.survey import examples as note
@@ -145,4 +146,65 @@ def test_ctrl_c_within_a_correlation_is_no_verdict(monkeypatch):
     table = CorrelationTable(jl.PRBoxModel().pairs, np.zeros(4), np.zeros(4), np.zeros(4))
     monkeypatch.setattr(verdicts, "leggett_of_table", lambda *arguments: Bracket.of_none("interrupted"))
     found = survey(table)
-    assert (found.status, found.rows) == ("interrupted", ())
+    assert (found.status, found.rows, found.unfinished) == ("interrupted", (), ("table",))
+
+
+def test_a_time_limit_names_the_rows_that_are_not_finished(monkeypatch):
+    def late_there(deadline):
+        assert deadline is not None
+        raise OutOfTime
+
+    monkeypatch.setitem(note.EXAMPLES, "pr_box", late_there)
+    found = survey(time_limit=600)
+    names = list(EXPECTED)
+    assert found.status == "time_limit"
+    assert ([row.name for row in found.rows], list(found.unfinished)) == (names[:3], names[3:])
+    assert found.brackets == {}
+    assert found.to_json()["unfinished"] == names[3:]
+    assert "Not finished: pr_box, deterministic, separable, werner_0.3333" in str(found)
+
+
+def test_nothing_is_begun_after_the_time_limit():
+    found = survey(time_limit=1e-9)
+    assert (found.status, found.rows, found.unfinished) == ("time_limit", (), tuple(EXPECTED))
+    for limit in (0, -1, float("nan")):
+        with pytest.raises(jl.InputError, match="time_limit must be"):
+            survey(time_limit=limit)
+
+
+@pytest.mark.parametrize("notion", verdicts.NOTIONS)
+def test_a_time_limit_within_a_correlation_is_no_verdict(notion, monkeypatch):
+    """Brackets that are not as narrow as they would have become decide nothing, and are not kept for later."""
+    monkeypatch.setattr(note, "_BRACKETS", {})
+    with pytest.raises(OutOfTime):
+        note.singlet_bracket(notion, deadline=0.0)
+    found = jl.threshold(jl.werner(), notion=notion)
+    monkeypatch.setattr(note, "threshold", lambda *a, **k: dataclasses.replace(found, status="time_limit"))
+    with pytest.raises(OutOfTime):
+        note.singlet_bracket(notion)
+    assert note._BRACKETS == {}
+
+
+def test_a_table_keeps_to_its_time_limit():
+    """At 20 settings a side all outcomes of one party are tried, which takes minutes."""
+    a, b = jl.SettingPairs.random(20).a, jl.SettingPairs.random(20, seed=1).b
+    table = CorrelationTable.of(jl.werner(), jl.SettingPairs.product(a, b))
+    found = survey(table, time_limit=3)
+    assert (found.status, found.rows, found.unfinished) == ("time_limit", (), ("table",))
+    assert found.seconds < 30
+
+
+def test_settings_that_hardly_differ_have_marginals_that_hardly_differ():
+    """A vector with r.a = 0 and 1/2 at settings 1e-10 apart would have a length of 5e9."""
+    a = np.stack([Z, [1e-10, 0, 1]])
+    table = CorrelationTable(jl.SettingPairs(a, np.stack([Z, Z])), [0, 0.5], np.zeros(2), np.zeros(2))
+    found = leggett_of_table(table)
+    assert (found.lower, found.upper) == (0, 0)
+
+
+def test_a_table_with_too_many_settings_is_refused_before_anything_is_computed(monkeypatch):
+    monkeypatch.setattr(verdicts, "leggett_of_table", None)
+    pairs = jl.SettingPairs.random(1001)
+    table = CorrelationTable(pairs, np.zeros(1001), np.zeros(1001), np.zeros(1001))
+    with pytest.raises(jl.InputError, match="at most 1000 different ones"):
+        verdicts_of_table(table)
