@@ -195,9 +195,9 @@ def test_a_table_keeps_to_its_time_limit():
 
 
 def test_settings_that_hardly_differ_have_marginals_that_hardly_differ():
-    """A vector with r.a = 0 and 1/2 at settings 1e-10 apart would have a length of 5e9."""
+    """A vector with r.a = 0 and 0.001 at settings 1e-10 apart would have a length of 10^7."""
     a = np.stack([Z, [1e-10, 0, 1]])
-    table = CorrelationTable(jl.SettingPairs(a, np.stack([Z, Z])), [0, 0.5], np.zeros(2), np.zeros(2))
+    table = CorrelationTable(jl.SettingPairs(a, np.stack([Z, Z])), [0, 0.001], np.zeros(2), np.zeros(2))
     found = leggett_of_table(table)
     assert (found.lower, found.upper) == (0, 0)
 
