@@ -1,4 +1,4 @@
-"""POVMs on a qubit: effects m (1 + r.sigma) with |r| <= 1, that sum to 1."""
+"""POVMs on a qubit: effects m (1 + r.sigma) with m >= 0 and |r| <= 1, whose sum is 1."""
 
 # Letters are those of the equations, capitals too.
 # pyright: reportConstantRedefinition=false
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from .._shapes import ArrayLike, Float
 
 TOLERANCE = 1e-9
-"""How far a POVM may be from positive, and its sum from 1."""
+"""How far the effects of a POVM may be from positive, and their sum from 1."""
 
 MOST_OUTCOMES = 64
 """Most outcomes of a POVM."""
 
 VANISHED = 1e-15
-"""Effects below this are none."""
+"""Effects of a weight up to this are left out of a finer POVM."""
 
 
 @dataclass(frozen=True, eq=False)
 class Povm:
     """Effects E_i = weights_i (1 + vectors_i.sigma): `weights` (n,) of sum 1, `vectors` (n, 3) of norm at most 1.
 
-    sum_i weights_i vectors_i = 0, so that the effects sum to 1. Raises InputError, which says what is wrong, for
-    anything else, to 1e-9.
+    sum_i weights_i vectors_i = 0, so that the effects sum to 1. Numbers that have these properties to 1e-9 are changed
+    so that they have them to rounding. Raises InputError for others, and for more than 64 effects.
 
     >>> import numpy as np
     >>> Povm.trine().weights.round(6).tolist()
@@ -59,8 +59,10 @@ class Povm:
             raise InputError("a POVM must have finite weights and vectors")
         if w.min() < -TOLERANCE:
             raise InputError(f"weights of a POVM must not be negative, but are {quoted(w.tolist())}")
-        lengths = np.linalg.norm(r, axis=1)
-        if (w * (lengths - 1)).max() > TOLERANCE:
+        with np.errstate(over="ignore", invalid="ignore"):
+            lengths = np.linalg.norm(r, axis=1)
+            excess = w * (lengths - 1)
+        if not (excess <= TOLERANCE).all():  # NaN where the length overflows and the weight is 0
             raise InputError(f"vectors of a POVM must have norms of at most 1, but one has {lengths.max():.9g}")
         off = max(abs(float(w.sum()) - 1), float(np.abs(w @ r).max()))
         if off > TOLERANCE:
@@ -73,11 +75,11 @@ class Povm:
         return len(self.weights)
 
     def probabilities(self, u: ArrayLike) -> np.ndarray:
-        """<u|E_i|u> for pure qubits u (..., 3): (..., n)."""
+        """The probabilities <u|E_i|u> (..., n) of pure qubits with the Bloch vectors `u` (..., 3)."""
         return self.weights * (1 + np.asarray(u) @ self.vectors.T)
 
     def rank_one(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A finer POVM of effects m (1 + n.sigma), |n| = 1: weights (k,), vectors (k, 3), and whose part each is."""
+        """A finer POVM of effects m (1 + n.sigma), |n| = 1: m (k,), n (k, 3), and whose part each is (k,)."""
         lengths = np.linalg.norm(self.vectors, axis=1)
         along = (
             np.where(lengths[:, None] > 0, self.vectors, [0.0, 0.0, 1.0]) / np.where(lengths > 0, lengths, 1)[:, None]
@@ -89,13 +91,13 @@ class Povm:
 
     @classmethod
     def of_matrices(cls, effects: ArrayLike) -> Povm:
-        """From matrices (n, 2, 2); InputError unless they are Hermitian."""
+        """The POVM of effects (n, 2, 2); InputError unless they are Hermitian, positive and of sum 1, to 1e-9."""
         try:
             E = np.asarray(effects, np.complex128)
         except (TypeError, ValueError, OverflowError):
             E = np.empty(0)
         if E.ndim != 3 or E.shape[1:] != (2, 2) or not np.isfinite(E).all():
-            raise InputError(f"effects must be finite 2x2 matrices, but have the shape {np.shape(E)}")
+            raise InputError(f"effects must be finite 2x2 matrices, but are {quoted(effects)}")
         if np.abs(E - E.conj().transpose(0, 2, 1)).max() > TOLERANCE:
             raise InputError("effects must be Hermitian")
         moments = np.einsum("nab,iba->ni", E, PAULI).real / 2
@@ -104,7 +106,7 @@ class Povm:
 
     @classmethod
     def projective(cls, a: ArrayLike) -> Povm:
-        """The projective measurement along a unit vector."""
+        """The projective measurement along a unit vector `a` (3,)."""
         (n,) = unit_vectors("a", a)
         return cls(np.full(2, 0.5), np.stack([n, -n]))
 
@@ -116,14 +118,14 @@ class Povm:
 
     @classmethod
     def sic(cls) -> Povm:
-        """Four effects along the vertices of a tetrahedron: a symmetric informationally complete POVM."""
+        """The symmetric informationally complete POVM: four effects along the vertices of a tetrahedron."""
         return cls(np.full(4, 0.25), np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3))
 
     @classmethod
     def random(cls, outcomes: int, rng: np.random.Generator) -> Povm:
-        """A random POVM of rank-one effects: S^(-1/2) |x_i><x_i| S^(-1/2) for Gaussian vectors x_i, S their sum.
+        """A random POVM of rank-one effects S^(-1/2) |x_i><x_i| S^(-1/2), with Gaussian vectors x_i.
 
-        It needs two outcomes at least.
+        S = sum_i |x_i><x_i|. Raises InputError unless there are 2 to 64 `outcomes`.
         """
         n = integer("outcomes", outcomes, 2, MOST_OUTCOMES)
         x = rng.normal(size=(n, 2)) + 1j * rng.normal(size=(n, 2))
@@ -133,7 +135,7 @@ class Povm:
 
     @classmethod
     def from_json(cls, content: object) -> Povm:
-        """From {"weights": [...], "vectors": [[x, y, z], ...]}."""
+        """The POVM of {"weights": [...], "vectors": [[x, y, z], ...]}; InputError for anything else."""
         if not isinstance(content, dict):
             raise InputError(f"a POVM must be a JSON object, but is {quoted(content)}")
         fields = cast("dict[str, Any]", content)
@@ -143,9 +145,10 @@ class Povm:
 
 
 def _repaired(w: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """S^(-1/2) E_i S^(-1/2) for effects whose sum S is 1 to `TOLERANCE`: it sums to 1 to rounding.
+    """The effects S^(-1/2) E_i S^(-1/2), whose sum is 1 to rounding, where the sum S of E_i is 1 to `TOLERANCE`.
 
-    To first order, S = (1 + e) + t.sigma: E loses e E and (E t.sigma + t.sigma E)/2, which is w (r.t + t.sigma).
+    With S = 1 + e + t.sigma, each effect E = w (1 + r.sigma) is, to first order, lessened by e E and by
+    (E t.sigma + t.sigma E)/2 = w (r.t + t.sigma).
     """
     if max(abs(w.sum() - 1), np.abs(w @ r).max()) < 1e-15:
         return w, r
@@ -157,9 +160,16 @@ def _repaired(w: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_povms(path: str) -> tuple[Povm, Povm]:
-    """Alice's and Bob's POVM from a JSON file with the fields `alice` and `bob`; InputError says what is wrong."""
+    """Alice's and Bob's POVM from a JSON file with the fields `alice` and `bob`; InputError for any other file."""
     content = read_json("povms", path)
     if not isinstance(content, dict) or not {"alice", "bob"} <= set(cast("dict[str, Any]", content)):
         raise InputError(f"povms {path} must be a JSON object with the fields alice and bob")
     fields = cast("dict[str, Any]", content)
-    return Povm.from_json(fields["alice"]), Povm.from_json(fields["bob"])
+
+    def povm(party: str) -> Povm:
+        try:
+            return Povm.from_json(fields[party])
+        except InputError as error:
+            raise InputError(f"povms {path}, {party}: {error}") from None
+
+    return povm("alice"), povm("bob")

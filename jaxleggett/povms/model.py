@@ -25,12 +25,19 @@ TRACELESS = (
     )
     / np.sqrt(np.array([2, 6, 2, 2, 2]))[:, None, None]
 )
-"""An orthonormal basis of the symmetric traceless matrices."""
+"""An orthonormal basis of the symmetric traceless matrices: (5, 3, 3)."""
+
+VANISHED = 1e-12
+"""Half the length of a + b or a - b up to which this vector counts as 0 and has no direction."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """A pair of effects, the directions p and q, and the kernels at g = 0 and 1, between which psi is affine in g."""
+    """A pair of rank-one effects along a and b, and what (3) needs for it.
+
+    `weight` is mu nu, `p` and `q` are the unit vectors along a + b and a - b, and `kernels` are those at g = 0 and
+    g = 1: psi is affine in g.
+    """
 
     weight: float
     a: np.ndarray
@@ -41,9 +48,10 @@ class _Pair:
 
 
 class PovmModel:
-    """P_{u,-u}(i, j) for two POVMs, u uniform on the sphere: Theorem B, equation (5).
+    """The model of Theorem B, equation (5), for two POVMs: P_{u,-u}(i, j), with u uniform on the sphere.
 
-    `visibility` is that of the Werner state whose statistics it has, a fraction; `target` (n, m) are these statistics.
+    It reproduces the Werner state of `visibility`, a fraction; `target` (n, m) are this state's probabilities. `table`
+    holds the constants of the theorem [those of the proof].
 
     >>> import numpy as np
     >>> model = PovmModel(Povm.sic(), Povm.trine())
@@ -68,6 +76,7 @@ class PovmModel:
         return np.outer(A.weights, B.weights) * (1 - float(self.visibility) * A.vectors @ B.vectors.T)
 
     def _pair(self, i: int, j: int) -> _Pair:
+        """What the rank-one effects i of Alice and j of Bob need."""
         a, b = self.a[i], self.b[j]
         plus, minus = a + b, a - b
         k, s = np.linalg.norm(plus) / 2, np.linalg.norm(minus) / 2
@@ -81,7 +90,7 @@ class PovmModel:
         return _Pair(self.mu[i] * self.nu[j], a, b, p, q, (kernels[0], kernels[1]))
 
     def _fixed_point(self) -> np.ndarray:
-        """The G that is the traceless part of E[tau u u^T]: five linear equations."""
+        """The matrix G (3, 3) that is the traceless part of E[tau u u^T]: the solution of five linear equations."""
         constant, linear = np.zeros((3, 3)), np.zeros((5, 3, 3))
         for pair in (pair for row in self.pairs for pair in row):
             n = np.cross(pair.p, pair.q)
@@ -98,7 +107,7 @@ class PovmModel:
         return np.einsum("k,kij->ij", x, TRACELESS)
 
     def joint(self, u: np.ndarray) -> np.ndarray:
-        """P_{u,-u}(i, j) for hidden vectors u (N, 3): (N, n, m)."""
+        """The probabilities P_{u,-u}(i, j), (N, n, m), for hidden vectors `u` (N, 3)."""
         u = np.asarray(u, np.float64)
         mu, nu = self.mu, self.nu
         X, Y = u @ self.a.T, u @ self.b.T
@@ -118,12 +127,8 @@ class PovmModel:
         return rows.T @ P @ columns
 
 
-VANISHED = 1e-12
-"""Half the length of a + b or a - b below which it has no direction."""
-
-
 def _orthogonal(x: np.ndarray, n: np.ndarray, length: float) -> np.ndarray:
-    """The unit vector along what of x is orthogonal to n; any one orthogonal to n where x vanishes."""
+    """The unit vector along the part of x orthogonal to n; some unit vector orthogonal to n where x counts as 0."""
     return unit(x - (x @ n) * n) if length > VANISHED else tangent_frames(n[None])[0, :, 0]
 
 
@@ -138,5 +143,5 @@ def _psi(pair: _Pair, g: float, u: np.ndarray, difference: np.ndarray) -> np.nda
     M = np.maximum(1 - zero.k * z1 - zero.s * z2, 0)
     above = M * at(zero.plus, one.plus) + 2 * zero.s * z2 * at(zero.omega, one.omega)
     below = M * at(zero.minus, one.minus)
-    # Where X = Y both are alike but for rho, which has no say in means.
+    # Where X = Y they differ by rho alone; this happens with probability 0 and changes no mean.
     return np.where(difference > 0, above, np.where(difference < 0, below, (above + below) / 2))

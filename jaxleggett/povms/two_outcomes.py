@@ -1,12 +1,13 @@
-"""One measurement with two outcomes against any POVM: the model of docs/POVMS.md, Theorem A, at the largest visibility.
+"""A Leggett model for a measurement of two outcomes and any POVM, at its largest visibility: docs/POVMS.md, Theorem A.
 
-For hidden vectors u, -u let p be the probability of Alice's first outcome and q_j Bob's. For an order of Bob's outcomes
-with the sets S_r of its first r, the greedy numbers
+For hidden vectors u, -u let p be the probability of Alice's first outcome and q_j that of Bob's outcome j. For an order
+of Bob's outcomes, let S_r be the set of the first r. The numbers
 
-    x_j = min(p, q(S_r)) - min(p, q(S_{r-1}))        (j the r-th of the order)                                      (G)
+    x_j = min(p, q(S_r)) - min(p, q(S_{r-1}))        (j the r-th outcome of the order)                              (G)
 
-are probabilities of (first, j) with the right marginals. Mixtures of orders have the averages that are wanted up to V_c
-at least; which mixture goes farthest is a linear programme, whose best order for prices z is that of descending z.
+are probabilities of (first, j) with the right marginals. A model is a mixture of such orders. Up to V_c at least, some
+mixture has the averages of the Werner state; the largest visibility is found by a linear programme over all orders, in
+which the best order for prices z is that of descending z.
 """
 
 # Letters are those of the equations, capitals too.
@@ -22,17 +23,18 @@ from .measurement import Povm
 from .model import PovmModel
 
 NO_GAIN = 1e-11
-"""An order has to be better by this than those that are known, to be worth adding."""
+"""By how much an order has to be better than those of the programme to be added."""
 
 MOST_ROUNDS = 10_000
-"""Orders after which the programme is given up; there are at most n! of them."""
+"""Most rounds of the programme, each of which adds one order; there are n! orders of n outcomes."""
 
 
 class TwoOutcomeModel:
-    """P_{u,-u}(i, j) for a measurement of two outcomes and any POVM, u uniform on the sphere.
+    """The model of Theorem A for a measurement of two outcomes and any POVM: P_{u,-u}(i, j), u uniform on the sphere.
 
-    `visibility` is the largest at which this ensemble has a model for the pair, at most 1, and never below V_c;
-    `target` (2, m) are the statistics there. Raises InputError where `alice` has not two outcomes.
+    `visibility` is the largest at which hidden vectors u, -u have a model for the pair, at most 1 and, to rounding, at
+    least V_c; `target` (2, m) are the probabilities of the Werner state there. Raises InputError unless `alice` has two
+    outcomes.
 
     >>> import numpy as np
     >>> from jaxleggett.povms import Povm
@@ -48,7 +50,7 @@ class TwoOutcomeModel:
         flat = alice.weights[0] * bob.weights
         slope = -flat * (bob.vectors @ alice.vectors[0])
         self.orders, found = self._mixture(flat, slope)
-        # Beyond V = 1 it is brought back by the product of both marginals, which has V = 1/3.
+        # A model beyond V = 1 is mixed with the product of both marginals, which has V = 1/3, so that V is 1.
         kept = min(1.0, (1 - 1 / 3) / (found.V - 1 / 3)) if found.V > 1 else 1.0
         self.product = 1 - kept + kept * found.weights[0]
         self.shares = kept * found.weights[1:]
@@ -57,7 +59,10 @@ class TwoOutcomeModel:
         self.target = np.stack([first, bob.weights - first])
 
     def _mixture(self, flat: np.ndarray, slope: np.ndarray) -> tuple[list[np.ndarray], Solution]:
-        """Orders and weights, the product's first, of the largest V at which averages are flat + V slope."""
+        """The orders, and the largest V at which a mixture of them and the product has the averages flat + V slope.
+
+        The product of both marginals, with V = 1/3, has the first weight of the solution.
+        """
         programme = RestrictedProgramme(slope)
         programme.add_hidden(np.zeros((0, 1)), slope[:, None] / 3)
         orders: list[np.ndarray] = []
@@ -72,12 +77,15 @@ class TwoOutcomeModel:
         raise ArithmeticError("the programme over orders came to no end")
 
     def _averages(self, order: np.ndarray) -> np.ndarray:
-        """E x of (G) over u: E min(p, q) = (E p + E q - E|p - q|)/2, and E|s + t.u| = max(|s|, (s^2 + t^2)/(2 |t|))."""
+        """The averages E x_j (m,) of (G) over u, in closed form.
+
+        E min(p, q) = (E p + E q - E|p - q|)/2, and E|s + t.u| is |s| for |s| >= |t| and (s^2 + t^2)/(2 |t|) otherwise.
+        """
         A, B = self.alice, self.bob
         sums = np.cumsum(B.weights[order])
         tilts = np.cumsum((B.weights[:, None] * B.vectors)[order], axis=0)
         s = A.weights[0] - sums
-        # p - q = s + t.u, with q at -u.
+        # p(u) - q(-u) = s + t.u for each set of the first outcomes; below, t is the length of the vector.
         t = np.linalg.norm(A.weights[0] * A.vectors[0] + tilts, axis=1)
         modulus = np.where(t > np.abs(s), (s**2 + t**2) / (2 * np.where(t > 0, t, 1)), np.abs(s))
         averages = np.empty(len(order))
@@ -85,7 +93,7 @@ class TwoOutcomeModel:
         return averages
 
     def joint(self, u: np.ndarray) -> np.ndarray:
-        """P_{u,-u}(i, j) for hidden vectors u (N, 3): (N, 2, m)."""
+        """The probabilities P_{u,-u}(i, j), (N, 2, m), for hidden vectors `u` (N, 3)."""
         u = np.asarray(u, np.float64)
         p, q = self.alice.probabilities(u)[:, 0], self.bob.probabilities(-u)
         first = self.product * p[:, None] * q
@@ -97,7 +105,7 @@ class TwoOutcomeModel:
 
 
 class Exchanged:
-    """A model of two POVMs for exchanged parties: u is -u then, which is uniform, too."""
+    """A `TwoOutcomeModel` with Alice and Bob exchanged: u becomes -u, which is uniform on the sphere, too."""
 
     def __init__(self, model: TwoOutcomeModel) -> None:
         self.model = model
@@ -105,12 +113,12 @@ class Exchanged:
         self.visibility, self.target = model.visibility, model.target.T
 
     def joint(self, u: np.ndarray) -> np.ndarray:
-        """P_{u,-u}(i, j) for hidden vectors u (N, 3): (N, n, 2)."""
+        """The probabilities P_{u,-u}(i, j), (N, n, 2), for hidden vectors `u` (N, 3)."""
         return self.model.joint(-np.asarray(u)).transpose(0, 2, 1)
 
 
 def best_model(alice: Povm, bob: Povm) -> TwoOutcomeModel | Exchanged | PovmModel:
-    """That of Theorem A where either measurement has two outcomes, else that of Theorem B."""
+    """The model of Theorem A where one of the measurements has two outcomes, otherwise that of Theorem B."""
     if len(alice) == 2:
         return TwoOutcomeModel(alice, bob)
     return Exchanged(TwoOutcomeModel(bob, alice)) if len(bob) == 2 else PovmModel(alice, bob)

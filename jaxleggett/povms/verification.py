@@ -1,4 +1,4 @@
-"""A model of two POVMs, checked at sampled hidden vectors: positivity, marginals, averages."""
+"""Check a model of two POVMs at sampled hidden vectors: positivity, marginals and averages."""
 
 from __future__ import annotations
 
@@ -8,43 +8,50 @@ from typing import Protocol
 
 import numpy as np
 
-from .._checks import MAX_SAMPLES, integer
+from .._checks import MAX_SAMPLES, MAX_SEED, integer
 from .._doubles import unit
 from ..runs import Ending, Progress
 from .measurement import Povm
 
 CHUNK = 20_000
-"""Hidden vectors, with their opposites, that are worked on together."""
+"""Most hidden vectors that are sampled at once, their opposites not counted."""
+
+NUMBERS = 20_000_000
+"""Most probabilities that are computed at once, for measurements of many outcomes."""
 
 ROUNDING = 1e-12
-"""How far below 0 a probability, and off a marginal, may be by rounding."""
+"""How far below 0 a probability may be by rounding, and how far a marginal, or an average, may be off."""
 
 FEWEST = 2000
-"""Fewest hidden vectors: with less, standard errors are too uncertain for a verdict."""
+"""Fewest hidden vectors; with fewer, standard errors are too uncertain for a verdict."""
 
 CHANCE = 1e-6
-"""Probability that some average of a right model is refused."""
+"""The probability that a correct model is rejected because one of its averages is off by chance."""
 
 
 class ModelOfPovms(Protocol):
-    """A model of two POVMs, for hidden vectors u and -u."""
+    """A model of two POVMs, with hidden vectors u and -u, u uniform on the sphere."""
 
     alice: Povm
     bob: Povm
 
     @property
     def target(self) -> np.ndarray:
-        """The averages (n, m) that it should have."""
+        """The averages (n, m) that it has to have."""
         ...
 
     def joint(self, u: np.ndarray) -> np.ndarray:
-        """P_{u,-u}(i, j) for hidden vectors u (N, 3): (N, n, m)."""
+        """The probabilities P_{u,-u}(i, j), (N, n, m), for hidden vectors `u` (N, 3)."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class PovmVerification:
-    """What was found at `samples` hidden vectors: arrays (n, m) of averages, their standard errors, and the target."""
+    """What was found at `samples` hidden vectors.
+
+    `mean`, `error` and `target` (n, m) are the averages, their standard errors, and what they should be.
+    `min_probability` is the smallest probability, `max_marginal_error` the largest error of a marginal.
+    """
 
     samples: int
     status: Ending
@@ -61,26 +68,26 @@ class PovmVerification:
 
     @property
     def verdict(self) -> str:
-        """As `verify` gives it: `reproduces`, `negative_probability` or `wrong_average`."""
+        """`reproduces`, `negative_probability`, or `wrong_average`, also for a marginal that is wrong."""
         if self.reproduces:
             return "reproduces"
         return "negative_probability" if self.min_probability < -ROUNDING else "wrong_average"
 
     @property
     def reproduces(self) -> bool:
-        """Whether probabilities are non-negative, marginals right, and averages those of the target, to chance."""
+        """Whether no probability is negative, the marginals are right, and no average is off by more than chance."""
         right = self.min_probability >= -ROUNDING and self.max_marginal_error <= ROUNDING
         return bool(right and self.max_z <= self.allowed_z)
 
     @property
     def allowed_z(self) -> float:
-        """Standard errors that an average may be off: Student's t, for all outcomes together."""
+        """By how many standard errors an average may be off: Student's t for `CHANCE`, over all pairs of outcomes."""
         from scipy.stats import t
 
-        return float(t.isf(CHANCE / (2 * self.mean.size), max(self.samples // 2 - 1, 1)))
+        return float(t.isf(CHANCE / (2 * self.mean.size), self.samples // 2 - 1))
 
     def to_json(self) -> dict[str, object]:
-        """Numbers, and the averages with their target as nested lists."""
+        """The fields of the command line's JSON answer; the averages and their target are nested lists."""
         return {
             "num_samples": self.samples,
             "status": str(self.status),
@@ -96,7 +103,7 @@ class PovmVerification:
 
     def __str__(self) -> str:
         return (
-            f"{self.verdict}, at {self.samples} hidden vectors and {self.mean.shape} outcomes\n"
+            f"{self.verdict}, at {self.samples} hidden vectors and {' x '.join(map(str, self.mean.shape))} outcomes\n"
             f"  smallest probability  {self.min_probability:.3g}\n"
             f"  largest error of a marginal  {self.max_marginal_error:.3g}\n"
             f"  largest error of an average  {np.abs(self.mean - self.target).max():.3g} "
@@ -110,23 +117,29 @@ def verify_povms(
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> PovmVerification:
-    """Sample u with its opposite, `samples` in all, and hold the model against its definition.
+    """Sample hidden vectors, each with its opposite, and check that `model` is a model and reproduces its target.
 
-    `progress` is called after every chunk. After Ctrl-C what was sampled until then is reported.
+    samples     number of hidden vectors, at least 2000; rounded up to an even number
+    seed        integer from 0 to 2^63 - 1
+    progress    is called with a `Progress` after every chunk
+
+    After Ctrl-C what was sampled until then is returned, with the status `interrupted`; if that is nothing,
+    KeyboardInterrupt is raised. Raises InputError for bad arguments.
 
     >>> from jaxleggett.povms import PovmModel
     >>> verify_povms(PovmModel(Povm.trine(), Povm.sic()), samples=20_000).reproduces
     True
     """
     samples = integer("samples", samples, FEWEST, MAX_SAMPLES)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(integer("seed", seed, 0, MAX_SEED))
     target = model.target
     total, square = np.zeros_like(target), np.zeros_like(target)
     least, worst, done = np.inf, 0.0, 0
+    most = min(CHUNK, NUMBERS // target.size)
     status = Ending.COMPLETE
     try:
         while done < samples:
-            number = min(CHUNK, max((samples - done) // 2, 1))
+            number = min(most, max((samples - done) // 2, 1))
             half = unit(rng.normal(size=(number, 3)))
             both = [model.joint(u) for u in (half, -half)]
             least = min(least, *(float(P.min()) for P in both))
@@ -143,5 +156,5 @@ def verify_povms(
         status = Ending.INTERRUPTED
     halves = done // 2
     mean = total / halves
-    error = np.sqrt(np.maximum(square / halves - mean**2, 0) / max(halves - 1, 1))
+    error = np.sqrt(np.maximum(square / halves - mean**2, 0) / (halves - 1))
     return PovmVerification(done, status, least, worst, mean, error, target)

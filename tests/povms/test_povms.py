@@ -18,6 +18,7 @@ from jaxleggett.povms import (
     best_model,
     even_ensemble,
     largest_visibility,
+    verification,
     verify_povms,
 )
 from jaxleggett.povms.measurement import read_povms
@@ -107,6 +108,7 @@ def test_a_finer_povm_adds_up_to_the_coarser_one(rng):
         ([1.5, -0.5], [[0, 0, 0], [0, 0, 0]], "must not be negative"),
         ([0.5, 0.5], [[0, 0, 2], [0, 0, -2]], "norms of at most 1"),
         ([0.5, 0.5], [[0, 0, 1]], "a vector of three numbers for each"),
+        ([0, 0.5, 0.5], [[1e200, 0, 0], [0, 0, 2], [0, 0, -2]], "norms of at most 1"),
         ([0.5, float("nan")], [[0, 0, 1], [0, 0, -1]], "finite"),
         (["a"], [[0, 0, 0]], "a POVM must have"),
         ([], [], "a POVM must have"),
@@ -120,8 +122,9 @@ def test_bad_povms_are_refused(weights, vectors, message):
 def test_bad_matrices_of_effects_are_refused():
     with pytest.raises(jl.InputError, match="Hermitian"):
         Povm.of_matrices([[[1, 1], [0, 0]], [[0, -1], [0, 1]]])
-    with pytest.raises(jl.InputError, match="finite 2x2 matrices"):
-        Povm.of_matrices(np.eye(2))
+    for effects in (np.eye(2), np.full((2, 2, 2), np.nan), "none"):
+        with pytest.raises(jl.InputError, match="finite 2x2 matrices"):
+            Povm.of_matrices(effects)
 
 
 def test_povms_from_files(tmp_path):
@@ -133,8 +136,8 @@ def test_povms_from_files(tmp_path):
     np.testing.assert_allclose(A.vectors, trine.vectors, atol=1e-15)
     for content, message in (
         ({"alice": one}, "alice and bob"),
-        ({"alice": one, "bob": 3}, "JSON object"),
-        ({"alice": one, "bob": {}}, "field weights"),
+        ({"alice": one, "bob": 3}, "povms.json, bob: a POVM must be a JSON object"),
+        ({"alice": {}, "bob": one}, "povms.json, alice: a POVM must have the field weights"),
         ([], "alice and bob"),
     ):
         path.write_text(json.dumps(content))
@@ -215,8 +218,9 @@ def test_couplings_and_their_prices(alice, bob):
     assert at[1] > most + 1e-6 or found.visibility > 1.99
     if len(alice) == 2:
         assert found.visibility == pytest.approx(V_C, abs=5e-3)
-    with pytest.raises(jl.InputError, match="mean 0"):
-        largest_visibility(alice, bob, u[:3])
+    for wrong, message in ((u[:3], "mean 0"), (2 * u, "unit vectors"), (np.nan * u, "unit vectors")):
+        with pytest.raises(jl.InputError, match=message):
+            largest_visibility(alice, bob, wrong)
 
 
 def test_rounded_povms_are_repaired_and_few_samples_refused():
@@ -227,6 +231,8 @@ def test_rounded_povms_are_repaired_and_few_samples_refused():
         assert verify_povms(model, 4000).reproduces
     with pytest.raises(jl.InputError, match="samples must lie between 2000"):
         verify_povms(model, 2)
+    with pytest.raises(jl.InputError, match="seed must lie between 0"):
+        verify_povms(model, 4000, seed=-1)
 
 
 class _Known:
@@ -258,3 +264,16 @@ def test_standard_errors_are_those_of_vectors_with_their_opposites():
 def test_right_models_are_not_refused():
     model = PovmModel(Povm.trine(), Povm.sic())
     assert all(verify_povms(model, 2000, seed=seed).reproduces for seed in range(60))
+
+
+def test_many_outcomes_are_sampled_in_smaller_chunks(monkeypatch):
+    model = PovmModel(Povm.trine(), Povm.sic())
+    whole = verify_povms(model, 20_000)
+    monkeypatch.setattr(verification, "NUMBERS", 12 * 1500)
+    largest = []
+    joint = model.joint
+    monkeypatch.setattr(model, "joint", lambda u: largest.append(len(u)) or joint(u))
+    found = verify_povms(model, 20_000)
+    assert max(largest) == 1500
+    assert found.samples == whole.samples
+    np.testing.assert_allclose(found.mean, whole.mean, atol=1e-14)
