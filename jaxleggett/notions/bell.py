@@ -1,9 +1,9 @@
-"""Local deterministic strategies at all projective measurements: bounds from both sides.
+"""Local hidden variable models at all projective measurements: bounds from both sides.
 
-Below: if settings a_i are the vertices of a polytope, with their opposites, that holds the ball of radius r, then r a
-is a mixture of them for every unit vector a, so a model at the a_i simulates every setting, with means shrunk by r (D.
-Cavalcanti et al., Phys. Rev. Lett. 117, 190401, 2016; F. Hirsch et al., ibid. 190402). A state (r_A, r_B, T) at
-visibility V is therefore local at all settings if (r_A/r, r_B/r, T/r^2) at V is local at the vertices.
+Below: let the settings a_i and their opposites be the vertices of a polytope that contains the ball of radius r. Then
+r a is a mixture of vertices for every unit vector a, so that a model at the a_i simulates every setting, with mean
+outcomes r times as large (D. Cavalcanti et al., Phys. Rev. Lett. 117, 190401, 2016; F. Hirsch et al., ibid. 190402). A
+state (r_A, r_B, T) at visibility V is local at all settings if (r_A/r, r_B/r, T/r^2) at V is local at the a_i.
 
 Above: CHSH. Its largest value for a state is 2 sqrt(s1^2 + s2^2), with the two largest singular values of T (R., P. and
 M. Horodecki, Phys. Lett. A 200, 340, 1995).
@@ -30,17 +30,17 @@ from .products import solve as solve_products
 from .responses import Deterministic, Situation, has_marginals
 
 TOLERANCE = 1e-5
-"""Of the programme at the vertices."""
+"""Width of the bracket that is asked of the programme at the vertices."""
 
 SAME = 1e-9
-"""Products of unit vectors closer than this are one."""
+"""Up to this distance two scalar products, or two singular values, count as equal, and a singular value as 0."""
 
 ROUNDING = 1e-12
-"""By how much an inscribed radius is taken smaller than computed."""
+"""By how much, relative to it, an inscribed radius is lowered and an upper bound raised, for their rounding."""
 
 
 def chsh(T: np.ndarray) -> LinearInequality:
-    """The CHSH inequality at the settings where the state of correlation matrix T has its largest value."""
+    """The CHSH inequality at the settings at which a state with the correlation matrix T has its largest value."""
     U, s, V = np.linalg.svd(T)
     # C(a, b) = a.T b with a along U's columns and b between V's rows.
     b = unit(s[0] * V[0] + np.array([[1.0], [-1.0]]) * s[1] * V[1])
@@ -50,13 +50,16 @@ def chsh(T: np.ndarray) -> LinearInequality:
 
 
 def polytope() -> tuple[np.ndarray, float]:
-    """The 16 axes of an icosahedron's vertices and faces, and the radius of the ball that their hull holds."""
+    """The 16 axes (16, 3) of an icosahedron's vertices and faces, and the radius of the ball inside their hull.
+
+    The hull is that of the axes and their opposites.
+    """
     from scipy.spatial import ConvexHull
 
     vertices = icosahedron_axes()
     both = np.concatenate([vertices, -vertices])
     faces = unit(both[ConvexHull(both).simplices].sum(1))
-    # One of either sign.
+    # Of each face and its opposite, one: that with a positive product with a vector to which none is orthogonal.
     order = np.array([1.0, 1e-3, 1e-6])
     axes = np.concatenate([vertices, faces[faces @ order > 0]])
     hull = ConvexHull(np.concatenate([axes, -axes]))
@@ -64,7 +67,7 @@ def polytope() -> tuple[np.ndarray, float]:
 
 
 def _icosahedral() -> np.ndarray:
-    """The 60 rotations (60, 3, 3) that map an icosahedron to itself: those that take its axes to axes."""
+    """The 60 rotations (60, 3, 3) that map an icosahedron to itself; two neighbouring vertices' images fix each."""
     axes = icosahedron_axes()
     both = np.concatenate([axes, -axes])
     frame = np.stack([axes[0], axes[1], np.cross(axes[0], axes[1])], axis=1)
@@ -77,10 +80,11 @@ def _icosahedral() -> np.ndarray:
 
 
 def orbits(axes: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """How a group (G, 3, 3) permutes axes (n, 3), and what it makes of pairs of them, Alice-major.
+    """How a `group` (G, 3, 3) of rotations permutes `axes` (n, 3), up to signs, and the orbits of pairs of axes.
 
-    Returns the image (G, n) of every axis and its sign (G, n), the number of the orbit (n^2,) of every pair, and the
-    sign (n^2,) by which its correlator differs from that of the first pair of the orbit.
+    Returns `image` and `sign` (G, n), for which rotation g takes axis i to sign[g, i] axes[image[g, i]]; and for the
+    pairs (i, j), Alice-major, the number of their orbit (n^2,) and the sign (n^2,) by which their correlators differ
+    from that of the first pair of the orbit, for a correlation that the group leaves as it is.
     """
     overlap = np.einsum("gij,nj,mi->gnm", group, axes, axes)
     image = np.abs(overlap).argmax(2)
@@ -105,26 +109,27 @@ def solve(
 ) -> Found:
     """Bracket the largest V up to which a state is local at all projective measurements.
 
-    Below: a state that Alice cannot steer is local, and a Werner state in any frames has a model at the 16 axes of an
-    icosahedron's vertices and faces. Above: CHSH. The gap is honest: for Werner states it is [0.6048, 0.7072] here,
-    where [0.68747, 0.69604] is known (S. Designolle et al., Phys. Rev. Res. 5, 043059, 2023).
+    Below: a state with which Alice cannot steer Bob is local, and a Werner state in any frames has a model at the 16
+    axes of an icosahedron's vertices and faces. Above: CHSH. For Werner states the bracket is [0.6048, 0.7072]; the
+    best that is known is [0.68747, 0.69604] (S. Designolle et al., Phys. Rev. Res. 5, 043059, 2023).
     """
     T = np.asarray(state.T, np.float64)
     unsteered, _ = steering.solve(state, max(tolerance, 1e-2), deadline, seed, progress)
-    lower, model = unsteered.lower, unsteered.model
+    lower, model, status = unsteered.lower, unsteered.model, unsteered.status
     s = np.linalg.svd(T)[1]
     equal = s.min() > SAME and s.max() - s.min() < SAME
     if lower < 1 and equal and not has_marginals(np.asarray(state.r_A), np.asarray(state.r_B)):
         isotropic = _isotropic(T, float(s.mean()), deadline, seed)
+        status = isotropic.status
         if isotropic.lower > lower:
             lower, model = isotropic.lower, isotropic.model
     cut = chsh(T)
     upper = min(cut.threshold(state) * (1 + ROUNDING), 1.0)
-    return Found(min(lower, upper), upper, model, cut if upper < 1 else None, unsteered.status)
+    return Found(min(lower, upper), upper, model, cut if upper < 1 else None, status)
 
 
 def _isotropic(T: np.ndarray, s: float, deadline: float | None, seed: int) -> Found:
-    """A model of (0, 0, T), T = s Q with an orthogonal Q, at 16 axes of Alice and their images for Bob."""
+    """A model of (0, 0, T), T = s Q with an orthogonal Q, at 16 axes of Alice and their images under Q^T for Bob."""
     axes, radius = polytope()
     rotations = _icosahedral()
     image, sign, orbit, relative = orbits(axes, rotations)

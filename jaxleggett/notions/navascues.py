@@ -1,13 +1,13 @@
 """What Navascues' further assumptions do to a Leggett model, by numbers.
 
-M. Navascues (arXiv:1303.5124) reads the hidden vectors as real: photons of the sub-ensemble (u, v) have the
-polarisations u and v, or Bob's state for a result of Alice is again a mixture of definite polarisations. Leggett's
-axioms [B13 (1)-(3)] ask for neither. Inside a sub-ensemble, Bob's Bloch vectors for Alice's two results would have to
-average to the unit vector v, so that each is v; then
+M. Navascues (arXiv:1303.5124) takes the hidden vectors as real: either photons of the sub-ensemble (u, v) have the
+polarisations u and v, or Bob's state, given a result of Alice, is again a mixture of states of definite polarisation.
+Leggett's axioms [B13 (1)-(3)] demand neither. Inside a sub-ensemble, Bob's Bloch vectors for Alice's two results have
+the mean v. As v is a unit vector, both are equal to it, so that
 
-    C_{u,v}(a, b) = (u.a)(v.b),                                                                 (N)
+    C_{u,v}(a, b) = (u.a)(v.b).                                                                 (N)
 
-the correlations are those of the separable state of the mixture, and every entanglement witness is an inequality.
+The correlations are then those of a separable state, and every entanglement witness is an inequality.
 """
 
 # Letters are those of the equations, capitals too.
@@ -31,10 +31,10 @@ from .separability import witness
 
 @dataclass(frozen=True)
 class Steered:
-    """Where a model breaks (N) most: hidden vectors u, v, settings a, b, and what Bob sees for Alice's results.
+    """Where a model breaks (N) most: hidden vectors u, v and settings a, b.
 
-    `correlator` is C_{u,v}(a, b), `product` (u.a)(v.b); `bob` are the means of Bob's outcome for Alice's results +1
-    and -1, which the assumption asks to be `expected` = v.b both times.
+    `correlator` is C_{u,v}(a, b), and `product` is (u.a)(v.b). `bob` holds the means of Bob's outcome given Alice's
+    results +1 and -1 (NaN for a result of probability 0); by the assumption both are `expected` = v.b.
     """
 
     u: np.ndarray
@@ -53,7 +53,7 @@ class Steered:
 
 
 def most_steered(model: LeggettModel, pairs: SettingPairs, number: int = 256, seed: int = 0) -> Steered:
-    """Of `number` sampled hidden vectors and the pairs, those at which a model is farthest from (N).
+    """The hidden vectors, of `number` sampled ones, and the pair of settings at which a model is farthest from (N).
 
     >>> import jaxleggett as jl
     >>> pairs = jl.SettingPairs.random(20)
@@ -70,17 +70,17 @@ def most_steered(model: LeggettModel, pairs: SettingPairs, number: int = 256, se
     x, y = u @ pairs.a.T, v @ pairs.b.T
     k, i = np.unravel_index(int(np.abs(C - x * y).argmax()), C.shape)
     # E[beta | alpha] = (M^B + alpha C)/(1 + alpha M^A)
-    bob = tuple(float((y[k, i] + s * C[k, i]) / (1 + s * x[k, i])) for s in (1, -1))
-    return Steered(
-        u[k], v[k], pairs.a[i], pairs.b[i], float(C[k, i]), float(x[k, i] * y[k, i]), (bob[0], bob[1]), float(y[k, i])
-    )
+    M_A, M_B, correlator = (float(numbers[k, i]) for numbers in (x, y, C))
+    plus, minus = ((M_B + s * correlator) / (1 + s * M_A) if 1 + s * M_A > 0 else float("nan") for s in (1, -1))
+    return Steered(u[k], v[k], pairs.a[i], pairs.b[i], correlator, M_A * M_B, (plus, minus), M_B)
 
 
 def witness_bounds(state: TwoQubitState, seed: int = 0) -> tuple[float, float, float]:
-    """What an entanglement witness of a state is worth: its value at the state, and its bounds on two kinds of models.
+    """Three numbers of the inequality of a state's entanglement witness: its value at the state, and two bounds.
 
-    The bound is 1 with Navascues' assumptions, for separable states; and what Leggett's axioms alone give, by a search,
-    which is no less than the value at any state that has a Leggett model at the three pairs of the witness.
+    The first bound is that of separable states, which are all that Navascues' assumptions allow: 1, to 1e-12. The
+    second is that of all Leggett models, by a search with `seed`. It is at least the value at any state that has a
+    Leggett model at the witness's three pairs of settings.
 
     >>> import jaxleggett as jl
     >>> value, separable, leggett = witness_bounds(jl.werner())

@@ -1,13 +1,14 @@
-"""What one party may do, given a hidden variable: the responses of which local models are products.
+"""The responses of one party: its mean outcome at each of its settings, given a hidden variable.
 
-The mean outcomes of a party at its settings are a linear image, `frame` @ x, of a vector x of coordinates:
+They are a linear function, `frame` @ x, of a vector x of coordinates:
 
     Deterministic   x in {-1, 1}^n: an outcome for each of n settings, fixed in advance (J. S. Bell 1964)
-    Qubit           x a unit vector: Malus' law x.a of a pure qubit, at settings a
+    Qubit           x a unit vector, the Bloch vector of a pure qubit: mean outcome x.a at setting a
 
-A hidden variable of a local model is a pair of responses. Bell: two deterministic ones; steering (H. M. Wiseman,
-S. J. Jones, A. C. Doherty, Phys. Rev. Lett. 98, 140402, 2007): a deterministic one of Alice, a qubit of Bob; separable
-states: two qubits. Leggett's hidden variables have two qubits' marginals, but no product of them as the correlator.
+A hidden variable of a local model is a response of Alice and a response of Bob, and the correlator is the product of
+their mean outcomes. In Bell's notion both are deterministic; in steering (H. M. Wiseman, S. J. Jones, A. C. Doherty,
+Phys. Rev. Lett. 98, 140402, 2007) Alice's is deterministic and Bob's is a qubit; for separable states both are qubits.
+A hidden variable of Leggett's notion has the marginals of two qubits, but its correlator need not be their product.
 """
 
 from __future__ import annotations
@@ -21,86 +22,88 @@ from .._doubles import unit
 from ..sphere import fibonacci_directions
 
 MOST_TRIED = 22
-"""Most settings of a party all of whose 2^n responses are tried."""
+"""Most settings of a deterministic party for which all of its 2^n responses are tried."""
 
 NO_MARGINALS = 1e-12
-"""Marginals below this are rounding."""
+"""Marginals up to this count as 0: they are rounding."""
 
 
 class Responses(Protocol):
-    """All responses of one party at n settings."""
+    """All responses of one party at n settings, each given by d coordinates."""
 
     @property
     def frame(self) -> np.ndarray:
-        """(n, d): from coordinates to mean outcomes."""
+        """The matrix (n, d) that takes coordinates to mean outcomes."""
         ...
 
     def best(self, gain: np.ndarray) -> np.ndarray:
-        """The coordinates (K, d) that have the largest product with each row of `gain` (K, d)."""
+        """For each row of `gain` (K, d), the coordinates whose scalar product with it is largest: (K, d)."""
         ...
 
     def largest(self, gain: np.ndarray) -> np.ndarray:
-        """Those products (K,)."""
+        """Those largest scalar products (K,)."""
         ...
 
     def some(self, number: int, rng: np.random.Generator) -> np.ndarray:
-        """Coordinates (number, d), all over the place."""
+        """The coordinates (number, d) of responses spread over all there are, to begin searches with."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Deterministic:
-    """Outcomes +-1 at `number` settings."""
+    """Outcomes +-1 at `number` settings, fixed in advance."""
 
     number: int
 
     @property
     def frame(self) -> np.ndarray:
-        """Coordinates are the outcomes themselves."""
+        """The identity: the coordinates are the outcomes."""
         return np.eye(self.number)
 
     def best(self, gain: np.ndarray) -> np.ndarray:
-        """The signs; +1 where either will do."""
+        """The signs of `gain`; +1 where it is 0."""
         return np.where(gain < 0, -1.0, 1.0)
 
     def largest(self, gain: np.ndarray) -> np.ndarray:
-        """Sums of moduli."""
+        """The sum of the moduli of each row."""
         return np.abs(gain).sum(-1)
 
     def some(self, number: int, rng: np.random.Generator) -> np.ndarray:
-        """Random outcomes."""
+        """Independent random outcomes."""
         return rng.choice([-1.0, 1.0], (number, self.number))
 
 
 @dataclass(frozen=True, eq=False)
 class Qubit:
-    """A pure qubit at settings (n, 3): its coordinates are its Bloch vector."""
+    """A pure qubit, whose coordinates are its Bloch vector."""
 
     frame: np.ndarray
+    """The settings (n, 3)."""
 
     def best(self, gain: np.ndarray) -> np.ndarray:
-        """The directions; +z where all will do."""
+        """The directions of the rows; +z where a row is 0."""
         return unit(np.where((gain == 0).all(-1, keepdims=True), [0.0, 0.0, 1.0], gain))
 
     def largest(self, gain: np.ndarray) -> np.ndarray:
-        """Lengths."""
+        """The length of each row."""
         return np.linalg.norm(gain, axis=-1)
 
     def some(self, number: int, rng: np.random.Generator) -> np.ndarray:
-        """A Fibonacci lattice, turned at random."""
+        """A Fibonacci lattice in a random orthogonal frame."""
         return fibonacci_directions(number) @ np.linalg.qr(rng.normal(size=(3, 3)))[0].T
 
 
-def is_local(party: Responses) -> bool:
-    """Whether each setting has a coordinate of its own."""
+def is_deterministic(party: Responses) -> bool:
+    """Whether a party's outcomes are fixed in advance, so that each setting has a coordinate of its own."""
     return isinstance(party, Deterministic)
 
 
 @dataclass(frozen=True, eq=False)
 class Situation:
-    """Who measures what: distinct settings of either party (n, 3), the pairs by their numbers, and responses.
+    """Which settings are measured together, and which responses both parties have.
 
-    `alice` and `bob` are the indices (N,) of the settings of the pairs.
+    `a` (m, 3) and `b` (n, 3) are the different settings of Alice and Bob, `A` and `B` the responses at them. Pair i
+    consists of the settings a[alice[i]] and b[bob[i]]: `alice` and `bob` are indices (N,).
     """
 
     a: np.ndarray
@@ -112,15 +115,19 @@ class Situation:
 
     @property
     def exact(self) -> bool:
-        """Whether all responses of one party can be tried."""
-        return min(tries(self.A), tries(self.B)) <= MOST_TRIED
+        """Whether one party has so few responses that all of them are tried."""
+        return min(log2_responses(self.A), log2_responses(self.B)) <= MOST_TRIED
 
 
-def tries(party: Responses) -> float:
-    """How many outcomes there are to try, in powers of two: infinite for a qubit."""
+def log2_responses(party: Responses) -> float:
+    """The binary logarithm of the number of responses: n for outcomes at n settings, infinite for a qubit."""
     return party.number if isinstance(party, Deterministic) else np.inf
 
 
 def has_marginals(M_A: np.ndarray, M_B: np.ndarray) -> bool:
-    """Whether marginals are more than rounding; else a model is averaged with the opposites of all its outcomes."""
+    """Whether any marginal is more than rounding.
+
+    If none is, a model may be averaged with the one whose outcomes are all opposite, and no equation is needed for
+    marginals.
+    """
     return bool(max(np.abs(M_A).max(), np.abs(M_B).max()) > NO_MARGINALS)

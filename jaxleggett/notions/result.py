@@ -1,4 +1,4 @@
-"""The answer of `threshold` for another notion than Leggett's, and its check by a route of its own."""
+"""The answer of `threshold` for another notion than Leggett's, and an independent check of it."""
 
 # Letters are those of the equations, capitals too.
 # pyright: reportConstantRedefinition=false
@@ -18,10 +18,13 @@ from ..states import TwoQubitState, correlation_in_numpy
 from .models import HiddenStates, LocalModel, TurnedHiddenStates
 
 ROUNDING = 1e-8
-"""How far numbers of a model, and the two bounds, may be off by the solver's rounding."""
+"""By how much a model may miss the state, and a hidden variable exceed a bound, for the rounding of solvers."""
 
 TRIES = 20_000
-"""Random hidden variables, or settings, that a check tries."""
+"""Random hidden variables, or random (z0, z) of the steering conditions, that a check tries."""
+
+DIRECTIONS = 200_000
+"""Random directions, with their opposites, by which a check averages over the sphere."""
 
 NAMES = {
     "bell": "local hidden variable model",
@@ -29,15 +32,16 @@ NAMES = {
     "separable": "separable state",
     "navascues": "model with Navascues' assumptions",
 }
-"""Notion -> what the lower bound is shown by."""
+"""Notion -> what shows the lower bound, in words."""
 
 
 @dataclass(frozen=True, eq=False)
 class NotionThreshold:
     """lower <= largest visibility that is compatible with a `notion` <= upper, with what shows it.
 
-    `model` is None for 0, `inequality` for 1. `status`, `certified` and `seconds` are as in `thresholds.Threshold`;
-    where `searched`, the upper bound rests on a search for the best hidden variables, which can miss them.
+    `model` may be None where `lower` is 0, and `inequality` is None where `upper` is 1. `status`, `certified` and
+    `seconds` are as in `thresholds.Threshold`. If `searched` is true, the upper bound rests on a search for the best
+    hidden variables, which can miss them. Raises ArithmeticError for an inverted bracket.
     """
 
     state: TwoQubitState
@@ -58,15 +62,15 @@ class NotionThreshold:
 
     @property
     def kind(self) -> str:
-        """What is looked for, in words."""
+        """The kind of model that is asked for, in words."""
         return NAMES[self.notion]
 
     def check(self) -> None:
-        """Look at both ends again, sharing no code with the solver; ArithmeticError says what fails.
+        """Check both bounds again, by code that the solver does not use; raises ArithmeticError, which says what fails.
 
-        Below: the model's numbers are those of the state at `lower`, at its settings or at random ones. Above: no
-        random hidden variable of the notion, followed uphill, breaks the inequality, and the state breaks it above
-        `upper` at the latest.
+        Below: the model has the correlators and marginals of the state at visibility `lower`, at the settings of the
+        answer, or at the model's own or random ones. Above: no hidden variable of the notion that is found from many
+        random starts breaks the inequality, and the state breaks it above `upper`, or at most a thousandth above.
         """
         if self.model is not None:
             self._check_model()
@@ -80,12 +84,13 @@ class NotionThreshold:
                 raise ArithmeticError("the state does not reach the inequality's bound at the upper bound")
 
     def _check_model(self) -> None:
+        """Compare the model with the state at visibility `lower`."""
         rng = np.random.default_rng(0)
         target = self.state.with_visibility(self.lower)
         r_A, r_B, T = (np.asarray(x, np.float64) for x in (target.r_A, target.r_B, target.T))
         if isinstance(self.model, TurnedHiddenStates):
             a, b = unit(rng.normal(size=(2, 20, 3)))
-            m = unit(rng.normal(size=(200_000, 3)))
+            m = unit(rng.normal(size=(DIRECTIONS, 3)))
             m = np.concatenate([m, -m])
             image = m @ self.model.T
             lengths = np.linalg.norm(image, axis=1)
@@ -117,7 +122,7 @@ class NotionThreshold:
             raise ArithmeticError(f"the model misses the state at the lower bound by {off:.3g}")
 
     def to_json(self) -> dict[str, object]:
-        """The fields of the command line's JSON answer, but for the state's name."""
+        """The fields of the command line's JSON answer, without the state's name."""
         return {
             "notion": self.notion,
             "num_pairs": None if self.settings is None else len(self.settings),
@@ -145,7 +150,7 @@ class NotionThreshold:
 
 
 def _most(notion: str, cut: LinearInequality) -> float:
-    """The largest left side that many hidden variables reach, each party in turn answering the other."""
+    """The largest left side that is found from many random starts, each party in turn responding to the other."""
     rng = np.random.default_rng(1)
     (A, i), (B, j) = (np.unique(x, axis=0, return_inverse=True) for x in (cut.a, cut.b))
     G = np.zeros((len(A), len(B)))

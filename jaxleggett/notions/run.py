@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 NOTIONS = ("leggett", "bell", "steering", "separable", "navascues")
 
 MOST_SETTINGS = 1000
-"""Most different settings of a party: a programme has an equation for every pair."""
+"""Most different settings of a party: the linear programme for two deterministic parties has an equation a pair."""
 
 
 def threshold(
@@ -49,26 +49,27 @@ def threshold(
     certify: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Threshold | NotionThreshold:
-    """The largest V for which V (r_A, r_B, T) is compatible with a notion at `settings`, bracketed.
+    """Bracket the largest V for which V (r_A, r_B, T) is compatible with a notion at `settings`.
 
     state       a two-qubit state, its name as on the command line, or its density matrix (4, 4)
-    notion      `leggett`: a Leggett model, see `thresholds.threshold`, which answers then
+    settings    setting pairs, a name that `SettingPairs.parse` knows, or `all` projective measurements
+    notion      `leggett`: a Leggett model; the answer is that of `thresholds.threshold`
                 `bell`: local hidden variables (J. S. Bell 1964)
                 `steering`: Alice cannot steer Bob, whose hidden states are qubits (Wiseman, Jones, Doherty 2007)
                 `separable`: a mixture of product states
-                `navascues`: a Leggett model in which the hidden polarisations are real, see docs/NOTIONS.md; that is
-                a mixture of product states, too
-    settings    setting pairs, a name that `SettingPairs.parse` knows, or `all` projective measurements
+                `navascues`: a Leggett model in which the hidden polarisations are real (docs/NOTIONS.md), which is a
+                mixture of product states, too
     tolerance   upper - lower to reach, above 0
     time_limit  seconds after which the bracket is returned as it is
     seed        of named settings `random:N`, and of searches
-    certify     prove both ends; for `leggett` everywhere (docs/CERTIFICATES.md), for `bell` at finitely many settings,
-                24 of one party at most, in exact arithmetic
+    certify     prove both bounds: always for `leggett` (docs/CERTIFICATES.md); for `bell` in exact arithmetic at
+                finitely many settings, at most 24 of them of one party; without effect in the other cases
     progress    is called with a `Progress` after every round
 
-    For `separable` and `navascues` at all settings, and for `steering` of states without marginals whose T is diagonal,
-    both ends are proved in any case; what is left is numerical. docs/NOTIONS.md says how each is answered. Raises
-    InputError for bad arguments.
+    At all settings, the bounds for `separable` and `navascues`, for `steering` of states without marginals whose T is
+    diagonal, and of separable states are proved in any case; the result says so. docs/NOTIONS.md says how each notion
+    is answered. After Ctrl-C the bracket is returned as it is. Raises InputError for bad arguments, and SolverError
+    where a linear programme fails.
 
     >>> import jaxleggett as jl
     >>> found = jl.threshold(jl.werner(), notion="separable")
@@ -77,6 +78,8 @@ def threshold(
     """
     if notion not in NOTIONS:
         raise InputError(f"notion must be one of {', '.join(NOTIONS)}, but is {quoted(notion)}")
+    if not isinstance(settings, SettingPairs | str):
+        raise InputError(f"settings must be SettingPairs or a name, but are {quoted(settings)}")
     state = as_state(state)
     if notion == "leggett":
         return leggett_threshold(
@@ -124,7 +127,10 @@ def threshold(
 
 
 def situation_of(notion: str, pairs: SettingPairs) -> Situation:
-    """The parties' responses in a notion, at the different settings of some pairs; InputError for too many of them."""
+    """The different settings of some pairs, with the parties' responses at them in a notion.
+
+    Raises InputError for more than `MOST_SETTINGS` settings of a party.
+    """
     (a, i), (b, j) = (np.unique(x, axis=0, return_inverse=True) for x in (pairs.a, pairs.b))
     for name, x in (("Alice", a), ("Bob", b)):
         if len(x) > MOST_SETTINGS:
@@ -137,7 +143,7 @@ def situation_of(notion: str, pairs: SettingPairs) -> Situation:
 
 
 def _model(products: Products, s: Situation, correlation: tuple[np.ndarray, ...]) -> LocalModel:
-    """The mixture, with the opposites of all outcomes where there are no marginals."""
+    """The mixture as a model; where there are no marginals, averaged with the one whose outcomes are all opposite."""
     if not has_marginals(correlation[0], correlation[1]):
         products = Products(
             np.tile(products.weights / 2, 2),
@@ -156,24 +162,38 @@ def _everywhere(
     seed: int,
     progress: Callable[[Progress], None] | None,
 ) -> tuple[Found, bool, bool]:
-    """The answer for all projective measurements; whether it is proved, and whether the upper end is searched for."""
+    """The answer for all projective measurements; is it proved, and does its upper bound rest on a search?"""
     if notion in ("bell", "steering") and proved_separable(state):
-        # Its decomposition is a model of either.
+        # Its decomposition is a model for both notions.
         return separability.solve(state)[0], True, False
     if notion == "bell":
         return bell.solve(state, tolerance, deadline, seed, progress), False, False
     if notion == "steering":
         found, proved = steering.solve(state, tolerance, deadline, seed, progress)
-        return found, proved, not proved
+        return found, proved, has_marginals(np.asarray(state.r_A), np.asarray(state.r_B))
     return *separability.solve(state), False
 
 
 def _proved(
     found: Found, s: Situation, state: TwoQubitState, pairs: SettingPairs, deadline: float | None
 ) -> tuple[Found, bool]:
-    """Both ends for local deterministic strategies, proved in exact arithmetic; as they are for other notions."""
+    """The bracket with both bounds proved, and whether they are.
+
+    They are proved in exact arithmetic for Bell's notion, where one party has at most `exact.MOST` settings. Otherwise,
+    and after Ctrl-C, the bracket stays as it is.
+    """
     if not isinstance(s.B, Deterministic) or min(len(s.a), len(s.b)) > exact.MOST:
         return found, False
+    if found.status == Ending.INTERRUPTED:
+        return found, False
+    try:
+        return _exactly(found, s, state, pairs, deadline), True
+    except KeyboardInterrupt:
+        return replace(found, status=Ending.INTERRUPTED), False
+
+
+def _exactly(found: Found, s: Situation, state: TwoQubitState, pairs: SettingPairs, deadline: float | None) -> Found:
+    """The bracket of Bell's notion in exact arithmetic; the upper bound is 1 where `deadline` ends its proof."""
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
     numbers = exact.exact_correlation(r_A, r_B, T, pairs.a, pairs.b)
     marginals = has_marginals(*correlation_in_numpy(state, pairs.a, pairs.b)[:2])
@@ -191,4 +211,4 @@ def _proved(
         if bound is not None:
             upper = exact.broken_above((f, h, g), numbers, bound)
             cut = LinearInequality(g.astype(float), cut.a, cut.b, f.astype(float), h.astype(float), float(bound))
-    return replace(found, lower=min(lower, 1.0), upper=upper, inequality=cut), True
+    return replace(found, lower=min(lower, 1.0), upper=upper, inequality=cut)

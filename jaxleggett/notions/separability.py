@@ -1,8 +1,8 @@
-"""Separable two-qubit states: exact from both sides, by the partial transpose.
+"""The largest visibility at which a two-qubit state is separable, by the partial transpose.
 
-The largest V at which the state is separable is 1/(1 + 4 m), where -m is the least eigenvalue of its partial transpose
-(M., P. and R. Horodecki 1996). Below it has a decomposition into product states; above, with the eigenvector w, the
-witness W = (|w><w|)^Tb has Tr W rho >= 0 for every separable rho, which is an inequality between correlations.
+It is V = 1/(1 + 4 m), where -m < 0 is the smallest eigenvalue of the partial transpose (M., P. and R. Horodecki, Phys.
+Lett. A 223, 1, 1996). Up to V the state has a decomposition into product states. Above V it breaks an inequality: with
+the eigenvector w, the entanglement witness W = (|w><w|)^Tb has Tr W rho >= 0 for every separable rho.
 """
 
 # Letters are those of the equations, capitals too.
@@ -19,13 +19,15 @@ from ..thresholds.separable import decomposition, partial_transpose, proved_sepa
 from .models import Found, LocalModel
 
 PAD = 1e-12
-"""By how much the upper end is moved outwards: far more than the rounding of an eigenvector and of its coefficients."""
+"""By how much the upper bound is raised, relative to it: far more than the rounding of the witness's coefficients."""
 
 
 def witness(state: TwoQubitState) -> LinearInequality:
-    """-sum W_ij C - W_A.M^A - W_B.M^B <= 1, for the witness W = (1 + ...)/4 of the state, at three pairs of settings.
+    """The state's entanglement witness W as an inequality at three pairs of settings, which separable states obey.
 
-    They are the singular vectors of the matrix W_ij.
+    With W = (1 + W_A.sigma x 1 + 1 x W_B.sigma + sum_ij W_ij sigma_i x sigma_j)/4, Tr W rho >= 0 is
+    -W_A.r_A - W_B.r_B - sum_ij W_ij T_ij <= 1. The settings are the singular vectors of the matrix W_ij, in which the
+    sum has three terms.
     """
     vector = np.linalg.eigh(partial_transpose(state.density_matrix()))[1][:, 0]
     W = partial_transpose(np.outer(vector, vector.conj()))
@@ -35,10 +37,12 @@ def witness(state: TwoQubitState) -> LinearInequality:
 
 
 def solve(state: TwoQubitState) -> tuple[Found, bool]:
-    """Both ends, and whether they are proved: positivity, and above that it fails, are decided in exact arithmetic.
+    """Bracket the largest V up to which a state is separable; and is that proved?
 
-    If the state were separable anywhere above the upper end, a ball about it would be so below that end, with room for
-    the rounding of its doubles there.
+    Below, the state is separable at `lower`. Above, it is not at a visibility slightly below `upper`. Both are decided
+    in exact arithmetic for the doubles of the state there, which are rounded. That is enough above: if the state were
+    separable beyond `upper`, a ball around the state at the lower visibility would be separable, too, and rounding is
+    much smaller than this ball.
     """
     lower, proved = proved_visibility(state)
     if lower == 1:
@@ -50,5 +54,6 @@ def solve(state: TwoQubitState) -> tuple[Found, bool]:
 
 
 def _model(state: TwoQubitState, visibility: float) -> LocalModel:
+    """The decomposition of a separable state into product states."""
     weights, u, v = (np.asarray(x) for x in decomposition(state.with_visibility(visibility)).atoms())
     return LocalModel(weights, u, v, None, None)

@@ -1,27 +1,28 @@
 """Can Alice steer Bob's qubit? All of her projective measurements, for any two-qubit state.
 
-Bob's qubit is in a state with the Bloch vector y, whose distribution Alice cannot change; her outcome may depend on it.
-With means -1 <= g(a, y) <= 1 of her outcomes, the correlations of a state (r_A, r_B, T) at visibility V ask for
+If she cannot, Bob's qubit is in a state with a Bloch vector y, whose distribution does not depend on what she measures,
+and her outcome may depend on y. With her mean outcomes -1 <= g(a, y) <= 1, a state (r_A, r_B, T) has such a model at
+visibility V where
 
     E[g(a, y)] = V r_A.a,      E[g(a, y) y] = V T^T a      for all a,      E[y] = V r_B.        (S)
 
-The vectors (E g, E[g y]) that some g reaches are a convex set whose support function is E|z0 + z.y|. So g exists for
-all a iff for all z0 and z
+The vectors (E g, E[g y]) of all functions g are a convex set with the support function E|z0 + z.y|. So there is a g for
+every a if and only if for all numbers z0 and vectors z
 
     V |z0 r_A + T z|  <=  E|z0 + z.y|,                                                          (S')
 
-the left side being the largest over a of V (z0 r_A.a + z.T^T a). That is a linear programme over the distribution of y;
-its prices p_j >= 0 at (z0_j, z_j) are the steering inequality
+because |z0 r_A + T z| is the largest of z0 r_A.a + z.T^T a over unit vectors a. Together with E[y] = V r_B this is a
+linear programme over the distribution of y. Its prices p_j >= 0 at (z0_j, z_j) are the steering inequality
 
     sum_j p_j [z0_j M^A(a_j) + |z_j| C(a_j, b_j)] + h.r_B <= max over unit y of sum_j p_j |z0_j + z_j.y| + h.y,
 
-with a_j along z0_j r_A + T z_j and b_j along z_j. Without marginals both ends meet in closed form:
+with a_j along z0_j r_A + T z_j and b_j along z_j. Without marginals both bounds are equal and known in closed form:
 
     V = 1 / (2 E|T m|), m uniform on the sphere.                                                (T)
 
-Above: z0 = 0, m = z uniform, E|m.y| = 1/2 for every y. Below: the distribution of `models.TurnedHiddenStates`
-(S. Jevtic et al., J. Opt. Soc. Am. B 32, A40, 2015; that nothing does better: H. C. Nguyen and T. Vu, EPL 115, 10003,
-2016). E|T m| is Carlson's R_G of the squares of the singular values.
+The upper bound is the mean of (S') over z = m at z0 = 0, as E|m.y| = 1/2 for every y. The lower bound is reached by
+the model of `models.TurnedHiddenStates` (S. Jevtic et al., J. Opt. Soc. Am. B 32, A40, 2015); that it is optimal was
+shown by H. C. Nguyen and T. Vu, EPL 115, 10003, 2016. E|T m| is Carlson's R_G of the squares of the singular values.
 """
 
 # Letters are those of the equations, capitals too.
@@ -45,45 +46,47 @@ from ..states import TwoQubitState
 from .models import Found, HiddenStates, TurnedHiddenStates
 from .responses import has_marginals
 
+POINTS = 1000
+"""Points of the lattice that stands for the sphere in the inequality of a state without marginals."""
+
 TURNS = 50
-"""Turns after which the largest sum of moduli no longer grows."""
+"""Turns of the search for that inequality's bound; they are enough for its value to stop growing."""
 
 FIRST = 2000
-"""Starts of a search in every round."""
+"""Random starts of a search in every round."""
 
 AGAIN = 4
-"""How many times as many there are for what is going to be reported."""
+"""How many times as many starts the search has before bounds are reported."""
 
-HALVINGS = 30
-"""Steps of a search, each with smaller moves."""
+STEPS = 30
+"""Steps of a search. Moves become shorter after a step in which no more than half of the points improved."""
 
 TRIES = 12
-"""Moves that are tried at each step."""
+"""Random moves that are tried at each point in a step."""
 
 NEW = 200
-"""Most hidden states, and most (z0, z), that join in one round."""
+"""Most hidden states, and most (z0, z), that join the programme in one round."""
 
 PRICED = 1e-7
-"""Prices below this, relative to the largest, are none."""
+"""Prices below this, relative to the largest, count as 0."""
 
 MARGIN = 1e-9
-"""What is added to a bound, relative to it."""
+"""What is added to a bound that is searched for, relative to it."""
 
 NOISE = 200
-"""Points, with their opposites, that stand for a uniform hidden state."""
+"""Points that, with their opposites, stand for uniformly distributed hidden states."""
 
 UNIFORM = 0.49
-"""Less than the mean of |z0 + z.y| over them, at unit (z0, z)."""
-
+"""A lower bound of the mean of |z0 + z.y| over these points y, for z0^2 + |z|^2 = 1; over the sphere it is 1/2."""
 
 ROUNDING = 1e-12
-"""How far singular values, relative to the largest, can be off by rounding; far more than they are."""
+"""More than the rounding of singular values, relative to the largest, and of a sum of moduli, relative to it."""
 
 
 def mean_length(T: np.ndarray) -> tuple[float, float]:
-    """E|T m|, m uniform on the sphere, enclosed: Carlson's R_G(s1^2, s2^2, s3^2) of the singular values, by Arb.
+    """Two bounds of E|T m|, m uniform on the sphere: Carlson's R_G(s1^2, s2^2, s3^2) of the singular values s, by Arb.
 
-    Proved where T is diagonal, so that its singular values are exact.
+    It grows with each of them. The bounds are proved where T is diagonal, so that its singular values are exact.
     """
     from flint import acb, arb, ctx
 
@@ -93,9 +96,11 @@ def mean_length(T: np.ndarray) -> tuple[float, float]:
     before = ctx.prec
     try:
         ctx.prec = 120
-        balls = [arb(float(x), radius) for x in s]
-        value = acb.elliptic_rg(*(acb(x * x) for x in balls)).real
-        return _down(value.lower()), _up(value.upper())
+        low, high = (
+            acb.elliptic_rg(*(acb(arb(float(x)) ** 2) for x in ends)).real
+            for ends in (np.maximum(s - radius, 0), s + radius)
+        )
+        return _down(low.lower()), _up(high.upper())
     finally:
         ctx.prec = before
 
@@ -106,11 +111,12 @@ def _down(x: object) -> float:
 
 
 def _up(x: object) -> float:
+    """A double above an Arb number."""
     return math.nextafter(float(x), math.inf)  # type: ignore[arg-type]
 
 
 def without_marginals(T: np.ndarray) -> tuple[float, float, bool]:
-    """(T): the largest visibility of (0, 0, T) from both sides, at most 1, and whether it is proved."""
+    """Two bounds of the largest visibility of (0, 0, T) by equation (T), at most 1, and whether they are proved."""
     low, high = mean_length(T)
     lower = min(_down(0.5 / high), 1.0) if high > 0 else 1.0
     upper = min(_up(0.5 / low), 1.0) if low > 0 else 1.0
@@ -124,10 +130,13 @@ def solve(
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Found, bool]:
-    """Bracket the largest V up to which Alice cannot steer Bob by any projective measurements; whether it is proved.
+    """Bracket the largest V up to which Alice cannot steer Bob by any projective measurements; and is that proved?
 
-    States with marginals are answered by column generation over hidden states and (z0, z) alike, numerically: both
-    ends rest on searches from many starts.
+    States without marginals are answered by equation (T). The inequality that is returned then is its upper half at
+    `POINTS` points, which shows a visibility larger by about a thousandth. States with marginals are answered by
+    column generation, of hidden states and of (z0, z); both bounds then rest on searches from many starts. Past
+    `deadline` and after Ctrl-C the bounds found so far are returned, and the status says so. Raises SolverError where
+    the linear programme fails.
     """
     r_A, r_B, T = (np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T))
     if not has_marginals(r_A, r_B):
@@ -140,24 +149,27 @@ def solve(
     return Found(question.lower, question.upper, question.model, question.inequality, ending), False
 
 
-def _sphere_inequality(T: np.ndarray, number: int = 1000) -> LinearInequality:
-    """The inequality above (T) at `number` points m of a Fibonacci lattice, which show nearly as much as all do.
+def _sphere_inequality(T: np.ndarray) -> LinearInequality:
+    """sum_j C(a_j, m_j) <= max over unit y of sum_j |m_j.y|, with a_j along T m_j, for m_j on a Fibonacci lattice.
 
-    Its bound is the largest of sum_j |m_j.y|, by turns: y along sum_j s_j m_j, the signs s_j those of m_j.y.
+    The maximum is searched for from many starts: in turn, s_j is the sign of m_j.y, and y is along sum_j s_j m_j.
     """
-    m = fibonacci(number)
-    y = fibonacci(2 * number)
+    m = fibonacci(POINTS)
+    y = fibonacci(2 * POINTS)
     for _ in range(TURNS):
         y = unit(np.where(y @ m.T < 0, -1.0, 1.0) @ m)
     largest = float(np.abs(y @ m.T).sum(1).max())
-    zero, image = np.zeros(number), m @ T.T
-    # Where T m = 0 any setting of Alice will do.
-    x = unit(np.where((np.linalg.norm(image, axis=1) > ROUNDING)[:, None], image, m))
-    return LinearInequality(np.ones(number), x, m, zero, zero, largest * (1 + ROUNDING))
+    zero, image = np.zeros(POINTS), m @ T.T
+    # Where T m = 0 the correlator is 0 at any setting of Alice.
+    a = unit(np.where((np.linalg.norm(image, axis=1) > ROUNDING)[:, None], image, m))
+    return LinearInequality(np.ones(POINTS), a, m, zero, zero, largest * (1 + ROUNDING))
 
 
 class _Steering:
-    """The pools of hidden states y and of (z0, z) on S^3; a `Question` of column generation."""
+    """The linear programme over the hidden states y and the (z0, z) on S^3 found so far.
+
+    It is a `Question` of column generation. An array z (M, 4) holds z0 first.
+    """
 
     def __init__(self, r_A: np.ndarray, r_B: np.ndarray, T: np.ndarray, deadline: float | None, seed: int) -> None:
         self.r_A, self.r_B, self.T, self.deadline = r_A, r_B, T, deadline
@@ -170,25 +182,25 @@ class _Steering:
         self._add(fibonacci(500), unit(self.rng.normal(size=(800, 4))))
 
     def _add(self, y: np.ndarray, z: np.ndarray) -> None:
-        self.programme.add_pairs(1 - self._moduli(self.y, z), -self._most(z))
+        self.programme.add_pairs(1 - self._moduli(self.y, z), -self._lengths(z))
         self.z = np.concatenate([self.z, z])
         self.programme.add_hidden(1 - self._moduli(y, self.z), y.T)
         self.y = np.concatenate([self.y, y])
 
     def _moduli(self, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """|z0 + z.y| (M, K)."""
+        """|z0 + z.y| (M, K), for z (M, 4) and y (K, 3)."""
         return np.abs(z[:, :1] + z[:, 1:] @ y.T)
 
-    def _most(self, z: np.ndarray) -> np.ndarray:
-        """|z0 r_A + T z| (M,)."""
+    def _lengths(self, z: np.ndarray) -> np.ndarray:
+        """|z0 r_A + T z| (M,), the left side of (S') at V = 1."""
         return np.linalg.norm(z[:, :1] * self.r_A + z[:, 1:] @ self.T.T, axis=1)
 
     def solve(self) -> None:
-        """Solve the programme over both pools."""
+        """Solve the programme."""
         self.solution = self.programme.solve(self.deadline)
 
     def find_worst(self, number: int) -> None:
-        """Find where the weights breach (S') most, and the best hidden states for the prices; keep what they bound."""
+        """Find where (S') is broken most, and the best hidden states for the prices; keep the bounds that follow."""
         self._find(FIRST)
 
     def _find(self, effort: int) -> None:
@@ -198,7 +210,7 @@ class _Steering:
         p, z, F = found.pairs[priced], self.z[priced], found.linear
 
         def excess(at: np.ndarray) -> np.ndarray:
-            return found.V * self._most(at) - self._moduli(y, at) @ w
+            return found.V * self._lengths(at) - self._moduli(y, at) @ w
 
         def gain(at: np.ndarray) -> np.ndarray:
             return p @ self._moduli(at, z) - at @ F
@@ -210,25 +222,28 @@ class _Steering:
         self._keep()
 
     def _keep(self) -> None:
-        """The model and the inequality of this round, where they are the best."""
+        """Keep the model and the inequality of this round, if they are better than those before."""
         w, y, breach = self.below
         model, lower = self._model(w, y, breach)
         if lower > self.lower:
             self.lower, self.model = lower, model
         p, z, F, bound = self.above
-        value = float(p @ self._most(z) - F @ self.r_B)
+        value = float(p @ self._lengths(z) - F @ self.r_B)
         if value > 0 and bound / value < self.upper:
             self.upper, self.inequality = bound / value, self._inequality(p, z, F, bound)
 
     def _highest(
         self, function: Callable[[np.ndarray], np.ndarray], known: np.ndarray, dimension: int, effort: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Points of the unit sphere where a function is large, from many starts, each moved ever less."""
+        """Points of the unit sphere where a function is large, largest first, and its values: a random local search.
+
+        It starts at the points that are `known` and at `effort` random ones.
+        """
         starts = np.concatenate([known, unit(self.rng.normal(size=(effort, dimension)))])
         values = function(starts)
         order = np.argsort(-values)[: effort // 20]
         points, values, size = starts[order], values[order], 0.1
-        for _ in range(HALVINGS):
+        for _ in range(STEPS):
             if late(self.deadline):
                 raise OutOfTime
             moved = unit(points[:, None] + size * self.rng.normal(size=(len(points), TRIES, dimension)))
@@ -244,10 +259,11 @@ class _Steering:
         return points[first], values[first]
 
     def _model(self, w: np.ndarray, y: np.ndarray, breach: float) -> tuple[HiddenStates, float]:
-        """Weights that obey (S'), and the visibility that they reach.
+        """A model that satisfies (S) at a visibility, and this visibility, from weights w of hidden states y.
 
-        A state opposite to the miss of the marginal makes up for it. Of uniform y, E|z0 + z.y| >= 1/2 at unit (z0, z);
-        a share of them makes up for the breach.
+        The weights miss Bob's marginal by rounding; a share of a hidden state in the opposite direction corrects that.
+        They break (S') by at most `breach`, at unit (z0, z). A share of uniform hidden states corrects that, whose
+        E|z0 + z.y| is at least `UNIFORM` there.
         """
         miss = w @ y - self.solution.V * self.r_B
         length = float(np.linalg.norm(miss))
@@ -263,11 +279,11 @@ class _Steering:
         return HiddenStates(np.concatenate(parts), np.concatenate([y, opposite[None], grid, -grid])), V
 
     def _inequality(self, p: np.ndarray, z: np.ndarray, F: np.ndarray, bound: float) -> LinearInequality:
-        """The inequality of prices p at (z0, z), with Bob's marginal term -F, at settings along what it is about."""
+        """The steering inequality of prices p at (z0, z) and F of Bob's marginal, whose h is -F."""
         lengths = np.linalg.norm(z[:, 1:], axis=1)
         image = z[:, :1] * self.r_A + z[:, 1:] @ self.T.T
         axes, zero = np.eye(3), np.zeros(3)
-        # Where either vanishes any setting will do.
+        # Where one of them vanishes, its setting plays no part.
         a = unit(np.where((np.linalg.norm(image, axis=1) > ROUNDING)[:, None], image, axes[2]))
         b = unit(np.where((lengths > ROUNDING)[:, None], z[:, 1:], axes[2]))
         return LinearInequality(
@@ -284,16 +300,16 @@ class _Steering:
         return self.upper - self.lower <= tolerance
 
     def search_again(self, number: int) -> None:
-        """Search again, from more starts; what was best is forgotten, unless there is no time for that."""
+        """Search again, from more starts, and replace the bounds by those of this round; not if this is ended early."""
         before = self.lower, self.upper, self.model, self.inequality
         self.lower, self.upper, self.model, self.inequality = 0.0, 1.0, None, None
         try:
             self._find(AGAIN * FIRST)
-        except OutOfTime:
+        except (OutOfTime, KeyboardInterrupt):
             self.lower, self.upper, self.model, self.inequality = before
             raise
 
     def grow(self) -> bool:
-        """Put what was found into both pools."""
+        """Add what was found to the programme."""
         self._add(self.new_y[:NEW], self.new_z[:NEW])
         return True

@@ -10,9 +10,12 @@ import pytest
 from cases import in_other_frames
 
 import jaxleggett as jl
-from jaxleggett.notions import NOTIONS, NotionThreshold
-from jaxleggett.notions.models import HiddenStates
+from jaxleggett._clock import OutOfTime
+from jaxleggett.notions import NOTIONS, NotionThreshold, bell, products, run, steering
+from jaxleggett.notions.models import Found, HiddenStates, LocalModel
+from jaxleggett.notions.navascues import most_steered
 from jaxleggett.proofs.bell import local_bound, local_visibility
+from jaxleggett.runs import Ending
 
 X, Y, Z = np.eye(3)
 CHSH = jl.SettingPairs.product([Z, X], [(Z + X) / np.sqrt(2), (Z - X) / np.sqrt(2)])
@@ -193,6 +196,8 @@ def test_a_check_finds_what_is_wrong():
         ({"notion": "bell", "time_limit": -1}, "time_limit must be"),
         ({"notion": "bell", "settings": "random:1001"}, "at most 1000 different ones"),
         ({"notion": "bell", "settings": "none"}, "settings must be"),
+        ({"notion": "bell", "settings": [[0, 0, 1]]}, "settings must be SettingPairs or a name"),
+        ({"settings": None}, "settings must be SettingPairs or a name"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -211,6 +216,69 @@ def test_a_time_limit_and_ctrl_c_leave_a_bracket():
         raise KeyboardInterrupt
 
     assert jl.threshold(jl.werner(), CHSH, notion="bell", progress=stop).status == "interrupted"
+
+
+def test_ctrl_c_in_the_programme_at_the_vertices_is_not_overlooked(monkeypatch):
+    stopped = Found(0.0, 1.0, None, None, Ending.INTERRUPTED)
+    monkeypatch.setattr(bell, "solve_products", lambda *arguments, **options: stopped)
+    found = jl.threshold(jl.werner(), notion="bell")
+    assert (found.status, found.upper) == ("interrupted", pytest.approx(1 / np.sqrt(2)))
+
+
+def _stop(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_a_proof_leaves_the_numerical_bracket(monkeypatch):
+    monkeypatch.setattr(run.exact, "local_bound", _stop)
+    found = jl.threshold(jl.werner(), CHSH, notion="bell", certify=True)
+    assert (found.status, found.certified) == ("interrupted", False)
+    assert found.lower == pytest.approx(1 / np.sqrt(2), abs=1e-4)
+    found.check()
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, OutOfTime])
+def test_what_ends_another_search_leaves_the_bounds_before(ending, monkeypatch):
+    question = steering._Steering(np.array([0, 0, 0.1]), np.zeros(3), -0.9 * np.eye(3), None, 0)
+    question.lower, question.upper = 0.3, 0.7
+    monkeypatch.setattr(question, "_find", lambda effort: (_ for _ in ()).throw(ending))
+    with pytest.raises(ending):
+        question.search_again(1)
+    assert (question.lower, question.upper) == (0.3, 0.7)
+
+
+def test_a_bound_that_an_earlier_search_missed_is_corrected(monkeypatch):
+    """The strongest inequality may be an older one than that of the last round; it is the one to search again."""
+    highest, calls = products.highest, []
+
+    def missing_once(functional, situation, number, rng, deadline=None):
+        calls.append(functional)
+        if len(calls) == 2:
+            x = situation.A.some(1, rng)
+            return x, situation.B.best(x @ functional.G + functional.H)
+        return highest(functional, situation, number, rng, deadline)
+
+    monkeypatch.setattr(products, "highest", missing_once)
+    found = jl.threshold(jl.werner(), AXES, notion="separable", tolerance=1e-4)
+    assert found.lower <= 1 / 3 + 1e-12 <= found.upper + 2e-12
+    assert found.upper - found.lower < 1e-4
+    found.check()
+
+
+def test_a_model_has_no_settings_but_its_own():
+    model = LocalModel(np.ones(1), np.ones((1, 1)), np.ones((1, 1)), Z[None], Z[None])
+    for setting in (X, np.full(3, np.nan)):
+        with pytest.raises(jl.InputError, match="b must hold settings of the model, but row 1 is"):
+            model.correlation(np.stack([Z, Z]), np.stack([Z, setting]))
+
+
+@pytest.mark.parametrize("singular_values", [(0.9, 0, 0), (1, 1, 0), (1, 0.5, 0.5), (1e-3, 1e-14, 0)])
+def test_the_mean_length_is_enclosed_whatever_vanishes(singular_values, rng):
+    exact = steering.mean_length(np.diag(singular_values))
+    R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
+    low, high = steering.mean_length(R @ np.diag(singular_values) @ S)
+    assert low <= exact[0] <= exact[1] <= high
+    assert high - low < 1e-11
 
 
 def test_the_published_example_of_bell_polytopes():
@@ -282,3 +350,10 @@ def test_a_state_may_be_given_by_name_or_by_its_density_matrix(given):
     np.testing.assert_allclose(found.upper, jl.threshold(jl.pure(0.3), notion="separable").upper, rtol=0, atol=1e-9)
     with pytest.raises(jl.InputError, match="state must be"):
         jl.threshold("nonsense")
+
+
+def test_a_result_of_probability_zero_leaves_bob_without_a_mean():
+    model = jl.SeparableModel.mixture(np.ones(1), Z[None], X[None])
+    found = most_steered(model, jl.SettingPairs(Z, X))
+    assert (found.gap, found.bob[0], found.expected) == (0, 1, 1)
+    assert np.isnan(found.bob[1])
