@@ -35,7 +35,7 @@ FOLDER = common.RESULTS / "compatibility"
 
 PYTHONS = ("3.11", "3.12", "3.13")
 
-WHICH = "not slow"
+WHICH = "not slow and not gpu"
 """Marks of the tests that are run."""
 
 SELECTION = (

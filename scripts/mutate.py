@@ -233,7 +233,7 @@ def main() -> int:
             path.write_text(source)
             try:
                 tests = [f"tests/{name}" for name in PLAN[module][1]]
-                which = ["-m", "not slow", *tests]
+                which = ["-m", "not slow and not gpu", *tests]
                 command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *which]
                 environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
                 # What a mutant does not touch is compiled once for all of them.

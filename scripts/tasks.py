@@ -43,7 +43,7 @@ TASKS = {
     "slow": Task("run the tests that take long (an hour)", [_python("pytest -m slow")]),
     "coverage": Task(
         "run the tests, and list the lines that none of them runs",
-        [_python("pytest -m 'not slow' --cov=jaxleggett --cov-report=term-missing:skip-covered")],
+        [_python("pytest -m 'not slow and not gpu' --cov=jaxleggett --cov-report=term-missing:skip-covered")],
     ),
     "format": Task("write the code as ruff does", [_python("ruff check --fix"), _python("ruff format")]),
     "lint": Task("check the code by ruff's rules", [_python("ruff check"), _python("ruff format --check")]),

@@ -19,7 +19,7 @@ from jaxleggett.experiments import (
 )
 from jaxleggett.experiments.known import records
 from jaxleggett.experiments.misalignment import allowance
-from jaxleggett.experiments.planning import P_VALUE
+from jaxleggett.experiments.planning import P_VALUE, _enough_for_p_value
 from jaxleggett.inequalities.files import read_inequality
 
 RESULTS = Path(__file__).parent.parent.parent / "results"

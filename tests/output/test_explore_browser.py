@@ -5,15 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import script_modules
+import screenshot_explore
 from explore_positions import expected, positions
 
 from jaxleggett.output.explore import write_page
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-SCREEN = script_modules.load("screenshot_explore")
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -51,7 +48,7 @@ def address(tmp_path_factory):
 def browser():
     pytest.importorskip("selenium.webdriver", reason="Selenium, of the extra `test`, is not installed")
     try:
-        session = SCREEN.browser()
+        session = screenshot_explore.browser()
     except LookupError as missing:
         pytest.skip(str(missing))
     yield session
@@ -61,7 +58,7 @@ def browser():
 @pytest.fixture
 def page(browser, address):
     """The page, freshly loaded in a window of a desktop; at the end nothing may have been complained of."""
-    SCREEN.emulate(browser, 1200, 1000, 1)
+    screenshot_explore.emulate(browser, 1200, 1000, 1)
     browser.get("about:blank")
     browser.get(address)
     yield browser
@@ -132,10 +129,10 @@ def test_tabs_sliders_and_spheres_by_keyboard_alone(page):
     assert _by_id(page, "V-axis").get_attribute("value") == "0.899"
     sphere = _by_id(page, "sphere-upper")
     page.execute_script("arguments[0].focus()", sphere)
-    SCREEN.drawn(page)
+    screenshot_explore.drawn(page)
     first = sphere.get_attribute("data-view")
     _keys(page, Keys.ARROW_LEFT, Keys.ARROW_UP)
-    SCREEN.drawn(page)
+    screenshot_explore.drawn(page)
     assert sphere.get_attribute("data-view") != first
     assert _by_id(page, "sphere-lower").get_attribute("data-view") == sphere.get_attribute("data-view")
     page.execute_script("document.getElementById('tab-pair').focus()")
@@ -169,14 +166,14 @@ def test_records_can_be_stepped_through_and_turned_by_mouse_and_finger(page):
     sphere = _by_id(page, "sphere-alice")
     seen = [sphere.get_attribute("data-view")]
     ActionChains(page).move_to_element(sphere).click_and_hold().move_by_offset(40, 10).release().perform()
-    SCREEN.drawn(page)
+    screenshot_explore.drawn(page)
     seen.append(sphere.get_attribute("data-view"))
     box = page.execute_script("return arguments[0].getBoundingClientRect().toJSON()", sphere)
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     for kind, moved in (("touchStart", 0), ("touchMove", 30), ("touchMove", 60), ("touchEnd", None)):
         points = [] if moved is None else [{"x": x + moved, "y": y}]
         page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    SCREEN.drawn(page)
+    screenshot_explore.drawn(page)
     seen.append(sphere.get_attribute("data-view"))
     assert len(set(seen)) == 3
 
@@ -185,7 +182,7 @@ def test_plots_answer_to_the_mouse(page):
     from selenium.webdriver import ActionChains
 
     def press(name):
-        SCREEN.drawn(page)
+        screenshot_explore.drawn(page)
         page.execute_script("arguments[0].scrollIntoView({ block: 'center' })", _by_id(page, name))
         ActionChains(page).move_to_element(_by_id(page, name)).click().perform()
 
@@ -222,9 +219,9 @@ def test_verdicts_on_the_axis_change_where_the_data_say(page):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_nothing_is_wider_than_a_telephone_and_all_is_drawn(page, part):
-    SCREEN.emulate(page, 360, 780, 2, phone=True)
+    screenshot_explore.emulate(page, 360, 780, 2, phone=True)
     _by_id(page, f"tab-{part}").click()
-    SCREEN.drawn(page)
+    screenshot_explore.drawn(page)
     assert page.execute_script("return document.documentElement.scrollWidth") <= 360
     drawn = page.execute_script(
         """return [...document.querySelectorAll(`#part-${arguments[0]} canvas`)].map((canvas) => {
@@ -241,7 +238,7 @@ def test_nothing_is_wider_than_a_telephone_and_all_is_drawn(page, part):
 def test_axe_finds_no_serious_fault(page, scheme):
     if not AXE.exists():
         pytest.skip("axe-core is not here: npm install --no-save axe-core")
-    SCREEN.emulate(page, 1200, 1000, 1, scheme=scheme)
+    screenshot_explore.emulate(page, 1200, 1000, 1, scheme=scheme)
     page.execute_script(AXE.read_text("utf-8"))
     for part in PARTS:
         _by_id(page, f"tab-{part}").click()
@@ -251,10 +248,10 @@ def test_axe_finds_no_serious_fault(page, scheme):
 
 
 def test_the_script_takes_a_picture(browser, tmp_path, monkeypatch):
-    monkeypatch.setattr(SCREEN, "browser", lambda: browser)
+    monkeypatch.setattr(screenshot_explore, "browser", lambda: browser)
     monkeypatch.setattr(browser, "quit", lambda: None)
     monkeypatch.setattr("sys.argv", ["screenshot_explore.py", "--part", "axis", "--phone", "--out", str(tmp_path)])
-    SCREEN.main()
+    screenshot_explore.main()
     picture = (tmp_path / "explore.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20], "big") == 2 * 390

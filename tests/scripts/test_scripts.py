@@ -4,13 +4,15 @@ import ctypes
 import json
 import shutil
 import subprocess
-import sys
 
+import fuzz
 import jax
 import numpy as np
 import oracles
+import performance_page
 import pytest
-import script_modules
+import statistical_verification
+import yardsticks
 
 import jaxleggett as jl
 from jaxleggett.kernels import interpolated
@@ -20,7 +22,6 @@ from jaxleggett.kernels import interpolated
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_the_kernels_of_the_benchmark_do_the_same_work(monkeypatch, real):
-    yardsticks = script_modules.load("yardsticks")
     pairs = jl.SettingPairs.random(yardsticks.PAIRS)
     u = oracles.unit(np.random.default_rng(0), 128)
     yardsticks.agree(pairs, u, real)
@@ -64,7 +65,7 @@ extern "C" void interpolated(int blocks, int slices, int threads, long num, long
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 @pytest.mark.parametrize(("real", "name"), [(np.float32, "float"), (np.float64, "double")])
 def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, name):
-    yardsticks, slices, threads = script_modules.load("yardsticks"), 3, 256
+    slices, threads = 3, 256
     (tmp_path / "host.cpp").write_text(ON_A_CPU)
     defines = [f"-DREAL={name}", f'-DSOURCE="{yardsticks.CUDA_SOURCE}"']
     library = tmp_path / "host.so"
@@ -99,25 +100,24 @@ def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, 
 
 
 def test_the_page_on_performance_is_that_of_its_figures():
-    page = script_modules.load("performance_page")
-    content = json.loads((page.FOLDER / "benchmark.json").read_text())
-    assert page.tables(content) in page.PAGE.read_text()
+    content = json.loads((performance_page.FOLDER / "benchmark.json").read_text())
+    assert performance_page.tables(content) in performance_page.PAGE.read_text()
 
 
-@pytest.fixture
-def suite(monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    return script_modules.load("gpu_suite")
+@pytest.mark.gpu
+def test_the_suite_for_gpus_passes_on_a_gpu():
+    found = subprocess.run([sys.executable, gpu_suite.__file__], capture_output=True, text=True, timeout=600)
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["double", "single"])
-def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypatch, precision):
+def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(monkeypatch, precision):
     device = jax.devices("cpu")[0]
-    sections = (suite.sums, suite.quadrature)
+    sections = (gpu_suite.sums, gpu_suite.quadrature)
     for section in sections:
         assert all(worst <= allowed for _, worst, allowed in section(device, precision))
-    average, hidden, calls = suite.average, suite.hidden, iter(range(100))
+    average, hidden, calls = gpu_suite.average, gpu_suite.hidden, iter(range(100))
 
     def off(*arguments, **options):
         found = average(*arguments, **options)
@@ -126,47 +126,47 @@ def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(suite, monkeypat
         found.witness[0, 0] *= -1
         return found
 
-    monkeypatch.setattr(suite, "average", off)
-    monkeypatch.setattr(suite, "hidden", lambda *x: [part + 1e-3 * (next(calls) % 6 < 3) for part in hidden(*x)])
+    monkeypatch.setattr(gpu_suite, "average", off)
+    monkeypatch.setattr(gpu_suite, "hidden", lambda *x: [part + 1e-3 * (next(calls) % 6 < 3) for part in hidden(*x)])
     for section in sections:
         assert [name for name, worst, allowed in section(device, precision) if worst <= allowed] == []
 
 
 @pytest.mark.thorough
-def test_the_suite_for_gpus_sees_what_is_written_to_memory(suite, monkeypatch):
+def test_the_suite_for_gpus_sees_what_is_written_to_memory(monkeypatch):
     def writes_all(u, v, weights, a, b, *centre):
         values = jax.numpy.stack([a.T @ u.T.astype(a.dtype), b.T @ v.T.astype(b.dtype)])
         return jax.numpy.sort(values, axis=-1).sum(-1), values.min(-1)
 
     for fits in (True, False):
-        checks = list(suite.memory(jax.devices("cpu")[0], "double", suite.MODELS[:1]))
+        checks = list(gpu_suite.memory(jax.devices("cpu")[0], "double", gpu_suite.MODELS[:1]))
         assert [worst <= allowed for _, worst, allowed in checks] == [fits, fits]
         monkeypatch.setattr(interpolated, "stream_moduli", writes_all)
         jax.clear_caches()  # of what was compiled before the change, then with it
 
 
 @pytest.mark.thorough
-def test_the_suite_for_gpus_sees_bits_and_verdicts_change(suite, monkeypatch):
+def test_the_suite_for_gpus_sees_bits_and_verdicts_change(monkeypatch):
     device = jax.devices("cpu")[0]
-    average = suite.average
+    average = gpu_suite.average
 
     def cut_shows(*arguments, chunks_per_call, **options):
         found = average(*arguments, chunks_per_call=chunks_per_call, **options)
         found.mean[0, 0, 0] += chunks_per_call * 1e-16
         return found
 
-    monkeypatch.setattr(suite, "average", cut_shows)
-    assert [worst for _, worst, _ in suite.cut(device, "double", 2000)] == [1]
+    monkeypatch.setattr(gpu_suite, "average", cut_shows)
+    assert [worst for _, worst, _ in gpu_suite.cut(device, "double", 2000)] == [1]
     monkeypatch.setattr(oracles, "V_C", 0.87)
     assert [
-        worst for name, worst, _ in suite.verdicts(device, "double", "random:1024", 20000) if "verdicts" in name
+        worst for name, worst, _ in gpu_suite.verdicts(device, "double", "random:1024", 20000) if "verdicts" in name
     ] == [1]
 
 
 @pytest.mark.thorough
 def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):
     """Without what is computed of the right ones, which the script does too."""
-    fuzz, taken = script_modules.load("fuzz"), []
+    taken = []
 
     def enough(*arguments, **options):
         taken.append(arguments)
@@ -183,7 +183,6 @@ def test_mutated_inputs_are_taken_or_refused_in_one_sentence(monkeypatch):
 
 
 def test_the_fuzz_sees_every_rule_broken():
-    fuzz = script_modules.load("fuzz")
     right = {"code": 2, "out": "", "err": "error: no\n", "as_json": True, "left": set(), "seconds": 1.0}
     answered = {**right, "code": 0, "out": "{}\n", "err": ""}
     assert fuzz.broken_rules(**right) == fuzz.broken_rules(**answered) == []
@@ -212,22 +211,20 @@ def test_the_fuzz_sees_every_rule_broken():
 @pytest.mark.parametrize("method", ["rqmc", "mc"])
 def test_a_survey_of_verdicts_counts_what_is_rejected(monkeypatch, method):
     """Right models are not rejected, wrong ones are, and a judge without allowance or t is found out."""
-    survey = script_modules.load("statistical_verification")
-    models = {name: (model, pairs) for name, model, pairs in survey.right_models()}
+    models = {name: (model, pairs) for name, model, pairs in statistical_verification.right_models()}
     model, pairs = models["cap of 0.02"]
     goal = np.asarray(jl.probabilities(*model.target.correlation(pairs.a, pairs.b))).T
-    rejected, ratio, allowed = survey.verdicts(model, pairs, goal, method, 128, 200, 1)
+    rejected, ratio, allowed = statistical_verification.verdicts(model, pairs, goal, method, 128, 200, 1)
     assert (rejected.shape, ratio.shape, rejected.sum()) == ((200,), (200,), 0)
     wrong = goal + 5 * allowed * np.array([1, -1, -1, 1])[:, None]
-    assert survey.verdicts(model, pairs, wrong, method, 128, 200, 1)[0].all()
-    monkeypatch.setattr(survey.Judge, "tolerance", lambda self, spread: 2 * spread)
-    assert survey.verdicts(model, pairs, goal, method, 128, 200, 1)[0].sum() > 20
+    assert statistical_verification.verdicts(model, pairs, wrong, method, 128, 200, 1)[0].all()
+    monkeypatch.setattr(statistical_verification.Judge, "tolerance", lambda self, spread: 2 * spread)
+    assert statistical_verification.verdicts(model, pairs, goal, method, 128, 200, 1)[0].sum() > 20
 
 
 @pytest.mark.slow
 def test_the_models_of_the_survey_are_right():
-    survey = script_modules.load("statistical_verification")
-    for name, model, pairs in survey.right_models():
+    for name, model, pairs in statistical_verification.right_models():
         if "cap" in name or name in ("skewed", "leaning"):
             found = jl.verify(model, pairs, samples=2 * 10**5)
             assert (found.method, found.reproduces) == ("rqmc", True), name

@@ -6,13 +6,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import compatibility
 import pytest
-from script_modules import load
+import tasks
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-compatibility, tasks = load("compatibility"), load("tasks")
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
