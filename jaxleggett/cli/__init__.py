@@ -69,8 +69,8 @@ def _prepare_process() -> None:
     os.environ["MPLBACKEND"] = "agg"
 
 
-def _leave_at_once() -> NoReturn:
-    """Exit with code 130 at once: JAX may still be computing, and crashes if the interpreter shuts down meanwhile."""
+def _leave_at_once(code: int) -> NoReturn:
+    """Exit at once: JAX may still be computing, and crashes if the interpreter shuts down meanwhile."""
     sys.stdout.flush()
     sys.stderr.flush()
     seal()

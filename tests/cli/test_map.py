@@ -70,7 +70,7 @@ def test_a_time_limit_says_what_is_not_finished(tmp_path, run):
     assert (code, err) == (0, "")
     assert "Not finished: white_noise, singlet_all" in out
     assert "The time limit ended the run" in out
-    assert run("map", "--time-limit", "-1") == (2, "", "error: --time-limit must be a number above 0, but is '-1'\n")
+    assert run("map", "--time-limit", "-1") == (2, "", "error: --time-limit must be a number above 0, but is -1\n")
 
 
 def test_ctrl_c_says_what_is_not_finished(monkeypatch, run):

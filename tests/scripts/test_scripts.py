@@ -4,8 +4,10 @@ import ctypes
 import json
 import shutil
 import subprocess
+import sys
 
 import fuzz
+import gpu_suite
 import jax
 import numpy as np
 import oracles

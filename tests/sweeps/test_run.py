@@ -192,6 +192,39 @@ def test_a_tile_that_takes_too_long_is_given_up(monkeypatch):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_run_that_ends_in_time_is_not_given_up():
+    numbers = []
+    stopping = Stopping(numbers.append, grace=0.1)
+    with stopping.heeded():
+        signal.raise_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert numbers == []
+
+
+def test_engines_that_could_compute_nothing_are_refused():
+    for index, number in ((0, 4), (5, 4), (1, 0)):
+        with pytest.raises(InputError, match=r"index must lie between 1 and number \("):
+            ArrayTask(index=index, number=number)
+    with pytest.raises(InputError, match="workers must lie between 1 and 1024, but is 0"):
+        Cluster(0)
+
+
+def test_a_bad_point_beside_files_is_named(write, tmp_path):
+    (tmp_path / "pairs.csv").write_text("ax,ay,az,bx,by,bz\n0,0,1,0,0,1\n")
+    text = f"""
+        [job]
+        command = "threshold"
+        state = "bell-diagonal:{{t}},0,0"
+        settings = "{tmp_path}/pairs.csv"
+        [axes]
+        t = [0.5, 2.0]
+    """
+    store = Store.create(tmp_path / "x.zarr", read_config(write(text)))
+    with pytest.raises(InputError, match=r"^t = 2\.0: a density matrix must be positive"):
+        run(store)
+    assert store.num_recorded() == 1
+
+
 def test_two_hundred_thousand_tiles_take_seconds(write, tmp_path):
     text = write().read_text().replace("num = 10", "num = 100_000").replace("theta = 4", "theta = 1")
     sweep = read_config(write(text))
