@@ -112,7 +112,7 @@ def integer(name: str, value: object, low: int, high: int) -> int:
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} must be an integer, but is {quoted(value)}") from None
     if not low <= whole <= high:
-        raise InputError(f"{name} must lie between {low} and {high}, but is {quoted(value)}")
+        raise InputError(f"{name} must lie between {low} and {high}, but is {quoted(whole)}")
     return whole
 
 
@@ -144,5 +144,5 @@ def visibilities(value: ArrayLike) -> Float[np.ndarray, "n"]:
     # -1/3 itself, however it was rounded, is allowed.
     bad = np.flatnonzero(~((V >= -1 / 3 - 1e-15) & (V <= 1)))
     if len(bad):
-        raise InputError(f"visibility must lie in [-1/3, 1], but {V[bad[0]]:.17g} does not")
+        raise InputError(f"visibility must lie in [-1/3, 1], but is {V[bad[0]]:.17g}")
     return V

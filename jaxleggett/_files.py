@@ -32,15 +32,17 @@ def opened(what: str, path: str | Path) -> Generator[BinaryIO]:
     Raises InputError where it cannot be opened, and where reading it inside the `with` block fails.
     """
     if "\0" in str(path):
-        raise InputError(f"{what} {quoted(str(path))} cannot be read: no name of a file holds a NUL")
+        raise InputError(f"{what} {str(path)!r} cannot be read: no name of a file holds a NUL")
     try:
         # Checked before the file is opened: opening a FIFO without a writer would wait for ever.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError(f"{what} {path} must be a regular file")
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            other = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
+            raise InputError(f"{what} {path} must be a regular file, but is {other}")
         with open(path, "rb") as file:
             yield file
     except OSError as error:
-        raise InputError(f"{what} {quoted(str(path))} cannot be read: {error.strerror}") from None
+        raise InputError(f"{what} {str(path)!r} cannot be read: {error.strerror}") from None
 
 
 def read_bytes(what: str, path: str | Path) -> bytes:

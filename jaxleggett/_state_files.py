@@ -31,7 +31,7 @@ def read_state_array(path: str | Path) -> np.ndarray:
     """
     decode = DECODERS.get(Path(path).suffix.lower())
     if decode is None:
-        raise InputError(f"state {quoted(str(path))} must be a file with the suffix {', '.join(DECODERS)}")
+        raise InputError(f"state {str(path)!r} must be a file with one of the suffixes {', '.join(DECODERS)}")
     content = read_bytes("state", path)
     try:
         with warnings.catch_warnings():

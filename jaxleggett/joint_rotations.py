@@ -9,7 +9,7 @@ are, the hidden vectors may be averaged over it, and so may |u.a + v.b|.
 
       integral F(theta, phi) dmu(theta) <= 1 - V cos(phi),     F(theta, phi) = E_R |(R u).a - (R w).b|,
 
-  for settings at every angle phi and a probability measure mu of theta; `twirled_bound` is F. From this,
+  for settings at every angle phi and a probability measure mu of theta; `isotropic_mean` is F. From this,
   docs/WERNER.md proves that V_c = (1 + 1/sqrt 2)/2 is the largest visibility for all projective measurements.
 """
 
@@ -37,7 +37,7 @@ CRITICAL_ANGLE = 2 * float(np.arcsin(1 - np.sqrt(0.5)))
 
 
 @in_double
-def twirled_bound(theta: ArrayLike, phi: ArrayLike, order: int = 24) -> Float[Array, "*n"]:
+def isotropic_mean(theta: ArrayLike, phi: ArrayLike, order: int = 24) -> Float[Array, "*n"]:
     """F(theta, phi) = E_R |(R u).a - (R w).b| for u, w at angle theta and a, b at angle phi.
 
     `theta` and `phi` are angles in [0, pi] that broadcast against each other. The error is 1e-14 in double precision.

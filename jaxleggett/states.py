@@ -125,6 +125,10 @@ class TwoQubitState(ByValue):
         """(M^A, M^B, C) = (r_A.a, r_B.b, a.T b) for settings `a`, `b` of shape (..., 3)."""
         return _correlation(self, a, b)
 
+    def in_double_precision(self) -> TwoQubitState:
+        """The same state, held by NumPy in double precision, as proofs about its doubles need it."""
+        return TwoQubitState(*(np.asarray(x, np.float64) for x in (self.r_A, self.r_B, self.T)))
+
     def with_visibility(self, V: float) -> TwoQubitState:
         """V rho + (1 - V) 1/4: mixing with white noise multiplies r_A, r_B and T by V."""
         return TwoQubitState(V * self.r_A, V * self.r_B, V * self.T)

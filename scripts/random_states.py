@@ -3,9 +3,9 @@
     python scripts/random_states.py [--states 200] [--workers 2]
 
 Six kinds of states in turn: Hilbert-Schmidt, rank 2, rank 3, noisy pure, nearly product, near the edge of the
-separable ones. Each bracket is held against `Threshold.check`, which shares no code with the solver, and against the
-visibility up to which the partial transpose is positive. Writes results/random_states: states.json, meta.json. Takes
-about twenty minutes on two cores. Exits with 1 where a bracket is wrong or late.
+separable ones. Each bracket is held against `Threshold.check`, which tests it by other code than the solver's, and
+against the visibility up to which the partial transpose is positive. Writes results/random_states: states.json,
+meta.json. Takes about twenty minutes on two cores. Exits with 1 where a bracket is wrong or late.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def agree(pairs: SettingPairs, u: np.ndarray, real: Any) -> None:
     for form in FORMS:
         with double_precision():
             a, b = (jax.numpy.asarray(x.T, dtype=real) for x in (pairs.a, pairs.b))
-            models = arguments.opened([KINDS[form](V) for V in ENDS], a.dtype)
+            models = arguments.unpacked([KINDS[form](V) for V in ENDS], a.dtype)
             sums = jax.jit(functools.partial(chunks.chunk_sums, models))
             expected = [np.asarray(x) for x in sums(u, -u, np.ones(len(u)), a, b)]
         for name, run in runs.items():

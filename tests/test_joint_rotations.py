@@ -5,7 +5,7 @@ import oracles
 import pytest
 from scipy.stats import special_ortho_group
 
-from jaxleggett.joint_rotations import CRITICAL_ANGLE, _arcsine, derivatives_of_wave, mean_of_wave, twirled_bound
+from jaxleggett.joint_rotations import CRITICAL_ANGLE, _arcsine, derivatives_of_wave, isotropic_mean, mean_of_wave
 from jaxleggett.proofs.ball_arithmetic import CertificationError, require
 from jaxleggett.proofs.werner import certify_werner
 
@@ -14,9 +14,9 @@ GRID = np.linspace(0, np.pi, 61)
 
 @pytest.mark.thorough
 def test_known_edges_and_symmetry():
-    np.testing.assert_allclose(twirled_bound(0, GRID), np.sin(GRID / 2), atol=1e-14)
-    np.testing.assert_allclose(twirled_bound(np.pi, GRID), np.cos(GRID / 2), atol=1e-14)
-    F = twirled_bound(GRID[:, None], GRID)
+    np.testing.assert_allclose(isotropic_mean(0, GRID), np.sin(GRID / 2), atol=1e-14)
+    np.testing.assert_allclose(isotropic_mean(np.pi, GRID), np.cos(GRID / 2), atol=1e-14)
+    F = isotropic_mean(GRID[:, None], GRID)
     np.testing.assert_allclose(F, F.T, atol=1e-14)
 
 
@@ -26,12 +26,12 @@ def test_against_rotations(theta, phi):
     z, x = np.array([0, 0, 1.0]), np.array([1.0, 0, 0])
     turn = lambda angle: np.cos(angle) * z + np.sin(angle) * x  # noqa: E731
     sampled = np.abs(R @ z @ z - R @ turn(theta) @ turn(phi))
-    assert twirled_bound(theta, phi) == pytest.approx(sampled.mean(), abs=5 * sampled.std() / np.sqrt(len(R)))
+    assert isotropic_mean(theta, phi) == pytest.approx(sampled.mean(), abs=5 * sampled.std() / np.sqrt(len(R)))
 
 
 def test_quadrature_has_converged():
-    F = twirled_bound(GRID[:, None], GRID)
-    np.testing.assert_allclose(F, twirled_bound(GRID[:, None], GRID, order=60), atol=1e-14)
+    F = isotropic_mean(GRID[:, None], GRID)
+    np.testing.assert_allclose(F, isotropic_mean(GRID[:, None], GRID, order=60), atol=1e-14)
 
 
 def test_inequality_2_of_the_proof_and_its_estimate():
@@ -41,7 +41,7 @@ def test_inequality_2_of_the_proof_and_its_estimate():
     s1, s2 = 2 * s * np.cos(theta / 2), 2 * c * np.sin(theta / 2)
     with np.errstate(divide="ignore"):
         estimate = np.where(m * s2 <= s1, (s1 + (m * s2) ** 2 / s1) / 2, m * s2)
-    F = twirled_bound(theta, CRITICAL_ANGLE)
+    F = isotropic_mean(theta, CRITICAL_ANGLE)
     assert (F >= estimate - 1e-14).all()
     assert (estimate >= s - 1e-15).all()
     assert estimate[1:].min() > s

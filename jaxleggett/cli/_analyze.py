@@ -46,7 +46,10 @@ from ._shared import (
             help="What the inequality is chosen from: the settings alone, or a part of the counts (--split).",
         ),
         click.Option(
-            ["--split"], type=Number(), metavar="SHARE", help="Choose on this share of the data, and test on the rest."
+            ["--split"],
+            type=Number(),
+            metavar="SHARE",
+            help="Choose on this share of the data, of trials the first ones, and test on the rest.",
         ),
         MISALIGNMENT,
         click.Option(

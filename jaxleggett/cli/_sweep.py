@@ -101,20 +101,19 @@ def sweep(
     if elsewhere or platform == "cpu":
         # JAX reads it when it is imported. Where workers compute, this process must not take a GPU away from them.
         os.environ["JAX_PLATFORMS"] = "cpu"
+    if dry_run or not (elsewhere or asked):
+        local_devices(platform)
     from ..sweeps import Store, read_config
 
     engine = _engine(workers, scheduler, list(files.values()), array_task, given if platform is None else "cpu")
     described = None if config is None else read_config(config)
     if dry_run:
-        local_devices(platform)
         return _dry_run(described or Store.open_(store).sweep, store, workers or 1, as_json)
     if asked:
         found = Store.open_(store)
         if described is not None and found.digest != described.digest:
             raise InputError(f"--store {store} must be the store of {config}, but holds another sweep")
         return {"--status": _status, "--check": _check, "--plot": _plot}[asked[0]](found, as_json)
-    if not elsewhere:
-        local_devices(platform)
     found = Store.open_(store) if described is None else Store.create(store, described)
     return _run(found, engine, grace, as_json)
 

@@ -123,6 +123,8 @@ def verify(
         for name, given in (("--visibility", visibility), ("--settings", settings)):
             if given is not None:
                 raise InputError(f"{name} must be left out with --model povm")
+        if method == "exact":
+            raise InputError("--method must not be exact with --model povm, which is sampled")
         return _verify_povms(common, povms, samples)
     if povms is not None:
         raise InputError(f"--povms must be left out for --model {model}")

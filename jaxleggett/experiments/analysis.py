@@ -52,18 +52,18 @@ class AnalysisOptions:
 
     def __post_init__(self) -> None:
         if self.missing not in ("fair", "worst"):
-            raise InputError(f"missing must be fair or worst, but is {quoted(self.missing)}")
+            raise InputError(f"missing must be one of fair, worst, but is {quoted(self.missing)}")
         if self.choose not in ("settings", "counts"):
-            raise InputError(f"choose must be settings or counts, but is {quoted(self.choose)}")
+            raise InputError(f"choose must be one of settings, counts, but is {quoted(self.choose)}")
         if self.choose == "counts" and self.split is None:
             raise InputError(
-                "choose must be settings unless --split divides the data: an inequality that is tuned on the counts "
-                "that it is tested on is broken by chance alone"
+                "choose must be settings without a split, but is 'counts': an inequality that is chosen on the counts "
+                "that it is tested on is violated by chance alone"
             )
         if self.split is not None and not (isinstance(self.split, float) and 0 < self.split < 1):
             raise InputError(f"split must be a share between 0 and 1, but is {quoted(self.split)}")
         if self.split is not None and self.choose != "counts":
-            raise InputError("split must be left out unless the inequality is chosen on counts (--choose counts)")
+            raise InputError(f"split must be left out where choose is settings, but is {self.split:g}")
         integer("resamples", self.resamples, 0, MAX_RESTARTS)
         check_angle(self.misalignment)
 

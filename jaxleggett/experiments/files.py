@@ -35,10 +35,10 @@ def read_data(path: str, settings: str | None = None, alice: int = 1) -> Counts 
     """
     if is_trial_file(path):
         if settings is None:
-            raise InputError(f"--settings must name the file of the settings that the trials of {path} were drawn from")
+            raise InputError(f"settings must name the file of the settings that the trials of {path} were drawn from")
         return Trials.from_csv(path, settings)
     if settings is not None:
-        raise InputError(f"--settings must be left out with the counts of {path}, which hold their own")
+        raise InputError(f"settings must be left out with the counts of {path}, which hold their own")
     return read_counts(path, alice=alice)
 
 

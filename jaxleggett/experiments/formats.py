@@ -217,5 +217,8 @@ def _xarray() -> Any:
     try:
         import xarray
     except ImportError:
-        raise InputError("datasets need xarray: pip install 'jaxleggett[cluster]'") from None
+        raise InputError(
+            "datasets need xarray, which the extra 'cluster' of jaxleggett installs: in a checkout, "
+            "pip install -e '.[cluster]'"
+        ) from None
     return xarray

@@ -65,7 +65,7 @@ def known_records(pairs: int | None, sides: tuple[int, int] | str | None) -> Seq
     Raises InputError where both are given, and for anything else.
     """
     if pairs is not None and sides is not None:
-        raise InputError("pairs must be left out where a number of settings is asked for")
+        raise InputError(f"pairs must be left out with sides {sides}")
     most = MANY if pairs is None else integer("pairs", pairs, 1, MAX_SEARCHED_PAIRS)
     if sides is not None:
         allowed = shared(sides)

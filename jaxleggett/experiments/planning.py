@@ -207,9 +207,9 @@ def design(
     """
     started = time.monotonic()
     _checks.time_limit(time_limit)
-    V = float(_checks.visibilities(visibility)[0])
-    if V <= 0:
-        raise InputError(f"visibility must be above 0, but is {quoted(visibility)}")
+    if not (np.isscalar(visibility) and 0 < visibility <= 1):
+        raise InputError(f"visibility must lie in (0, 1], but is {quoted(visibility)}")
+    V = float(visibility)
     seed = integer("seed", seed, 0, MAX_SEED)
     counts_per_pair = integer("counts_per_pair", counts_per_pair, 1, MAX_COUNTS)
     check_angle(misalignment)
@@ -217,7 +217,7 @@ def design(
     target = werner() if state is None else as_state(state)
     if settings is not None:
         if pairs is not None or sides is not None:
-            raise InputError("settings must be left out where a number of pairs or of settings is asked for")
+            raise InputError("settings must be left out with pairs or sides, which name their number")
         cut, status = _certain(_best_or_trivial(settings, target, seed, deadline), deadline)
         plan = planned(_without_zeros(cut), V, target, counts_per_pair, misalignment)
         return replace(plan, status=status, given_pairs=len(settings))

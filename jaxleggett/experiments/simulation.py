@@ -129,7 +129,7 @@ def source_of(
     if model == "quantum":
         return state.with_visibility(V), V
     if model != "leggett":
-        raise InputError(f"model must be quantum or leggett, but is {quoted(model)}")
+        raise InputError(f"model must be one of quantum, leggett, but is {quoted(model)}")
     boundary = _bracketed(state, pairs, seed)
     if V >= boundary.lower:
         return _model(boundary), boundary.lower

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import MAX_TRIALS, InputError, counted, quoted
+from .._checks import MAX_TRIALS, InputError, counted, quoted, real_array
 from .._files import opened
 from ..settings import CSV_HEADER, SettingPairs, read_numbers
 from .counts import ALPHA, BETA, BOTH, Counts
@@ -57,6 +57,8 @@ class Trials:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "probabilities", checked_probabilities(self.probabilities, len(self.pairs)))
+        if np.size(self.pair) == 0:
+            raise InputError("there must be at least one trial")
         for name, low, high in (("pair", 0, len(self.pairs) - 1), ("alpha", -1, 1), ("beta", -1, 1)):
             given = np.asarray(getattr(self, name))
             if given.dtype.kind not in "iu" or given.ndim != 1 or len(given) != np.size(self.pair):
@@ -64,8 +66,6 @@ class Trials:
             if len(bad := np.flatnonzero((given < low) | (given > high))):
                 raise InputError(f"{name} must lie between {low} and {high}, but is {given[bad[0]]} in trial {bad[0]}")
             object.__setattr__(self, name, given.astype(np.int64 if name == "pair" else np.int8))
-        if len(self) == 0:
-            raise InputError("there must be at least one trial")
 
     def __len__(self) -> int:
         return len(self.pair)
@@ -128,13 +128,14 @@ class Trials:
 
 
 def checked_probabilities(given: ArrayLike, number: int) -> Float[np.ndarray, "n"]:
-    """The probabilities of `number` pairs, divided by their sum; InputError where they are none."""
+    """The probabilities of `number` pairs, divided by their sum; InputError for anything else."""
     try:
-        q = np.asarray(given, dtype=np.float64)
+        q = real_array(given)
     except (TypeError, ValueError, OverflowError):
         q = np.empty(0)
     if q.shape != (number,) or not (np.isfinite(q) & (q >= LEAST)).all():
-        raise InputError(f"probabilities must be {counted(number, 'number')} of at least {LEAST:g}, one a setting pair")
+        wanted = f"{counted(number, 'number')} of at least {LEAST:g}, one for each setting pair"
+        raise InputError(f"probabilities must be {wanted}, but are {quoted(given)}")
     if not abs(q.sum() - 1) <= SUM:
         raise InputError(f"probabilities must sum to 1 (to {SUM:g}), but sum to {q.sum():.12g}")
     return q / q.sum()

@@ -84,7 +84,8 @@ class LinearInequality:
         with np.errstate(over="ignore"):
             total = np.abs([self.coefficients, self.alice, self.bob]).sum()
         if not np.isfinite(total):
-            raise InputError("coefficients, alice and bob of an inequality must have a finite sum of moduli")
+            what = "coefficients, alice and bob of an inequality"
+            raise InputError(f"{what} must have a finite sum of moduli, but it is {total:g}")
         bound = cast("object", self.bound)  # of any type, where it comes from a file
         real = isinstance(bound, int | float | np.integer | np.floating) and not isinstance(bound, bool)
         try:

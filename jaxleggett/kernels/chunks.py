@@ -34,7 +34,7 @@ from jax import lax
 from jax.tree_util import register_dataclass
 
 from ..correlation import margin, probabilities
-from ..models.arguments import Packed, off_unit, opened
+from ..models.arguments import Packed, off_unit, unpacked
 from ..models.interface import CompleteModel, LeggettModel, correlator_at, interpolated, marginals, offers
 from .folding import Numbers, components, folded
 from .interpolated import interpolated_sums
@@ -321,7 +321,7 @@ def advance(
     The bounds of the loop are arguments, not constants: however the chunks are divided among calls, the same compiled
     code adds them.
     """
-    complete = opened(models, a.dtype)
+    complete = unpacked(models, a.dtype)
     shares = interpolations(complete, a, b)
 
     def one(chunk: ArrayLike, sums: Sums) -> Sums:
@@ -349,7 +349,7 @@ def witnesses(
     """
     # In float64 for any precision of the run, so that probabilities that are equal in single precision can be compared.
     # This is a small part of the work.
-    complete, (alice, bob) = opened(models, float), (x.T.astype(float) for x in (a, b))
+    complete, (alice, bob) = unpacked(models, float), (x.T.astype(float) for x in (a, b))
     pairs = len(alice)
 
     def job(i: Array, found: Array) -> Array:

@@ -13,7 +13,7 @@ from jax import lax
 
 from .._numerics import double_precision
 from ..correlation import probabilities, smallest_probability
-from ..models.arguments import Packed, as_pytree, off_unit, opened
+from ..models.arguments import Packed, as_pytree, off_unit, unpacked
 from ..models.interface import LeggettModel, correlator_at, marginals
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def quadrature_averages(
     (E, P, 2, 3), and `off_unit` of all nodes, (). The arithmetic is done in the dtype of the settings, the averages
     are taken in float64. `batch_size` pairs are evaluated together.
     """
-    complete = opened(models, a.dtype)
+    complete = unpacked(models, a.dtype)
 
     def one(pair: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         a, b = pair
@@ -68,6 +68,6 @@ def one_point(
 
 @jax.jit
 def _one_point(models: Sequence[Packed], u: jax.Array, v: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
-    (model,) = opened(models, float)
+    (model,) = unpacked(models, float)
     C = jnp.asarray(jax.vmap(model.correlator)(u, v, a, b))
     return probabilities(*marginals(u, v, a, b), C)

@@ -53,10 +53,10 @@ def _types(structure: Any) -> tuple[object, ...]:
 
 
 def as_pytree(model: Any) -> Packed:
-    """`model` in a form that jitted functions accept as an argument; `opened` gives the model back.
+    """`model` in a form that jitted functions accept as an argument; `unpacked` gives the model back.
 
     >>> from jaxleggett.models import WernerModel
-    >>> (model,) = opened([as_pytree(WernerModel(0.5))], "float32")
+    >>> (model,) = unpacked([as_pytree(WernerModel(0.5))], "float32")
     >>> model.visibility.dtype
     dtype('float32')
     """
@@ -67,7 +67,7 @@ def as_pytree(model: Any) -> Packed:
     return _Opaque(model) if structure == jax.tree.structure(0) else _Typed(model, _types(structure))
 
 
-def opened(models: Sequence[LeggettModel | Packed], dtype: DTypeLike) -> list[CompleteModel]:
+def unpacked(models: Sequence[LeggettModel | Packed], dtype: DTypeLike) -> list[CompleteModel]:
     """The models that `as_pytree` packed, with their floating-point parameters in `dtype`.
 
     `offers` tells which of the optional methods each of them has.

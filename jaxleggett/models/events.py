@@ -15,7 +15,7 @@ from .._checks import MAX_SAMPLES, InputError, integer
 from .._numerics import double_precision, in_double
 from ..correlation import probabilities
 from ..settings import SettingPairs
-from .arguments import Packed, as_pytree, off_unit, opened, unit_to_rounding
+from .arguments import Packed, as_pytree, off_unit, unit_to_rounding, unpacked
 from .interface import LeggettModel, correlator_at, marginals
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _chunk_counts(
     key: Array, models: Sequence[Packed], a: Float[Array, "3 P"], b: Float[Array, "3 P"], num: int
 ) -> tuple[Int[Array, "P 4"], Float[Array, "P"], Float[Array, "P"]]:
     """Counts (P, 4) of `num` events at each pair of settings a, b (3, P), the smallest probability, and `off_unit`."""
-    (model,) = opened(models, float)
+    (model,) = unpacked(models, float)
 
     def one_pair(number: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
         hidden_key, lambda_key = jax.random.split(jax.random.fold_in(key, number))

@@ -21,7 +21,7 @@ import numpy as np
 from jax.tree_util import register_dataclass
 
 from .._numerics import dot, in_double
-from ..joint_rotations import Axis, Symmetry, twirled_bound
+from ..joint_rotations import Axis, Symmetry, isotropic_mean
 from ..sphere import GOLDEN, icosahedron_axes, rotation_matrix, turned
 from ..states import TwoQubitState
 from .finite import FiniteModel, opposite
@@ -237,12 +237,12 @@ class IsotropicModel(InterpolatedModel):
     """None is offered: in the space of rotations, |u.a + v.b| has its kinks on surfaces."""
 
     def mean(self, a: Float[AnyArray, "3"], b: Float[AnyArray, "3"]) -> Float[Array, ""]:
-        """E|u.a + v.b| at one pair of settings: the mean of F(theta, phi) of `twirled_bound`.
+        """E|u.a + v.b| at one pair of settings: the mean of F(theta, phi) of `isotropic_mean`.
 
         theta is the angle between u and -Q v, phi that between a and Q b.
         """
         theta, phi = _angle(self.u, -turned(self.turn, self.v)), _angle(a, turned(self.turn, b))
-        return jnp.sum(self.weights * twirled_bound(theta, phi))
+        return jnp.sum(self.weights * isotropic_mean(theta, phi))
 
     @in_double
     def sample(self, key: Array, num: int) -> tuple[Array, Array]:

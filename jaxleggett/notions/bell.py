@@ -63,6 +63,7 @@ def polytope() -> tuple[np.ndarray, float]:
     order = np.array([1.0, 1e-3, 1e-6])
     axes = np.concatenate([vertices, faces[faces @ order > 0]])
     hull = ConvexHull(np.concatenate([axes, -axes]))
+    # By symmetry all faces are equally far from the centre, up to rounding.
     return axes, float(-hull.equations[:, 3].max()) * (1 - ROUNDING)
 
 

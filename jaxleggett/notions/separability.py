@@ -44,6 +44,7 @@ def solve(state: TwoQubitState) -> tuple[Found, bool]:
     separable beyond `upper`, a ball around the state at the lower visibility would be separable, too, and rounding is
     much smaller than this ball.
     """
+    state = state.in_double_precision()
     lower, proved = proved_visibility(state)
     if lower == 1:
         return Found(1.0, 1.0, _model(state, 1.0), None, Ending.CONVERGED), proved

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .._checks import InputError, quoted
+from .._checks import InputError
 from .provenance import META
 
 LOCK, UNFINISHED = ".jaxleggett.lock", ".jaxleggett-unfinished"
@@ -46,9 +46,9 @@ def claimed(folder: str | None, names: Sequence[str], force: bool) -> Iterator[P
             shutil.rmtree(unfinished, ignore_errors=True)  # what a run that was killed has left
             unfinished.mkdir()
         except Timeout:
-            raise InputError(f"--out {quoted(folder)} is being written by another run") from None
+            raise InputError(f"--out {str(folder)!r} is being written by another run") from None
         except OSError as error:
-            raise InputError(f"--out {quoted(folder)} cannot be written: {error.strerror}") from None
+            raise InputError(f"--out {str(folder)!r} cannot be written: {error.strerror}") from None
         try:
             yield unfinished
         finally:

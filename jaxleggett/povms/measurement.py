@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .._checks import InputError, integer, quoted, unit_vectors
+from .._checks import InputError, integer, quoted, real_array, unit_vectors
 from .._files import read_json
 from ..states import PAULI
 
@@ -50,13 +50,16 @@ class Povm:
 
     def __post_init__(self) -> None:
         try:
-            w, r = (np.asarray(x, np.float64) for x in (self.weights, self.vectors))
+            w, r = real_array(self.weights), real_array(self.vectors)
         except (TypeError, ValueError, OverflowError):
             w, r = np.empty(0), np.empty(0)
         if w.ndim != 1 or r.shape != (len(w), 3) or not 1 <= len(w) <= MOST_OUTCOMES:
-            raise InputError(f"a POVM must have 1 to {MOST_OUTCOMES} weights, and a vector of three numbers for each")
-        if not (np.isfinite(w).all() and np.isfinite(r).all()):
-            raise InputError("a POVM must have finite weights and vectors")
+            given = f"has the weights {quoted(self.weights)} and the vectors {quoted(self.vectors)}"
+            wanted = f"1 to {MOST_OUTCOMES} weights, and a vector of three numbers for each"
+            raise InputError(f"a POVM must have {wanted}, but {given}")
+        for name, given in (("weights", w), ("vectors", r)):
+            if not np.isfinite(given).all():
+                raise InputError(f"{name} of a POVM must be finite, but are {quoted(given.tolist())}")
         if w.min() < -TOLERANCE:
             raise InputError(f"weights of a POVM must not be negative, but are {quoted(w.tolist())}")
         with np.errstate(over="ignore", invalid="ignore"):
@@ -99,7 +102,7 @@ class Povm:
         if E.ndim != 3 or E.shape[1:] != (2, 2) or not np.isfinite(E).all():
             raise InputError(f"effects must be finite 2x2 matrices, but are {quoted(effects)}")
         if np.abs(E - E.conj().transpose(0, 2, 1)).max() > TOLERANCE:
-            raise InputError("effects must be Hermitian")
+            raise InputError(f"effects must be Hermitian, but are {quoted(E.tolist())}")
         moments = np.einsum("nab,iba->ni", E, PAULI).real / 2
         w = moments[:, 0]
         return cls(w, moments[:, 1:] / np.where(w > 0, w, 1)[:, None])
@@ -163,7 +166,7 @@ def read_povms(path: str) -> tuple[Povm, Povm]:
     """Alice's and Bob's POVM from a JSON file with the fields `alice` and `bob`; InputError for any other file."""
     content = read_json("povms", path)
     if not isinstance(content, dict) or not {"alice", "bob"} <= set(cast("dict[str, Any]", content)):
-        raise InputError(f"povms {path} must be a JSON object with the fields alice and bob")
+        raise InputError(f"povms {path} must be a JSON object with the fields alice and bob, but is {quoted(content)}")
     fields = cast("dict[str, Any]", content)
 
     def povm(party: str) -> Povm:

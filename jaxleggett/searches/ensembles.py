@@ -14,7 +14,7 @@ import optax
 from .._checks import MAX_SEED, InputError, counted, integer, quoted
 from .._numerics import double_precision, normalised, random_key
 from ..inequalities.worst_vectors import Prices, descend
-from ..joint_rotations import CRITICAL_ANGLE, twirled_bound
+from ..joint_rotations import CRITICAL_ANGLE, isotropic_mean
 from ..lp.column_generation import generate
 from ..lp.restricted_programme import RestrictedProgramme
 from ..models.interpolated import InterpolatedModel, IsotropicModel
@@ -130,7 +130,7 @@ def _rotated(number: int, options: AscentOptions) -> tuple[float, InterpolatedMo
     """Weights on `number` angles theta between u and -v, from equal ones."""
     theta = np.linspace(0, np.pi, number)
     phi = np.append(np.linspace(0, 1.5, 301), CRITICAL_ANGLE)
-    F = twirled_bound(theta[:, None], phi[None])
+    F = isotropic_mean(theta[:, None], phi[None])
 
     def visibility(mu: jax.Array) -> jax.Array:
         return ((1 - mu @ F) / np.cos(phi)).min()

@@ -199,7 +199,7 @@ def _given(start: object, pairs: int, symmetry: str) -> Generators:
     if not isinstance(start, LeggettInequality):
         raise InputError(f"start must be a LeggettInequality, but is {quoted(start)}")
     if symmetry != "none":
-        raise InputError(f"symmetry must be none with a start, but is {quoted(symmetry)}")
+        raise InputError(f"symmetry must be none with start, but is {quoted(symmetry)}")
     if pairs != len(start.a):
         raise InputError(f"start must have {counted(pairs, 'pair')}, but has {len(start.a)}")
     p = np.abs(start.coefficients)

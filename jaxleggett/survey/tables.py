@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .._checks import InputError, quoted
+from .._checks import InputError, counted, quoted
 from .._files import read_json
 from ..settings import CSV_HEADER, SettingPairs, read_numbers
 
@@ -56,7 +56,8 @@ class CorrelationTable:
             except (TypeError, ValueError, OverflowError):
                 column = np.empty(0)
             if column.shape != (len(self.pairs),) or not np.isfinite(column).all():
-                raise InputError(f"{name} must be {len(self.pairs)} finite numbers, one a setting pair")
+                wanted = f"{counted(len(self.pairs), 'finite number')}, one for each setting pair"
+                raise InputError(f"{name} must be {wanted}, but is {quoted(getattr(self, name))}")
             object.__setattr__(self, name, column)
         signs = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
         with np.errstate(over="ignore"):

@@ -108,7 +108,7 @@ class ArrayTask(InProcess):
         """
         first, slash, second = text.partition("/")
         if not (slash and _is_count(first) and _is_count(second) and 1 <= int(first) <= int(second)):
-            raise InputError(f"--array-task must be I/N with 1 <= I <= N, as 1/8, but is {quoted(text)}")
+            raise InputError(f"--array-task must be I/N with 1 <= I <= N, such as 1/8, but is {quoted(text)}")
         return cls(index=int(first), number=int(second))
 
 
@@ -224,12 +224,13 @@ class Scheduler(_Distributed):
     key: Path | None = None
 
     def __post_init__(self) -> None:
-        # Dask waits for a minute, and prints a traceback, where it is given an address that is none.
+        # Dask waits for a minute, and prints a traceback, where it is given something that is no address.
         found = ADDRESS.fullmatch(self.address)
         if not found:
-            raise InputError(f"--scheduler must be an address as tcp://host:8786, but is {quoted(self.address)}")
+            raise InputError(f"--scheduler must be an address such as tcp://host:8786, but is {quoted(self.address)}")
         if self.ca is not None and found["scheme"] not in ENCRYPTED:
-            raise InputError(f"--scheduler must be an address as tls://host:8786 with --tls-ca, but is {self.address}")
+            allowed = "an address such as tls://host:8786 with --tls-ca"
+            raise InputError(f"--scheduler must be {allowed}, but is {self.address}")
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:

@@ -77,8 +77,7 @@ def proved_visibility(state: TwoQubitState) -> tuple[float, bool]:
         return 1.0, True
     last = separable_visibility(state)
     # In double precision, whatever the state is given in: the proof is about rounding of relative size 2^-53.
-    double = TwoQubitState(*(np.asarray(x, np.float64) for x in (state.r_A, state.r_B, state.T)))
-    proved = proved_separable(double.with_visibility(last * (1 - WITHIN / 2)))
+    proved = proved_separable(state.in_double_precision().with_visibility(last * (1 - WITHIN / 2)))
     return (last * (1 - WITHIN) if proved else last), proved
 
 

@@ -16,7 +16,7 @@ from .._numerics import double_precision, random_key
 from ..correlation import moments, probabilities
 from ..kernels.chunks import interpolations
 from ..kernels.points import one_point
-from ..models.arguments import Packed, as_pytree, opened
+from ..models.arguments import Packed, as_pytree, unpacked
 from ..models.finite import FiniteModel
 from ..models.interface import CompleteModel, LeggettModel, marginals, model_name, offers
 from ..sphere import sample_sphere
@@ -123,7 +123,7 @@ def _inspect_correlator(
 @jax.jit
 def _shares(model: Packed, a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """p^- and p^+ (n,) of a model that interpolates, at settings (3, n)."""
-    (found,) = interpolations(opened((model,), float), a, b)
+    (found,) = interpolations(unpacked((model,), float), a, b)
     assert found is not None
     return found
 

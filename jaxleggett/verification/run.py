@@ -94,7 +94,7 @@ def verify(
     seed = integer("seed", seed, 0, MAX_SEED)
     samples = integer("samples", samples, 1, MAX_SAMPLES)
     if not (isinstance(precision, str) and precision in DTYPES):
-        raise InputError(f"precision must be single or double, but is {quoted(precision)}")
+        raise InputError(f"precision must be one of single, double, but is {quoted(precision)}")
     if isinstance(settings, str):
         settings = SettingPairs.parse(settings, seed)
     elif not isinstance(settings, SettingPairs):
@@ -185,7 +185,7 @@ def _method(method: Method | None, ends: Sequence[LeggettModel]) -> Method:
     if method is None:
         return "rqmc" if all(offers(end, "lattice") for end in ends) else "mc"
     if not (isinstance(method, str) and method in ("mc", *needs)):
-        raise InputError(f"method must be rqmc, mc or exact, but is {quoted(method)}")
+        raise InputError(f"method must be one of rqmc, mc, exact, but is {quoted(method)}")
     if method in needs and not all(offers(end, needs[method]) for end in ends):
         made_for = " and the ".join(name for name in BELONGS_TO[needs[method]])
         raise InputError(

@@ -103,14 +103,14 @@ def test_a_settings_file_by_name(run, tmp_path):
 
 
 BAD = [
-    (("--visibility", "1.01"), "visibility must lie in [-1/3, 1], but 1.01 does not"),
-    (("--visibility", "-0.5:1:10"), "but -0.5 does not"),
+    (("--visibility", "1.01"), "visibility must lie in [-1/3, 1], but is 1.01"),
+    (("--visibility", "-0.5:1:10"), "but is -0.5"),
     (("--visibility", "0:1"), "--visibility must be a number or START:STOP:NUM, but is '0:1'"),
     (("--visibility", "0:1:0"), "must lie between 2 and"),
     (("--visibility", "0:1:1"), "must lie between 2 and"),
     (("--visibility", "0:1:2.5"), "must be an integer, but is '2.5'"),
     (("--visibility", "0:nan:3"), "visibility must lie in"),
-    (("--visibility", "inf"), "but inf does not"),
+    (("--visibility", "inf"), "but is inf"),
     (("--visibility", "high"), "--visibility must be a number or START:STOP:NUM, but is 'high'"),
     (("--samples", "0"), "--samples must lie between 1 and"),
     (("--samples", "-5"), "--samples must lie between 1 and"),
@@ -347,7 +347,7 @@ def test_no_command_opens_a_fifo(run, tmp_path):
     ):
         code, out, err = run(*arguments)
         assert (code, out) == (2, "")
-        assert err.endswith("fifo.json must be a regular file\n")
+        assert err.endswith("fifo.json must be a regular file, but is a device or a pipe\n")
 
 
 def test_a_measured_state_is_projected_on_demand(run, tmp_path):

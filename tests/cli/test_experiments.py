@@ -145,7 +145,7 @@ def test_bad_trials_are_one_sentence(tmp_path, run):
     for text, drawn, message in (
         (good, head + "0,0,1,0,0,1,0.9\n", "probabilities must sum to 1"),
         (good.replace("0,0,1,1", "0,1,1,1"), head + "0,0,1,0,0,1,1\n", "trials.csv:2: pair must be a row of"),
-        (good, None, "--settings must name the file"),
+        (good, None, "settings must name the file"),
     ):
         trials.write_text(text)
         options = []

@@ -89,7 +89,7 @@ def test_an_outcome_with_two_keys_is_refused():
 
 @pytest.mark.parametrize("given", [[], [{}, {}], 5, "01", None, {0: {"00": 1}}.values()])
 def test_other_than_one_dictionary_a_pair_is_refused(given):
-    with pytest.raises(jl.InputError, match=r"^counts must be 1 dictionary, one a setting pair, but are "):
+    with pytest.raises(jl.InputError, match=r"^counts must be 1 dictionary, one for each setting pair, but are "):
         from_qiskit(ONE, given)
     with pytest.raises(jl.InputError, match=r"^pair 0 of counts must be a dictionary such as "):
         from_qiskit(ONE, [given])

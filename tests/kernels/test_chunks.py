@@ -128,7 +128,7 @@ def test_the_form_for_every_platform_against_numpy(monkeypatch, num, num_pairs, 
     sums = np.einsum("enpo,o,n->ep", P, [1, -1, -1, 1], weights)
     with jax.enable_x64(True):
         a, b = (jax.numpy.asarray(x.T, dtype) for x in (pairs.a, pairs.b))
-        models = arguments.opened([_Unshared(V) for V in ends], dtype)
+        models = arguments.unpacked([_Unshared(V) for V in ends], dtype)
         for form in (chunks.stream, chunks.at_once):
             monkeypatch.setattr(chunks, "stream", form)
             found = jax.jit(functools.partial(chunks.chunk_sums, models))(u, -u, weights, a, b)
@@ -152,7 +152,7 @@ def test_four_numbers_a_pair_against_numpy(monkeypatch, num, num_pairs, ends, dt
     sums = np.einsum("enpo,o,n->ep", P, [1, -1, -1, 1], weights)
     with jax.enable_x64(True):
         a, b = (jax.numpy.asarray(x.T, dtype) for x in (pairs.a, pairs.b))
-        models = arguments.opened([jl.WernerModel(V) for V in ends], dtype)
+        models = arguments.unpacked([jl.WernerModel(V) for V in ends], dtype)
         found = jax.jit(functools.partial(chunks.chunk_sums, models))(u, -u, weights, a, b)
         np.testing.assert_allclose(found[0] / num, sums / num, rtol=0, atol=tolerance)
         np.testing.assert_allclose(found[1], P.min((1, 3)), rtol=0, atol=tolerance)

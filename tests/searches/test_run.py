@@ -213,7 +213,7 @@ def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch, brief):
         ({"time_limit": 0}, "time_limit must be a number of seconds above 0"),
         ({"symmetry": "X"}, "symmetry must be none"),
         ({"pairs": 5, "start": THREE_AXES}, "start must have 5 pairs, but has 6"),
-        ({"pairs": 12, "symmetry": "O", "start": THREE_AXES}, "symmetry must be none with a start"),
+        ({"pairs": 12, "symmetry": "O", "start": THREE_AXES}, "symmetry must be none with start"),
         ({"start": {}}, "start must be a LeggettInequality"),
         ({"time_limit": "3"}, "time_limit must be a number of seconds above 0"),
         ({"symmetry": None}, "symmetry must be none"),
