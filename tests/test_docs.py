@@ -57,6 +57,7 @@ def test_the_readme_gives_the_two_commands_of_the_set_up():
     assert ".venv/bin/pip install -e '.[test]' && .venv/bin/pytest" in readme
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("program", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S))
 def test_the_programs_of_the_readme_run(program):
     exec(program, {})

@@ -25,7 +25,23 @@ def _examples(name):
     return [test for test in doctest.DocTestFinder().find(importlib.import_module(name)) if test.examples]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "jaxleggett.__main__" and _examples(name)])
+SECONDS = (
+    *(f"experiments.{module}" for module in ("analysis", "planning")),
+    *(f"models.{module}" for module in ("interpolated", "mixtures", "werner")),
+    *(f"searches.{module}" for module in ("ensembles", "explicit_model", "run")),
+    *("notions.navascues", "verification.run"),
+)
+"""Modules whose examples take seconds."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.thorough if name.partition(".")[2] in SECONDS else ())
+        for name in MODULES
+        if name != "jaxleggett.__main__" and _examples(name)
+    ],
+)
 def test_the_examples_run(name):
     for example in _examples(name):
         printed = []

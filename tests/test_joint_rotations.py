@@ -29,6 +29,7 @@ def test_against_rotations(theta, phi):
     assert isotropic_mean(theta, phi) == pytest.approx(sampled.mean(), abs=5 * sampled.std() / np.sqrt(len(R)))
 
 
+@pytest.mark.thorough
 def test_quadrature_has_converged():
     F = isotropic_mean(GRID[:, None], GRID)
     np.testing.assert_allclose(F, isotropic_mean(GRID[:, None], GRID, order=60), atol=1e-14)

@@ -101,6 +101,7 @@ def test_half_a_lattice_is_a_finer_lattice():
     assert rms(half, weights) < 0.75 * rms(whole, np.ones(20000))
 
 
+@pytest.mark.thorough
 def test_lattice_error_falls_like_n_to_the_minus_five_quarters():
     def rms(n):
         with jax.enable_x64(True):

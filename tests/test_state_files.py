@@ -117,7 +117,7 @@ def _bomb():
         ("a.json", b"[[NaN,0,0,0],[0,0,0,0],[0,0,0,0],[0,0,0,0]]", "must be finite"),
         ("a.json", _json([[1e308] * 4] * 4), "must be finite"),
         ("a.json", b"\xff\xfe\xff", "cannot be read as a density matrix"),
-        ("a.txt", b"1 0 0 0", "must be a file with the suffix .npy, .npz, .mat, .json"),
+        ("a.txt", b"1 0 0 0", "must be a file with one of the suffixes .npy, .npz, .mat, .json"),
     ],
 )
 def test_files_of_no_state_are_refused_in_few_words(tmp_path, name, content, message):

@@ -51,8 +51,8 @@ def from_qiskit(pairs: SettingPairs, counts: Sequence[Mapping[Any, Any]], alice:
     bit = integer("alice", alice, 0, 1)
     listed: object = [counts] if isinstance(counts, Mapping) else counts  # a job with one circuit gives no list
     if not isinstance(listed, list | tuple) or len(listed) != len(pairs):
-        raise InputError(f"counts must be {counted(len(pairs), 'dictionary', 'dictionaries')}, one a setting pair, "
-                         f"but are {quoted(listed)}")  # fmt: skip
+        wanted = f"{counted(len(pairs), 'dictionary', 'dictionaries')}, one for each setting pair"
+        raise InputError(f"counts must be {wanted}, but are {quoted(listed)}")
     return Counts(pairs, [_four(f"pair {i} of counts", one, bit) for i, one in enumerate(listed)])
 
 

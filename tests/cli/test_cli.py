@@ -191,6 +191,7 @@ def test_a_save_that_fails_still_prints_the_answer(run, monkeypatch, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 def test_the_largest_seed(run):
     code, out, _ = run("verify", "--json", "--seed", 2**63 - 1, "--settings", "random:2", "--samples", 2000)
     assert (code, json.loads(out)["seed"]) == (0, 2**63 - 1)
@@ -367,6 +368,7 @@ def test_a_measured_state_is_projected_on_demand(run, tmp_path):
     assert "at a distance" not in run("threshold", "--state", file, "--settings", "random:3")[1]
 
 
+@pytest.mark.thorough
 def test_a_rerun_from_the_settings_of_a_run_writes_the_same_bytes(run, tmp_path):
     settings = "random:1024"
     for name in ("one", "two"):
@@ -448,6 +450,7 @@ def test_search_for_where_the_model_breaks(run, tmp_path):
     assert "to recompute by hand" in out
 
 
+@pytest.mark.thorough
 def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
     from jaxleggett.searches import explicit_model
 
@@ -467,6 +470,7 @@ def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
     assert answer["critical_visibility"] == pytest.approx(oracles.V_C, abs=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("briefly")
 def test_ctrl_c_in_a_search_keeps_the_best(run, monkeypatch):
     real = searches.search

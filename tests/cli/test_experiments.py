@@ -28,6 +28,7 @@ def counts(tmp_path, plan):
     return path
 
 
+@pytest.mark.thorough
 def test_design_simulate_analyze(tmp_path, run):
     code, out, err = run(
         *("design", "--visibility", 0.93, "--pairs", 8, "--counts-per-pair", 2000, "--out", tmp_path / "plan", "--json")
@@ -107,8 +108,8 @@ def test_what_cannot_be_detected_is_said(run):
         ([ROW + "1,40,40,1"], [], "must exclude some visibility of the state, but"),
         ([], [], "at least one row"),
         (["0,0,2,0,0,1,1,2,3,4"], [], "counts.csv:2 must hold unit vectors"),
-        ([ROW + "1,40,40,1"], ["--settings", "icosahedron"], "--settings must be left out"),
-        ([ROW + "1,40,40,1"], ["--choose", "counts"], "choose must be settings unless --split"),
+        ([ROW + "1,40,40,1"], ["--settings", "icosahedron"], "settings must be left out"),
+        ([ROW + "1,40,40,1"], ["--choose", "counts"], "choose must be settings without a split"),
         ([ROW + "1,40,40,1"], ["--split", "0.5"], "split must be left out"),
         ([ROW + "1,40,40,1"], ["--split", "half"], "--split must be a finite number, but is 'half'"),
         ([ROW + "1,40,40,1"], ["--missing", "all"], "--missing must be one of fair, worst, but is 'all'"),
@@ -194,6 +195,7 @@ def test_bad_options_are_one_sentence(run, arguments, message):
     assert message in err
 
 
+@pytest.mark.thorough
 def test_repeated_pairs_are_merged_with_a_note(run, counts, tmp_path, plan):
     twice = tmp_path / "twice.csv"
     lines = counts.read_text().splitlines()

@@ -9,6 +9,7 @@ PAGES = {page.stem: page.read_text() for page in (Path(__file__).parents[2] / "d
 RUN = sorted(name for name, text in PAGES.items() if transcripts.blocks(text))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", RUN)
 def test_what_a_page_shows_is_what_happens(name, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

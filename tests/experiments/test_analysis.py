@@ -91,8 +91,8 @@ def test_no_violation_where_there_is_none(plan):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"choose": "counts"}, "unless --split divides the data"),
-        ({"split": 0.5}, "split must be left out unless"),
+        ({"choose": "counts"}, "choose must be settings without a split, but is 'counts'"),
+        ({"split": 0.5}, "split must be left out where choose is settings, but is 0.5"),
         ({"choose": "counts", "split": 1.0}, "split must be a share between 0 and 1"),
         ({"choose": "counts", "split": 0}, "split must be a share between 0 and 1"),
         ({"choose": "both"}, "choose must be one of settings, counts"),

@@ -382,5 +382,7 @@ def test_other_datasets_are_refused_in_a_sentence():
 def test_without_xarray_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "xarray", None)
     for call in (lambda: to_xarray(Counts(ONE, [[1, 2, 3, 4]])), lambda: from_xarray(5)):
-        with pytest.raises(jl.InputError, match=r"^datasets need xarray: pip install 'jaxleggett\[cluster\]'$"):
+        with pytest.raises(
+            jl.InputError, match=r"^datasets need xarray, which the extra 'cluster' .* pip install -e '\.\[cluster\]'$"
+        ):
             call()

@@ -18,6 +18,7 @@ def pairs(record):
     return jl.SettingPairs(record.inequality.a, record.inequality.b)
 
 
+@pytest.mark.thorough
 def test_visibility_is_that_of_the_threshold(record, pairs):
     C = -0.95 * (pairs.a * pairs.b).sum(axis=1)
     inside = leggett_set.LeggettSet(pairs)
@@ -26,6 +27,7 @@ def test_visibility_is_that_of_the_threshold(record, pairs):
     assert inside.visibility(C * 0.9) == 1
 
 
+@pytest.mark.thorough
 def test_distance_is_what_the_best_inequality_shows(record, pairs):
     """No inequality with moduli of sum 1 is broken by more, and correlators that much nearer are inside."""
     C = -0.95 * (pairs.a * pairs.b).sum(axis=1)
@@ -38,6 +40,7 @@ def test_distance_is_what_the_best_inequality_shows(record, pairs):
     assert inside.distance(C * 0.9) == 0
 
 
+@pytest.mark.thorough
 def test_answers_for_counts_have_intervals(pairs):
     counts = simulate(jl.werner(0.95), pairs, 2000, seed=1)
     found = leggett_set.compatibility(counts, 12)

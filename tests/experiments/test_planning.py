@@ -163,6 +163,7 @@ def test_settings_can_be_shared():
     assert design(0.93, sides=(3, 100)).settings[0] <= 3
 
 
+@pytest.mark.thorough
 def test_a_number_in_between_takes_the_next_smaller_record():
     assert len(design(0.9, 14).pairs) == 12
     assert design(0.9, 14).threshold_visibility == pytest.approx(design(0.9, 12).threshold_visibility)
@@ -210,8 +211,8 @@ def test_misalignment_takes_more_events():
 def test_bad_input():
     z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
     for arguments, message in (
-        ({"visibility": 1.2}, "visibility must lie in"),
-        ({"visibility": 0.0}, "visibility must be above 0"),
+        ({"visibility": 1.2}, r"visibility must lie in \(0, 1\], but is 1.2"),
+        ({"visibility": 0.0}, r"visibility must lie in \(0, 1\], but is 0.0"),
         ({"pairs": 0}, "pairs must lie between 1 and"),
         ({"sides": (0, 1)}, "sides must be the numbers of Alice's and of Bob's settings"),
         ({"sides": (4, 4), "pairs": 4}, "pairs must be left out"),

@@ -46,6 +46,7 @@ def test_leggett_model_stands_at_its_boundary(boundary):
     assert np.abs(C + 0.7 * (PAIRS.a * PAIRS.b).sum(axis=1)).max() < 4 / 200
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["quantum", "leggett"])
 def test_trials_are_drawn_with_their_probabilities(kind, boundary):
     q = np.array([0.3, 0.1, 0.1, 0.2, 0.2, 0.1])

@@ -104,6 +104,7 @@ def test_narrow_valleys_between_nearly_parallel_settings_are_followed_to_their_e
     assert max(search(jax.random.key(k), prices)[2][0] for k in range(3)) > found[0] + 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("power", [-1000, -200, 300, 900])
 def test_prices_of_any_size_are_searched_alike(power):
     p = _prices(9, 0.05, 4)

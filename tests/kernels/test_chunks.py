@@ -70,6 +70,7 @@ def test_sums_lose_no_bits():
         np.testing.assert_allclose(found.mean[0], want, atol=1e-14)
 
 
+@pytest.mark.thorough
 def test_single_precision_wears_no_sum_away():
     """C = 0.1 at every hidden vector: a plain sum of 4096 such numbers in float32 would be wrong by 1e-6."""
 

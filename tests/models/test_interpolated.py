@@ -193,6 +193,7 @@ def test_verify_confirms_what_threshold_found(case):
     assert wrong.rows[0].verdict == "wrong_average"
 
 
+@pytest.mark.thorough
 def test_the_certified_model_is_the_one_of_the_certified_bound():
     state, pairs = jl.pure(0.6), jl.SettingPairs.random(10)
     found = jl.threshold(state, pairs, tolerance=1e-3, certify=True)

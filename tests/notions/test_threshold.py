@@ -34,6 +34,7 @@ def _enumerated(cut):
     return best
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("notion", "pairs", "exact"),
     [

@@ -64,6 +64,7 @@ extern "C" void interpolated(int blocks, int slices, int threads, long num, long
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 @pytest.mark.parametrize(("real", "name"), [(np.float32, "float"), (np.float64, "double")])
 def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, name):

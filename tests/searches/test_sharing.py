@@ -45,6 +45,7 @@ def test_all_pairs_are_made_of_few_settings(found):
     assert "3 settings of Alice and 4 of Bob" in str(found)
 
 
+@pytest.mark.thorough
 def test_its_bound_is_no_lower_than_what_hidden_vectors_reach(found, rng):
     cut = found.inequality
     assert cut.value(jl.werner()) == pytest.approx(1)
@@ -136,6 +137,7 @@ def test_the_linear_programme_passes_ctrl_c_on(monkeypatch):
         sharing.reweighed(shared_generators(2, 3), None)
 
 
+@pytest.mark.slow
 def test_a_time_limit_ends_the_search_with_what_there_is(found):
     limited = jl.search(sides=(3, 4), restarts=10**6, time_limit=max(4.0, 2 * found.seconds), options=BRIEF)
     assert limited.status == "time_limit"

@@ -42,7 +42,7 @@ def _everywhere():
 CASES = {"finite": _finite, "all": _everywhere}
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=["finite", pytest.param("all", marks=pytest.mark.thorough)])
 def case(request):
     return CASES[request.param]()
 
