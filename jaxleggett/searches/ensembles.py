@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from .._checks import MAX_SEED, InputError, counted, integer, quoted
-from .._numerics import double_precision, normalised, random_key
+from .._numerics import normalised, random_key
 from ..inequalities.worst_vectors import Prices, descend
 from ..joint_rotations import CRITICAL_ANGLE, isotropic_mean
 from ..lp.column_generation import generate
@@ -22,6 +22,7 @@ from ..runs import Ending
 from ..settings import SettingPairs
 from ..sphere import sample_sphere
 from ..states import TwoQubitState, correlation_in_numpy, werner
+from .interruptible import interruptible
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def improve_model(
     With all settings the steps are those of the natural gradient (S. Amari, Neural Comput. 10, 251 (1998)); free
     hidden vectors move by Adam (D. P. Kingma and J. Ba, ICLR 2015) and end in corners of a linear programme's prices,
     which also gives their weights. Returned are the model and the visibility that it reaches. Raises InputError for
-    arguments outside of what is described here.
+    arguments outside of what is described here, and KeyboardInterrupt at once on Ctrl-C.
 
     >>> from jaxleggett.searches import improve_model
     >>> found = improve_model("all", hidden=100)
@@ -120,8 +121,10 @@ def improve_model(
         raise InputError("state must be the singlet with all settings")
     if max(np.abs(np.asarray(r)).max() for r in (state.r_A, state.r_B)) > 1e-12:
         raise InputError("state must have vanishing marginals: gradient steps would not keep those of a model")
-    with double_precision():
-        V, model = _rotated(hidden, options) if isinstance(pairs, str) else _free(key, pairs, state, hidden, options)
+    if isinstance(pairs, str):
+        V, model = interruptible(lambda: _rotated(hidden, options))
+    else:
+        V, model = interruptible(lambda: _free(key, pairs, state, hidden, options))
     where = None if isinstance(pairs, str) else pairs
     return Ascent(min(V, 1.0), model, state, where, time.monotonic() - began)
 

@@ -1,5 +1,7 @@
 """What gradient ascent on ensembles of hidden vectors reaches."""
 
+import _thread
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +9,7 @@ import oracles
 import pytest
 
 import jaxleggett as jl
+from jaxleggett.searches import ensembles
 from jaxleggett.searches.ensembles import AscentOptions, improve_model
 
 
@@ -60,3 +63,13 @@ def test_settings_without_a_correlator_are_refused():
     z, x = np.array([[0.0, 0, 1]]), np.array([[1.0, 0, 0]])
     with pytest.raises(jl.InputError, match="correlator that is not 0"):
         improve_model(jl.SettingPairs(z, x))
+
+
+def test_ctrl_c_ends_an_ascent_at_once(monkeypatch):
+    go = threading.Event()
+    monkeypatch.setattr(ensembles, "_rotated", lambda hidden, options: go.wait())
+    threading.Timer(0.1, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        improve_model()
+    assert not go.is_set()
+    go.set()
