@@ -120,7 +120,8 @@ def begin(
     """A restart before its first step: weights softplus(raw) (J,), settings a (m, 3), b (n, 3), and their axes."""
     parameters = Parameters(raw, a, b)
     u, v = sample_sphere(key, (2, options.crowd))
-    return Restart(parameters, axes, ADAM.init(parameters), u, v, jnp.array(jnp.inf))
+    # Without the type it would be weakly typed, unlike the thresholds later on: `advance` would be compiled twice.
+    return Restart(parameters, axes, ADAM.init(parameters), u, v, jnp.array(jnp.inf, raw.dtype))
 
 
 @functools.partial(jax.jit, static_argnames="options", donate_argnums=2)

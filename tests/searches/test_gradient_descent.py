@@ -1,6 +1,7 @@
 """Gradient descent over settings: prices term by term, minima, annealing."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
@@ -50,6 +51,21 @@ def test_the_crowd_goes_down_to_minima(rng):
         for d, e in 1e-3 * rng.normal(size=(10, 2, 3))
     ]
     assert np.mean(np.array(nearby) > -1e-7) > 0.9
+
+
+def test_a_restart_is_of_the_same_types_before_and_after_steps():
+    """Otherwise `advance` is compiled a second time for its second call."""
+    at = generators(3)
+    with double_precision():
+        keys = jax.random.split(jax.random.key(1), 2)
+        parameters = (jnp.stack([x, x]) for x in (at.p, at.a, at.b, at.axes))
+        before = jax.vmap(gradient_descent.begin)(keys, *parameters)
+        after = jax.eval_shape(gradient_descent.advance, keys, at.rotations, before, 0)
+
+    def types(restarts):
+        return [(x.shape, x.dtype, x.weak_type) for x in jax.tree.leaves(restarts)]
+
+    assert types(after) == types(before)
 
 
 @pytest.mark.slow
