@@ -129,6 +129,8 @@ class MultiStart:
         self.ways = [ways[i] for i in chosen]
         self.key = random_key(seed)
         self.standing = Standing()
+        # Steps of the next call. At first nobody knows how long one takes: a hundred, with many pairs, take minutes.
+        self.steps = 1
 
     def run(self, progress: Callable[[Progress], None] | None) -> tuple[Standing, Ending]:
         """Do all of the work, or as much as there is time for; what was found, and how it ended."""
@@ -212,15 +214,16 @@ class MultiStart:
         states = jax.vmap(begin)(all_keys, raw, a, b, axes)
         # What begins near something good is not to be led far away from it: the second half has the shorter steps.
         first = 0 if self.given is None else options.steps // 2
-        done, number = first, options.segment
+        done = first
         while done < options.steps:
-            number = min(number, options.steps - done)
+            number = min(self.steps, options.steps - done)
             began = time.monotonic()
             states = gradient_descent.advance(all_keys, way.rotations, states, done, options, way.pairing, number)
             self._under_way(self._leading(way, states, 1)[0])
             done += number
-            # The first call is compiled, too; if it has made the number too small, the next ones make up for it.
-            number = min(options.segment, max(1, int(number * CALL / (time.monotonic() - began))))
+            # A coarse clock may see no time pass.
+            took = max(time.monotonic() - began, 1e-3)
+            self.steps = min(options.segment, max(1, int(number * CALL / took)))
             yield 0.5 * done / options.steps
         leading = self._leading(way, states, self.options.polished)
         for number, found in enumerate(leading):

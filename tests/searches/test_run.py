@@ -133,6 +133,21 @@ def held_up(monkeypatch):
     released.set()
 
 
+def test_the_first_call_takes_one_step(monkeypatch, brief):
+    """Nobody knows yet how long a step takes: with many pairs, a hundred would outlast most time limits."""
+    asked = []
+
+    def advance(keys, rotations, restarts, done, options, pairing, more):
+        asked.append(more)
+        return restarts
+
+    monkeypatch.setattr(gradient_descent, "advance", advance)
+    jl.search(6, restarts=2, options=brief)
+    assert asked[0] == 1
+    assert sum(asked) == brief.descent.steps
+    assert max(asked) <= brief.descent.segment
+
+
 @pytest.mark.usefixtures("held_up")
 def test_a_time_limit_gives_up_what_takes_long():
     found = jl.search(6, restarts=2, time_limit=1)
