@@ -41,7 +41,7 @@ first tile of a task before the run ends."""
 PATIENCE = 30.0
 """Seconds to wait for a scheduler."""
 
-ADDRESS = re.compile(r"((?P<scheme>tcp|tls|ucx|ws|wss)://)?[^\s/]+:\d{1,5}")
+ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?[^\s/]+:\d{1,5}")
 """The address of a scheduler, without a scheme for tcp."""
 
 ENCRYPTED = ("tls", "wss")
@@ -225,12 +225,15 @@ class Scheduler(_Distributed):
 
     def __post_init__(self) -> None:
         # Dask waits for a minute, and prints a traceback, where it is given something that is no address.
-        found = ADDRESS.fullmatch(self.address)
-        if not found:
+        if not ADDRESS.fullmatch(self.address):
             raise InputError(f"--scheduler must be an address such as tcp://host:8786, but is {quoted(self.address)}")
-        if self.ca is not None and found["scheme"] not in ENCRYPTED:
+        if self.ca is not None and not self._is_encrypted:
             allowed = "an address such as tls://host:8786 with --tls-ca"
             raise InputError(f"--scheduler must be {allowed}, but is {self.address}")
+
+    @property
+    def _is_encrypted(self) -> bool:
+        return self.address.partition("://")[0] in ENCRYPTED
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
@@ -250,7 +253,7 @@ class Scheduler(_Distributed):
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             secret = security.get_connection_args("client").get("ssl_context")
-            if self.address.startswith(ENCRYPTED) and secret is None:
+            if self._is_encrypted and secret is None:
                 raise InputError(f"--tls-ca, --tls-cert and --tls-key must be given for --scheduler {self.address}")
             client = Client(self.address, security=security, timeout=PATIENCE, set_as_default=False)
         except OSError as error:

@@ -116,6 +116,8 @@ def test_a_scheduler_that_is_not_there(sweep, tmp_path, monkeypatch):
         run(store, Scheduler("tcp://127.0.0.1:9"))
     with pytest.raises(InputError, match="--tls-ca, --tls-cert and --tls-key must be given for --scheduler tls://"):
         run(store, Scheduler("tls://127.0.0.1:9"))
+    with pytest.raises(InputError, match=r"--scheduler tls\.localhost:9 cannot be reached"):  # tls is a name here
+        run(store, Scheduler("tls.localhost:9"))
     with pytest.raises(InputError, match="must be an address such as tls://host:8786 with --tls-ca, but is tcp://"):
         Scheduler("tcp://127.0.0.1:9", ca=tmp_path, cert=tmp_path, key=tmp_path)
 
