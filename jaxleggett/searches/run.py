@@ -141,7 +141,9 @@ def _bounded(
             status = Ending.INTERRUPTED
         else:
             status = status if proof.status == Ending.CONVERGED else proof.status
-            return _Answer(proof.inequality, proof.upper, proof.inequality is not None, status)
+            # A proof that had hardly any time shows nothing, though the inequality excludes the singlet.
+            if proof.inequality is not None or proof.status != Ending.TIME_LIMIT:
+                return _Answer(proof.inequality, proof.upper, proof.inequality is not None, status)
     search_again = functools.partial(prove, cut, werner(), certify=False, seed=seed)
     try:
         proof = interruptible(search_again, _in_time(deadline, status))

@@ -206,6 +206,13 @@ def test_how_a_proof_ended_is_how_the_search_ended(ending, monkeypatch):
     assert answer == (THREE_AXES, 0.95, True, ending)
 
 
+def test_a_proof_that_shows_nothing_in_time_loses_no_inequality():
+    proof = prove(THREE_AXES, jl.werner(), tolerance=1e-6, time_limit=1e-3)
+    assert (proof.status, proof.inequality) == ("time_limit", None)
+    answer = run._bounded(THREE_AXES, Ending.COMPLETE, time.monotonic(), True, 0, SearchOptions())
+    assert answer == (THREE_AXES, THREE_AXES.bound, False, "time_limit")
+
+
 @pytest.mark.thorough
 def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch, brief):
     real = run.prove
