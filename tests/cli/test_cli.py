@@ -46,6 +46,7 @@ def test_json_answers_with_one_object(run):
     assert answer["visibilities"][1]["verdict"] == "reproduces"
 
 
+@pytest.mark.thorough
 def test_exact_answers_with_nulls(run):
     answer = json.loads(run("verify", "--json", "--method", "exact", "--visibility", 0.5)[1])
     assert answer["num_samples"] is None
@@ -298,6 +299,7 @@ def _inequality(**changes):
     return {**content, **changes}
 
 
+@pytest.mark.thorough
 def test_a_report_is_read_as_the_inequality_that_it_holds(run, tmp_path):
     file = tmp_path / "report.json"
     answers = []

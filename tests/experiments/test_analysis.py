@@ -261,6 +261,7 @@ def test_merged_rows_are_noted(plan, counts):
     assert "8 rows" in found.notes[0]
 
 
+@pytest.mark.thorough
 def test_resamples_that_a_time_limit_cut_off_are_told(plan, counts, monkeypatch):
     beside = analyze(counts, plan.inequality, options=QUICK).compatibility
     monkeypatch.setattr(analysis, "compatibility", lambda *_: replace(beside, resamples=3))

@@ -101,6 +101,7 @@ def test_too_few_pairs_show_nothing(size):
     assert "Not detectable" in str(plan)
 
 
+@pytest.mark.thorough
 def test_more_events_than_can_be_written():
     plan = design(0.924750, 6)
     assert plan.detectable

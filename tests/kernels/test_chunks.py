@@ -21,7 +21,14 @@ KEY = jax.random.key(5)
 
 @pytest.mark.parametrize(("method", "half"), [("mc", False), ("rqmc", False), ("rqmc", True)])
 # The last are the batches, the chunks of each and the hidden vectors of a chunk.
-@pytest.mark.parametrize("samples", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (1000, 20000)), (5, 3, 20)])
+@pytest.mark.parametrize(
+    "samples",
+    [
+        3,
+        *(pytest.param(n, marks=pytest.mark.slow) for n in (1000, 20000)),
+        pytest.param((5, 3, 20), marks=pytest.mark.thorough),
+    ],
+)
 def test_sums_against_numpy_on_the_same_hidden_vectors(method, half, samples):
     pairs = jl.SettingPairs.random(13, seed=2)
     V = (0.3, 0.95)

@@ -36,6 +36,7 @@ def test_the_same_seed_gives_the_same_witness():
     assert first == again != other
 
 
+@pytest.mark.thorough
 def test_ctrl_c_keeps_the_batches_that_are_finished():
     events = []
 

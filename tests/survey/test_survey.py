@@ -123,6 +123,7 @@ def test_a_table_of_a_state_has_the_states_threshold(state):
     assert found.upper == pytest.approx(direct.upper, abs=2e-6)
 
 
+@pytest.mark.thorough
 def test_ctrl_c_keeps_the_rows_that_are_finished():
     def stop(progress):
         if progress.done > 0.1:
@@ -150,6 +151,7 @@ def test_ctrl_c_within_a_correlation_is_no_verdict(monkeypatch):
     assert (found.status, found.rows, found.unfinished) == ("interrupted", (), ("table",))
 
 
+@pytest.mark.thorough
 def test_a_time_limit_names_the_rows_that_are_not_finished(monkeypatch):
     def late_there(deadline):
         assert deadline is not None

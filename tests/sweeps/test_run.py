@@ -100,6 +100,7 @@ def test_workers_listen_on_the_loopback_interface_only():
     assert set(listening) == {"127.0.0.1"}
 
 
+@pytest.mark.thorough
 def test_a_scheduler_elsewhere_finds_the_same(sweep, whole, tmp_path, contents):
     from distributed import LocalCluster
 
@@ -270,6 +271,7 @@ def test_half_a_point_is_not_saved(sweep, tmp_path, monkeypatch):
     assert store.num_recorded() == 0
 
 
+@pytest.mark.thorough
 def test_workers_of_many_threads(sweep, whole, tmp_path, contents):
     from distributed import LocalCluster
 

@@ -111,6 +111,7 @@ def test_rounding_has_a_floor():
     assert not judge.negative(-15.9 * rounding)
 
 
+@pytest.mark.thorough
 def test_blocks_of_pairs_are_judged_as_one():
     whole = jl.verify(jl.WernerModel, "random:40", [0.5, 0.9], samples=5000)
     parts = jl.verify(jl.WernerModel, "random:40", [0.5, 0.9], samples=5000, options=VerifyOptions(pairs_at_once=7))

@@ -42,7 +42,7 @@ def _everywhere():
 CASES = {"finite": _finite, "all": _everywhere}
 
 
-@pytest.fixture(params=["finite", pytest.param("all", marks=pytest.mark.thorough)])
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.thorough) for name in CASES])
 def case(request):
     return CASES[request.param]()
 
