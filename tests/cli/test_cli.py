@@ -452,7 +452,7 @@ def test_search_for_where_the_model_breaks(run, tmp_path):
     assert "to recompute by hand" in out
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_ctrl_c_in_a_search_of_the_model_keeps_the_best(run, monkeypatch):
     from jaxleggett.searches import explicit_model
 

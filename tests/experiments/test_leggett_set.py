@@ -40,7 +40,7 @@ def test_distance_is_what_the_best_inequality_shows(record, pairs):
     assert inside.distance(C * 0.9) == 0
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_answers_for_counts_have_intervals(pairs):
     counts = simulate(jl.werner(0.95), pairs, 2000, seed=1)
     found = leggett_set.compatibility(counts, 12)

@@ -30,7 +30,7 @@ def test_the_explicit_model_breaks_at_its_critical_visibility():
     assert half == pytest.approx(1 - np.sqrt(0.5), abs=1e-6)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_witness():
     first, again, other = (break_model(16, seed=seed).witness for seed in (5, 5, 6))
     assert first == again != other

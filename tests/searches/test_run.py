@@ -133,7 +133,7 @@ def held_up(monkeypatch):
     released.set()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_first_call_takes_one_step(monkeypatch, brief):
     """Nobody knows yet how long a step takes: with many pairs, a hundred would outlast most time limits."""
     asked = []

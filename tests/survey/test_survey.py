@@ -188,7 +188,7 @@ def test_a_time_limit_within_a_correlation_is_no_verdict(notion, monkeypatch):
     assert note._BRACKETS == {}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_table_keeps_to_its_time_limit():
     """At 20 settings a side all outcomes of one party are tried, which takes minutes."""
     a, b = jl.SettingPairs.random(20).a, jl.SettingPairs.random(20, seed=1).b
