@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from ..thresholds.run import prove
 from .generators import Generators
 from .interruptible import ahead, interruptible
 from .orbits import layouts, rotation_group, written_out
-from .restarts import DEFAULT, MultiStart, SearchOptions, Way
+from .restarts import DEFAULT, MultiStart, SearchOptions, Standing, Way
 from .result import Search
 from .sharing import Sharing, netted, shared
 
@@ -81,18 +82,20 @@ def search(
     ways, given, most = _question(pairs, sides, symmetry, start)
     kept = options.proof_share if certify else options.bound_share
     ends = None if deadline is None else deadline - kept * (deadline - started)
-    with double_precision():
-        work = MultiStart(ways, given, restarts, seed, ends, options)
+    found, status = Standing(), Ending.INTERRUPTED
+    with contextlib.suppress(KeyboardInterrupt):  # also while the search is set up
+        with double_precision():
+            work = MultiStart(ways, given, restarts, seed, ends, options)
 
-    def compile_searches() -> None:
-        work.compile_searches()
-        compile_search(most, THOROUGH)
+        def compile_searches() -> None:
+            work.compile_searches()
+            compile_search(most, THOROUGH)
 
-    # Compiled only when they are needed, they would keep the answer waiting after Ctrl-C and at the end of the time.
-    ahead(compile_searches)
-    found, status = work.run(progress)
-    # The first inequality of all is worth waiting for after Ctrl-C; another Ctrl-C gives it up, too.
-    found = work.compared(found, deadline if found.best is None else _in_time(deadline, status))
+        # Compiled only when they are needed, they would keep the answer waiting after Ctrl-C and when time is over.
+        ahead(compile_searches)
+        found, status = work.run(progress)
+        # The first inequality of all is worth waiting for after Ctrl-C; another Ctrl-C gives it up, too.
+        found = work.compared(found, deadline if found.best is None else _in_time(deadline, status))
     answer = _Answer(None, 1.0, False, status)
     if found.best is not None:
         cut = _inequality(found.best, most, bound=found.threshold)

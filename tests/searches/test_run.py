@@ -12,6 +12,7 @@ import pytest
 from cases import THREE_AXES
 
 import jaxleggett as jl
+from jaxleggett._clock import goes_on
 from jaxleggett.runs import Ending
 from jaxleggett.searches import PolishOptions, SearchOptions, gradient_descent, result, run
 from jaxleggett.searches.orbits import rotation_group
@@ -131,6 +132,8 @@ def held_up(monkeypatch):
     monkeypatch.setattr(gradient_descent, "advance", advance)
     yield begun
     released.set()
+    while goes_on():  # a search that is given up must not enter the first stage of the next test
+        time.sleep(0.01)
 
 
 @pytest.mark.slow
@@ -168,6 +171,15 @@ def test_ctrl_c_gives_up_what_takes_long(held_up):
     found = jl.search(6, restarts=2)
     assert found.status == "interrupted"
     assert time.monotonic() - pressed[0] < 10  # 0.01 s
+
+
+def test_ctrl_c_while_a_search_is_set_up_is_answered(monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "MultiStart", interrupted)
+    found = jl.search(6)
+    assert (found.status, found.inequality, found.visibility_threshold) == ("interrupted", None, 1)
 
 
 @pytest.mark.thorough
