@@ -59,7 +59,7 @@ def test_a_folder_of_ones_own_is_used_as_quietly(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_it_can_be_switched_off_and_is_no_condition(tmp_path):
     first = run(tmp_path / "off", JAXLEGGETT_CACHE="off")
     assert not (tmp_path / "off").exists()

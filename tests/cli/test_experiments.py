@@ -66,7 +66,7 @@ def test_design_simulate_analyze(tmp_path, run):
         assert text in out
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_trials_of_a_leggett_model_are_no_violation(tmp_path, run, plan):
     plan.pairs.to_csv(tmp_path / "settings.csv")
     code, out, _ = run(

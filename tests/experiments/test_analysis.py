@@ -37,7 +37,7 @@ def counts(plan):
     return simulate(jl.werner(0.93), plan.pairs, 3000, seed=1)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_inequality_of_the_settings_is_the_record(plan, counts):
     found = analyze(counts, options=QUICK)
     assert found.threshold_visibility == pytest.approx(plan.threshold_visibility, abs=2e-5)
@@ -171,7 +171,7 @@ def test_p_values_too_small_for_a_double(plan):
     assert found.to_json()["log10_p_value"] == pytest.approx(found.log_p_value / np.log(10))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_trials_with_missing_outcomes_and_few_pairs(plan):
     trials = simulate_trials(jl.werner(0.93), plan.pairs, 2000, seed=2)
     alpha = trials.alpha.copy()
@@ -235,7 +235,7 @@ def test_bad_inequalities(counts, plan):
         analyze(Counts(many, np.ones((1001, 4), int)))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_trials_may_name_a_pair_twice(plan):
     trials = simulate_trials(jl.werner(0.93), plan.pairs, 4000, seed=5)
     half = np.arange(4000) % 2

@@ -128,7 +128,7 @@ def test_three_axes_cannot_show_what_six_free_pairs_do():
     assert plan.threshold_visibility == pytest.approx(np.sqrt(8) / 3, abs=1e-5)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_given_settings_that_are_not_needed_are_left_out(tmp_path):
     """And what is planned can be drawn, simulated and analysed."""
     plan = design(1.0, settings=jl.SettingPairs.random(50, 2))
@@ -147,7 +147,7 @@ def test_a_time_limit_makes_nothing_undetectable():
     assert short.threshold_visibility == pytest.approx(plan.threshold_visibility, abs=2e-6)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_settings_can_be_shared():
     """Three settings of one party and six of the other, as the published test has: 0.903 beside 0.943."""
     plan = design(0.93, sides=(3, 6))
@@ -170,7 +170,7 @@ def test_a_number_in_between_takes_the_next_smaller_record():
     assert design(0.9, 14).threshold_visibility == pytest.approx(design(0.9, 12).threshold_visibility)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_without_a_number_few_pairs_with_few_events():
     plan = design(0.93)
     best = min(
@@ -181,7 +181,7 @@ def test_without_a_number_few_pairs_with_few_events():
     assert not design(0.86).detectable
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_other_states_get_turned_settings():
     """|00> + |11>, a local turn of the singlet, is as good; a partly entangled state needs more."""
     same = design(0.93, 8, state=jl.bell_diagonal(1, -1, 1))
@@ -192,7 +192,7 @@ def test_other_states_get_turned_settings():
     assert 0.897852 < design(0.99, 8, state=jl.pure(0.7)).threshold_visibility < 0.95
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_singlet_in_turned_frames_loses_nothing():
     """T = -R with a rotation that is not symmetric: the wrong of R and its transpose would show nothing."""
     R = random_rotation(np.random.default_rng(4))

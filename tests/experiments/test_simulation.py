@@ -33,7 +33,7 @@ def test_quantum_counts_have_the_frequencies_of_the_born_rule():
     assert np.array_equal(simulate(jl.TwoQubitState.from_density_matrix(rho), pairs, 10**6, 3).counts, counts.counts)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_leggett_model_stands_at_its_boundary(boundary):
     source, reached = boundary
     assert reached == pytest.approx(np.sqrt(8) / 3, abs=2e-6)

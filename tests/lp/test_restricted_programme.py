@@ -106,7 +106,7 @@ def test_the_interior_point_method_ends_near_the_optimum_and_away_from_corners()
     assert programme.solver.getOptionValue("solver")[1] == "ipm"
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_state_that_is_compatible_at_full_visibility_comes_to_an_end():
     """An optimum at V = 1, a bound of the programme, made the simplex method wander for ever."""
     rho = oracles.random_rho(np.random.default_rng(2))

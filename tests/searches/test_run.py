@@ -182,7 +182,7 @@ def test_ctrl_c_while_a_search_is_set_up_is_answered(monkeypatch):
     assert (found.status, found.inequality, found.visibility_threshold) == ("interrupted", None, 1)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_time_limit_ends_the_search_with_what_there_is(brief):
     whole = jl.search(6, restarts=2, seed=3, options=brief)  # compiles, and shows how fast the machine is
     limit = max(6.0, 2 * whole.seconds)

@@ -32,7 +32,7 @@ def _sides(cut):
     return np.unique(cut.a, axis=0), np.unique(cut.b, axis=0)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_all_pairs_are_made_of_few_settings(found):
     cut = found.inequality
     a, b = _sides(cut)
@@ -54,7 +54,7 @@ def test_its_bound_is_no_lower_than_what_hidden_vectors_reach(found, rng):
     assert cut.bound - 0.05 < left.max() < cut.bound
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_inequality(found):
     again = jl.search(sides="3x4", restarts=2, seed=1, options=BRIEF)
     assert again.visibility_threshold == found.visibility_threshold

@@ -233,7 +233,7 @@ def test_the_callers_configuration_does_not_matter():
         assert jl.verify(jl.WernerModel, "random:4", [0.1, 0.5], samples=2000).reproduces
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_hundred_thousand_visibilities_in_seconds():
     V = np.linspace(0, 0.8535, 10**5)
     told = []
