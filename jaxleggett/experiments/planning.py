@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from numbers import Real
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -207,7 +208,7 @@ def design(
     """
     started = time.monotonic()
     _checks.time_limit(time_limit)
-    if not (np.isscalar(visibility) and 0 < visibility <= 1):
+    if not (isinstance(visibility, Real) and 0 < visibility <= 1):
         raise InputError(f"visibility must lie in (0, 1], but is {quoted(visibility)}")
     V = float(visibility)
     seed = integer("seed", seed, 0, MAX_SEED)

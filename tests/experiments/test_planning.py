@@ -213,6 +213,7 @@ def test_bad_input():
     z = jl.SettingPairs([[0, 0, 1]], [[0, 0, 1]])
     for arguments, message in (
         ({"visibility": 1.2}, r"visibility must lie in \(0, 1\], but is 1.2"),
+        ({"visibility": "0.9"}, "visibility must lie in"),
         ({"visibility": 0.0}, r"visibility must lie in \(0, 1\], but is 0.0"),
         ({"pairs": 0}, "pairs must lie between 1 and"),
         ({"sides": (0, 1)}, "sides must be the numbers of Alice's and of Bob's settings"),
