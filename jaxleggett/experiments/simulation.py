@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,7 +124,7 @@ def source_of(
     >>> source == jl.werner(0.9), V
     (True, 0.9)
     """
-    if not 0 <= visibility <= 1:
+    if not (isinstance(visibility, Real) and 0 <= visibility <= 1):
         raise InputError(f"visibility must lie in [0, 1], but is {quoted(visibility)}")
     V = float(visibility)
     if model == "quantum":

@@ -70,7 +70,7 @@ def test_ctrl_c_leaves_no_model_that_stands_anywhere(monkeypatch):
 
 
 def test_bad_input():
-    for bad in (-0.1, 1.5, float("nan")):
+    for bad in (-0.1, 1.5, float("nan"), "0.9"):
         with pytest.raises(jl.InputError, match="visibility"):
             source_of(jl.werner(), bad, PAIRS, "quantum")
     with pytest.raises(jl.InputError, match="model must be"):
