@@ -311,4 +311,4 @@ def test_nothing_but_numpy_and_click_is_needed(tmp_path):
     assert "at u, v = (" in out
     code, out, err = run("none.json")
     assert (code, out) == (2, "")
-    assert err == "error: FILE must be a file or a folder, but none.json does not exist\n"
+    assert err == "error: FILE must be a file or a folder, but 'none.json' does not exist\n"
