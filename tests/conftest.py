@@ -2,9 +2,14 @@
 
 import functools
 import os
+import signal
 import sys
 import zlib
 from pathlib import Path
+
+# A shell without job control starts what it runs in the background with Ctrl-C ignored, and the tests would inherit it:
+# those of Ctrl-C would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Two CPU devices, so that sharding can be tested on any machine.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
