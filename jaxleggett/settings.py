@@ -245,11 +245,13 @@ def _format(path: str | Path, first: str, headers: Sequence[str], rest: Columns 
 
 def _too_long(file: BinaryIO) -> bool:
     """Whether the file has more than `MAX_PAIRS` rows, or too long lines; it is read block by block."""
-    newlines = size = 0
+    newlines = returns = size = 0
     while block := file.read(1 << 20):
         newlines += block.count(b"\n")
+        returns += block.count(b"\r")
         size += len(block)
-        if newlines > MAX_PAIRS + 1 or size > MAX_LINE * (newlines + 2):
+        lines = max(newlines, returns)  # ended by \n, by \r\n, or by \r, as some programs still write them
+        if lines > MAX_PAIRS + 1 or size > MAX_LINE * (lines + 2):
             return True
     file.seek(0)
     return False

@@ -78,6 +78,11 @@ def test_rows_are_alice_then_bob_and_renormalised(tmp_path):
     np.testing.assert_allclose(pairs.b, [[0, 0.6, 0.8]], atol=1e-15)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_as_on_any_system(tmp_path, end):
+    assert len(_parse(tmp_path, (HEADER + GOOD * 1000).replace("\n", end))) == 1000
+
+
 def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
     assert len(_parse(tmp_path, b"\xef\xbb\xbf" + (HEADER + GOOD).encode())) == 1
 
