@@ -7,10 +7,6 @@ import sys
 import zlib
 from pathlib import Path
 
-# A shell without job control starts what it runs in the background with Ctrl-C ignored, and the tests would inherit it:
-# those of Ctrl-C would wait for ever.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 # Two CPU devices, so that sharding can be tested on any machine.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
@@ -29,6 +25,10 @@ import shapes
 
 jax.devices()
 del os.environ["TF_CPP_MIN_LOG_LEVEL"]
+
+# A shell without job control starts what it runs in the background with Ctrl-C ignored, and the tests would inherit it:
+# those of Ctrl-C would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before anything of the package is imported: shapes in annotations are checked in all tests.
 shapes.install()

@@ -27,17 +27,21 @@ def _examples(name):
 
 SECONDS = (
     *(f"experiments.{module}" for module in ("analysis", "planning")),
-    *(f"models.{module}" for module in ("interpolated", "mixtures", "werner")),
-    *(f"searches.{module}" for module in ("ensembles", "explicit_model", "run")),
-    *("notions.navascues", "verification.run"),
+    *(f"models.{module}" for module in ("events", "interpolated", "mixtures", "werner", "white_noise")),
+    *("inequalities.worst_vectors", "notions.navascues", "searches.ensembles", "survey.verdicts", "verification.run"),
 )
 """Modules whose examples take seconds."""
+
+LONGEST = ("searches.explicit_model", "searches.run")
+"""Modules whose examples are searches. Shorter ones are tested where the searches are."""
+
+MARKS = {**dict.fromkeys(SECONDS, pytest.mark.thorough), **dict.fromkeys(LONGEST, pytest.mark.slow)}
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.thorough if name.partition(".")[2] in SECONDS else ())
+        pytest.param(name, marks=MARKS.get(name.partition(".")[2], ()))
         for name in MODULES
         if name != "jaxleggett.__main__" and _examples(name)
     ],

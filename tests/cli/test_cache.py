@@ -33,7 +33,7 @@ def entries(home):
     return sorted(home.glob("jaxleggett/*/*-cache"))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_programs_are_kept_and_damaged_ones_made_again(tmp_path):
     first = run(tmp_path)
     made = entries(tmp_path)

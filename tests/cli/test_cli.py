@@ -56,7 +56,13 @@ def test_exact_answers_with_nulls(run):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(model, marks=pytest.mark.slow if model in ("great-circle", "white-noise") else ())
+        for model in MODELS
+    ],
+)
 def test_every_model_has_settings_of_its_own(run, model):
     code, out, _ = run("verify", "--json", "--model", model, "--samples", 2000, "--precision", "single")
     answer = json.loads(out)
@@ -268,7 +274,7 @@ def test_threshold_at_finitely_many_settings(run, tmp_path):
     assert run("threshold", "--out", folder)[0] == 2
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_an_inequality_is_proved_again_from_its_file(run, tmp_path):
     folder = tmp_path / "out"
     roughly = ("--tolerance", "1e-3", "--json")
@@ -370,7 +376,7 @@ def test_a_measured_state_is_projected_on_demand(run, tmp_path):
     assert "at a distance" not in run("threshold", "--state", file, "--settings", "random:3")[1]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_rerun_from_the_settings_of_a_run_writes_the_same_bytes(run, tmp_path):
     settings = "random:1024"
     for name in ("one", "two"):
@@ -429,7 +435,7 @@ def test_search_writes_an_inequality_that_threshold_reads(run, tmp_path):
     assert "Leggett inequalities with 6 setting pairs" in out
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.usefixtures("briefly")
 def test_search_says_so_when_nothing_is_found(run, tmp_path):
     code, out, _ = run("search", "--pairs", 1, "--restarts", 2, "--out", tmp_path / "s")
@@ -592,7 +598,7 @@ def _figures(**environment):
 DEVICES = "--xla_force_host_platform_device_count="
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_as_a_process_on_one_device_and_on_two():
     one, two = (_answer(XLA_FLAGS=DEVICES + n) for n in "12")
     assert one["visibilities"] == two["visibilities"]
@@ -613,7 +619,7 @@ def test_the_seed_fixes_the_bits_whatever_one_variable_says(setting):
     assert _figures(XLA_FLAGS=usual, **dict([setting.split("=")])) == _figures(XLA_FLAGS=usual)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_too_few_samples_are_said_to_be_too_few(run):
     few = ("verify", "--model", "white-noise", "--settings", "icosahedron", "--samples", 16)
     code, out, _ = run(*few)

@@ -86,6 +86,7 @@ def test_trials_of_a_leggett_model_are_no_violation(tmp_path, run, plan):
     assert (code, answer["mode"], answer["violated"]) == (0, "trials", False)
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_detected_is_said(run):
     code, out, _ = run("design", "--visibility", 0.9, "--pairs", 7)
     assert code == 0

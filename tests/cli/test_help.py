@@ -27,7 +27,11 @@ def test_the_bare_command_shows_its_help(run):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    # The example of `search` is searched for in the tests of the command as well.
+    [pytest.param(command, marks=pytest.mark.slow if command == ("search",) else ()) for command in COMMANDS],
+)
 def test_the_example_that_ends_a_help_works_as_printed(run, command, tmp_path, monkeypatch):
     line = shlex.split(example(run(*command, "--help")[1]))
     if "--out" in line:  # what an example writes stays out of the way

@@ -72,7 +72,7 @@ def test_json_has_the_fields_of_the_contract(plan, counts):
     assert all(text.endswith(".") for text in answer["assumptions"])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_inequality_in_another_order_says_the_same(plan, counts):
     i, order = plan.inequality, np.random.default_rng(0).permutation(8)
     turned = jl.LeggettInequality(-i.coefficients[order], -i.a[order], i.b[order], i.alice[order], -i.bob[order], 0.0)
@@ -130,7 +130,7 @@ def test_misalignment_enlarges_the_bound(plan, counts):
     assert any("0.3 degrees" in text for text in off.assumptions)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_missing_outcomes(plan, counts):
     lost = np.zeros((8, 5), np.int64)
     lost[:, 4] = 30  # one in a hundred, without any outcome
@@ -163,6 +163,7 @@ def test_trials(plan):
     assert analyze(wrong, plan.inequality, options=QUICK).drawn_p_value < 1e-6
 
 
+@pytest.mark.thorough
 def test_p_values_too_small_for_a_double(plan):
     found = analyze(simulate(jl.werner(), plan.pairs, 10**6), plan.inequality, options=QUICK)
     assert found.log_p_value < -1000

@@ -50,7 +50,7 @@ def test_left_side_averaged_over_joint_turns_about_an_axis():
     assert i.at(u, v, Axis(alice, bob)) == pytest.approx(total / number, abs=1e-5)
 
 
-@pytest.mark.parametrize("number", [1, 5, 20])
+@pytest.mark.parametrize("number", [*(pytest.param(n, marks=pytest.mark.thorough) for n in (1, 5)), 20])
 def test_no_hidden_vectors_go_beyond_the_bound(number):
     i = bounded_inequality(*_random(number, seed=number))
     u, v = oracles.unit(np.random.default_rng(2), 100000).reshape(2, -1, 3)
@@ -85,7 +85,7 @@ def test_value_and_threshold_against_the_born_rule():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("power", [-300, -160, 0, 300])
+@pytest.mark.parametrize("power", [-300, pytest.param(-160, marks=pytest.mark.slow), 0, 300])
 def test_numbers_of_any_size_have_the_same_threshold(power):
     g, a, b, f, h = _random(4, 3)
     g, f, h = (10.0**power * x for x in (g, f, h))

@@ -114,6 +114,7 @@ def test_prices_of_any_size_are_searched_alike(power):
         np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.thorough
 def test_no_prices_are_searched_too():
     p = _prices(3, 0.0, 1).scaled(-3000)
     assert not p.plus.any()

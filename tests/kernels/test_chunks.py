@@ -19,7 +19,9 @@ from jaxleggett.verification.montecarlo import average
 KEY = jax.random.key(5)
 
 
-@pytest.mark.parametrize(("method", "half"), [("mc", False), ("rqmc", False), ("rqmc", True)])
+@pytest.mark.parametrize(
+    ("method", "half"), [pytest.param("mc", False, marks=pytest.mark.thorough), ("rqmc", False), ("rqmc", True)]
+)
 # The last are the batches, the chunks of each and the hidden vectors of a chunk.
 @pytest.mark.parametrize(
     "samples",
@@ -125,7 +127,13 @@ def test_each_platform_has_its_form():
 
 @pytest.mark.parametrize(
     ("num", "num_pairs", "ends"),
-    [(1, 1, (0.3, 0.95)), (60, 13, (0.3,)), (61, 13, (0.3, 0.95)), (9, 2, (0.1, 0.5, 0.95))],
+    [
+        (61, 13, (0.3, 0.95)),
+        *(
+            pytest.param(*shape, marks=pytest.mark.slow)
+            for shape in ((1, 1, (0.3, 0.95)), (60, 13, (0.3,)), (9, 2, (0.1, 0.5, 0.95)))
+        ),
+    ],
 )
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, SAME_ARITHMETIC)])
 def test_the_form_for_every_platform_against_numpy(monkeypatch, num, num_pairs, ends, dtype, tolerance):
@@ -147,7 +155,13 @@ def test_the_form_for_every_platform_against_numpy(monkeypatch, num, num_pairs, 
 @pytest.mark.parametrize(
     ("num", "num_pairs", "ends"),
     # The least visibility makes a weight negative: there the margin is least at the smallest t.
-    [(1, 1, (0.3, 0.95)), (60, 13, (-0.3,)), (61, 13, (-0.2, 0.95)), (9, 2, (0.1, 0.5, 0.95)), (700, 13, (0.9,))],
+    [
+        (61, 13, (-0.2, 0.95)),
+        *(
+            pytest.param(*shape, marks=pytest.mark.slow)
+            for shape in ((1, 1, (0.3, 0.95)), (60, 13, (-0.3,)), (9, 2, (0.1, 0.5, 0.95)), (700, 13, (0.9,)))
+        ),
+    ],
 )
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, SAME_ARITHMETIC)])
 @pytest.mark.parametrize("form", ["stream_moduli", "moduli_at_once"])
@@ -193,9 +207,8 @@ class _Unshared(jl.WernerModel):
 @pytest.mark.parametrize(
     ("plan", "dtype", "tolerance"),
     [
-        (Plan("rqmc", 5, 3, 20, half=True), np.float32, SINGLE),
         (None, np.float64, SAME_ARITHMETIC),
-        # Each of these is a method and a precision that the ones above have seen, together.
+        pytest.param(Plan("rqmc", 5, 3, 20, half=True), np.float32, SINGLE, marks=pytest.mark.slow),
         pytest.param(Plan("mc", 5, 3, 20), np.float64, SAME_ARITHMETIC, marks=pytest.mark.slow),
         pytest.param(Plan("mc", 5, 3, 20), np.float32, SINGLE, marks=pytest.mark.slow),
         pytest.param(Plan("rqmc", 5, 3, 20, half=True), np.float64, SAME_ARITHMETIC, marks=pytest.mark.slow),
@@ -214,7 +227,7 @@ def test_interpolated_correlators_are_what_the_correlator_says(plan, dtype, tole
         np.testing.assert_allclose(found.smallest, called.smallest, rtol=0, atol=tolerance)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["stream_moduli", "moduli_at_once"])
 @pytest.mark.parametrize("plan", [Plan.of(3000, "mc"), None])
 def test_weights_are_evaluated_once_a_pair(monkeypatch, form, plan):

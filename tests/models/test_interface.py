@@ -73,7 +73,7 @@ def test_a_shortcut_counts_only_where_it_belongs_to_the_rest(model, offered):
     ]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_subclass_with_another_correlator_has_no_quadrature_left():
     with pytest.raises(
         jl.InputError, match="needs a quadrature that belongs to the sample and the correlator of werner"

@@ -62,7 +62,7 @@ def test_the_mean_modulus_is_that_of_the_hidden_vectors_turned_one_by_one(kind):
             assert float(model.mean(a, b)) == pytest.approx(each.mean(), abs=allowed + 1e-15)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["written out", "O(2)", "SO(3)"])
 @pytest.mark.parametrize("method", ["sample", "lattice"])
 def test_hidden_vectors_are_drawn_as_the_mean_modulus_says(kind, method):
@@ -132,7 +132,7 @@ def test_a_corrected_model_has_the_marginals_of_its_target(rng):
     np.testing.assert_allclose(mended.target.r_A, (1 - share) * np.asarray(state.r_A), atol=1e-15)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_corrected_model_obeys_the_conditions_with_the_right_marginals():
     rng = np.random.default_rng(5)
     pairs, state = jl.SettingPairs.random(20), jl.pure(0.7)
@@ -202,7 +202,7 @@ def test_the_certified_model_is_the_one_of_the_certified_bound():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("settings", ["all", "random:4"])
+@pytest.mark.parametrize("settings", [pytest.param("all", marks=pytest.mark.slow), "random:4"])
 def test_events_are_drawn_from_what_threshold_found(settings):
     state = jl.werner()
     found = jl.threshold(state, settings, tolerance=1e-3)

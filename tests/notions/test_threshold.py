@@ -43,7 +43,7 @@ def _enumerated(cut):
         ("steering", CHSH, 1 / np.sqrt(2)),
         ("steering", AXES, 1 / np.sqrt(3)),
         ("separable", CHSH, 1 / 2),
-        ("separable", AXES, 1 / 3),
+        pytest.param("separable", AXES, 1 / 3, marks=pytest.mark.slow),
         ("navascues", AXES, 1 / 3),
     ],
 )
@@ -93,7 +93,9 @@ def test_a_larger_scenario_closes_in_time():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("notion", NOTIONS[1:])
+@pytest.mark.parametrize(
+    "notion", [pytest.param(n, marks=pytest.mark.slow if n in ("separable", "navascues") else ()) for n in NOTIONS[1:]]
+)
 def test_thresholds_at_settings_do_not_change_in_other_frames(notion, rng):
     R, S = oracles.random_rotation(rng), oracles.random_rotation(rng)
     pairs = jl.SettingPairs.product(jl.SettingPairs.random(4).a, jl.SettingPairs.random(3, seed=7).b)
@@ -142,7 +144,7 @@ def test_a_mixed_state_is_separable_up_to_its_partial_transpose(rng):
     pure.check()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_steering_without_marginals_is_the_mean_length(rng):
     m = rng.normal(size=(10**6, 3))
     m /= np.linalg.norm(m, axis=1, keepdims=True)
@@ -159,7 +161,7 @@ def test_steering_without_marginals_is_the_mean_length(rng):
     assert jl.threshold(jl.bell_diagonal(0, 0, 1), notion="steering").upper == pytest.approx(1)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_programme_for_steering_agrees_with_the_closed_form():
     """With a marginal that is small, so that the closed form is nearly right and the programme has to run."""
     state = jl.TwoQubitState(np.array([0, 0, 1e-6]), np.zeros(3), np.diag([-0.9, -0.8, -0.85]))
@@ -173,6 +175,7 @@ def test_the_programme_for_steering_agrees_with_the_closed_form():
     found.check()
 
 
+@pytest.mark.thorough
 def test_a_check_finds_what_is_wrong():
     for notion in ("bell", "steering", "separable"):
         found = jl.threshold(jl.werner(), CHSH, notion=notion)
@@ -301,7 +304,7 @@ def test_marginals_of_rounding_leave_a_certified_bracket_narrow(size):
     found.check()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_bounds_of_two_qubits_are_not_missed(rng):
     """Answering in turn can take very many turns; the bound has to hold for hidden variables found otherwise."""
     for _ in range(3):

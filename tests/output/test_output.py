@@ -93,6 +93,7 @@ def test_a_disk_that_is_full_at_the_last_file_leaves_what_was_there(tmp_path, mo
     assert sorted(os.listdir(tmp_path)) == ["meta.json", "report.json"]
 
 
+@pytest.mark.thorough
 def test_locked_by_another_process(tmp_path):
     with FileLock(tmp_path / folders.LOCK):
         done = _process("--out", str(tmp_path))
@@ -101,7 +102,7 @@ def test_locked_by_another_process(tmp_path):
     assert "is being written by another run" in done.stderr
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_an_answer_that_cannot_be_printed_is_still_saved(tmp_path):
     with open("/dev/full", "w") as full:
         done = subprocess.run([*RUN, "--out", str(tmp_path / "out")], stdout=full, stderr=subprocess.PIPE, text=True)
@@ -110,7 +111,7 @@ def test_an_answer_that_cannot_be_printed_is_still_saved(tmp_path):
     assert (tmp_path / "out" / "meta.json").exists()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_backend_of_a_notebook_and_a_home_that_cannot_be_written(tmp_path):
     environment = {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "HOME": "/proc/1/nowhere"}
     environment |= {"PYTHONIOENCODING": "ascii"}

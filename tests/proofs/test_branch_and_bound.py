@@ -37,12 +37,11 @@ CASES = {
 }
 
 
-SLOW = ("icosahedral orbit", "random")  # the octahedral orbit and what has marginals go the same way
+# The octahedral orbit and what has marginals go the same way.
+LONGER = {"three axes": pytest.mark.thorough, "icosahedral orbit": pytest.mark.slow, "random": pytest.mark.slow}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in CASES]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=LONGER.get(name, ())) for name in CASES])
 def test_bounds_are_close_and_never_passed(name, rng):
     i = CASES[name](rng)
     size = np.abs(i.coefficients).sum()

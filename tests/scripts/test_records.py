@@ -26,7 +26,11 @@ def _record(folder):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("folder", BOTH, ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "folder",
+    [pytest.param(folder, marks=pytest.mark.slow if folder.name == "2x4" else ()) for folder in BOTH],
+    ids=lambda folder: folder.name,
+)
 def test_records_are_proved_again(folder):
     proof = checked(folder / "inequality.json", with_symmetries)
     assert proof.proved

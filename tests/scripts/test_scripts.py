@@ -20,7 +20,7 @@ import jaxleggett as jl
 from jaxleggett.kernels import interpolated
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 @pytest.mark.parametrize("real", [np.float32, np.float64])
 def test_the_kernels_of_the_benchmark_do_the_same_work(monkeypatch, real):
@@ -64,7 +64,7 @@ extern "C" void interpolated(int blocks, int slices, int threads, long num, long
 """
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 @pytest.mark.parametrize(("real", "name"), [(np.float32, "float"), (np.float64, "double")])
 def test_the_yardstick_for_gpus_does_the_same_work(tmp_path, monkeypatch, real, name):
@@ -135,7 +135,7 @@ def test_the_suite_for_gpus_passes_here_and_each_check_can_fail(monkeypatch, pre
         assert [name for name, worst, allowed in section(device, precision) if worst <= allowed] == []
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_suite_for_gpus_sees_what_is_written_to_memory(monkeypatch):
     def writes_all(u, v, weights, a, b, *centre):
         values = jax.numpy.stack([a.T @ u.T.astype(a.dtype), b.T @ v.T.astype(b.dtype)])
@@ -148,7 +148,7 @@ def test_the_suite_for_gpus_sees_what_is_written_to_memory(monkeypatch):
         jax.clear_caches()  # of what was compiled before the change, then with it
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_suite_for_gpus_sees_bits_and_verdicts_change(monkeypatch):
     device = jax.devices("cpu")[0]
     average = gpu_suite.average

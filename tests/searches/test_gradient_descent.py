@@ -18,7 +18,9 @@ def _price(terms, u, v, eps=0.0):
     return sum(p * np.sqrt((u @ a + v @ b) ** 2 + eps**2) for p, a, b in zip(*terms, strict=True))
 
 
-@pytest.mark.parametrize(("number", "group"), [(7, "none"), (1, "O"), (2, "D3")])
+@pytest.mark.parametrize(
+    ("number", "group"), [*(pytest.param(*x, marks=pytest.mark.slow) for x in ((7, "none"), (1, "O"))), (2, "D3")]
+)
 def test_the_orbits_of_generators_are_all_their_pairs(number, group, rng):
     at = generators(number, group)
     terms = written_out(at.rotations, at.p, at.a, at.b)
@@ -53,6 +55,7 @@ def test_the_crowd_goes_down_to_minima(rng):
     assert np.mean(np.array(nearby) > -1e-7) > 0.9
 
 
+@pytest.mark.thorough
 def test_a_restart_is_of_the_same_types_before_and_after_steps():
     """Otherwise `advance` is compiled a second time for its second call."""
     at = generators(3)

@@ -32,7 +32,7 @@ def test_the_published_settings_are_improved():
     assert found.inequality.value(jl.werner()) == pytest.approx(1)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_inequality(brief):
     first, second = (jl.search(6, restarts=1, seed=3, options=brief) for _ in range(2))
     for name in ("coefficients", "a", "b"):
@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_inequality(brief):
     assert jl.search(6, restarts=1, seed=4, options=brief).visibility_threshold != first.visibility_threshold
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_orbits_keep_their_symmetry(brief, rng):
     found = jl.search(12, restarts=2, symmetry="O", options=brief)
     assert found.num_pairs == len(found.inequality.a) == 12
@@ -226,7 +226,7 @@ def test_a_proof_that_shows_nothing_in_time_loses_no_inequality():
     assert answer == (THREE_AXES, THREE_AXES.bound, False, "time_limit")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_threshold_below_what_models_reach_is_an_error(monkeypatch, brief):
     real = run.prove
 

@@ -81,7 +81,7 @@ def test_a_programme_is_given_up_when_time_is_over():
     assert sequential_lp._step(at, minima, V, 0.03, deadline=time.monotonic() - 1) is None
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_polish_ends_no_higher_than_it_began():
     at = generators(6, seed=5)
     V, _ = sequential_lp.threshold_of(jax.random.key(0), at)

@@ -45,7 +45,7 @@ def test_all_pairs_are_made_of_few_settings(found):
     assert "3 settings of Alice and 4 of Bob" in str(found)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_its_bound_is_no_lower_than_what_hidden_vectors_reach(found, rng):
     cut = found.inequality
     assert cut.value(jl.werner()) == pytest.approx(1)
@@ -101,7 +101,7 @@ def test_the_lesser_of_two_weights_of_one_pair_is_taken_off_both():
     assert few == pytest.approx(np.delete(g, 1))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_best_weights_have_the_sign_that_settings_ask_for(found):
     """The search found the best weights for its settings; turned around, these have coefficients of the other sign.
 

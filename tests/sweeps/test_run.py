@@ -39,7 +39,7 @@ def whole(sweep, tmp_path, contents):
     return contents(store.path)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_point_is_what_the_command_finds_with_its_seed(write, tmp_path):
     store = Store.create(tmp_path / "x.zarr", read_config(write(VERIFY)))
     run(store)
@@ -156,7 +156,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(write, whole, t
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_ends_it_after_the_tile_in_hand(write, tmp_path, number, contents):
     store, many = tmp_path / "x.zarr", write().read_text().replace("num = 10", "num = 240")
     whole = Store.create(tmp_path / "whole.zarr", read_config(write(many)))

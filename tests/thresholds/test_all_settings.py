@@ -50,7 +50,7 @@ def test_a_singlet_with_marginals_of_rounding_is_certified():
     assert oracles.V_C - 1e-8 < found.lower < oracles.V_C < found.upper < oracles.V_C + 1e-8
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_proof_that_finds_more_than_the_search_did_does_not_end_the_rounds():
     # A mixture of three Bell states; it once ended `stalled` at 0.985, after the first proof.
     p = np.array([10, 5, 1]) / 16

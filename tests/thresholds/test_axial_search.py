@@ -23,7 +23,7 @@ def _by_numpy(objective, angles):
     return objective.sign * objective.weights @ mean + (objective.s * a * b).sum() - objective.F @ np.r_[a, b]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_gradient_and_second_derivatives(rng, sign):
     points = np.hstack([oracles.unit(rng, 7), oracles.unit(rng, 7)])

@@ -29,7 +29,7 @@ def test_half_a_state_and_half_its_spin_flip_has_the_correlators_and_no_marginal
     np.testing.assert_allclose(np.concatenate([alone.r_A, alone.r_B]), 0, atol=1e-15)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_marginals_lower_the_threshold_by_no_more_than_the_bound():
     psi = oracles.ket_01_10(0.65).real
     state, alone = with_and_without(np.outer(psi, psi))

@@ -84,7 +84,7 @@ def test_what_is_exactly_positive_and_what_is_so_by_rounding_alone(rng):
     assert not proved_separable(_rank(rng, 1))
 
 
-@pytest.mark.parametrize("settings", ["all", "random:7"])
+@pytest.mark.parametrize("settings", [pytest.param("all", marks=pytest.mark.thorough), "random:7"])
 def test_separable_states_have_a_threshold_of_one(settings, rng):
     for state in (jl.bell_diagonal(0, 0, 0), jl.bell_diagonal(0.25, 0.25, 0.25), _mixture(rng, 5).with_visibility(0.9)):
         found = jl.threshold(state, settings)

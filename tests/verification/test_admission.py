@@ -88,7 +88,7 @@ def _plain(model):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("form", [lambda model: model, _plain], ids=["pytree", "opaque"])
-@pytest.mark.parametrize("at", [0.2, 0.7])
+@pytest.mark.parametrize("at", [pytest.param(0.2, marks=pytest.mark.slow), 0.7])
 def test_a_family_is_affine_at_every_visibility(form, at):
     V = np.linspace(0, 0.8, 9)
     with pytest.raises(jl.InputError, match=f"must be affine in the visibility, but is not at {at}"):

@@ -49,7 +49,7 @@ class _Elsewhere(jl.SeparableModel):
         return super().correlator(u, v, a, b)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", [Plan.of(1000, "mc"), Plan.of(1000, "rqmc"), Plan.of(1000, "rqmc", half=True), None])
 def test_every_hidden_vector_is_a_unit_vector(plan):
     pairs = jl.SettingPairs.random(4)
@@ -78,7 +78,7 @@ def _bits(found):
     return [x.tobytes() for x in found.arrays() if x is not None]
 
 
-@pytest.mark.parametrize("method", ["mc", "rqmc"])
+@pytest.mark.parametrize("method", [pytest.param("mc", marks=pytest.mark.thorough), "rqmc"])
 def test_the_same_bits_however_the_work_is_cut(method):
     pairs = jl.SettingPairs.random(13)
     ends = [jl.WernerModel(0.2), jl.WernerModel(1.0)]
@@ -90,8 +90,8 @@ def test_the_same_bits_however_the_work_is_cut(method):
 @pytest.mark.parametrize(
     ("method", "dtype"),
     [
-        ("mc", np.float32),
         ("rqmc", np.float64),
+        pytest.param("mc", np.float32, marks=pytest.mark.thorough),
         pytest.param("mc", np.float64, marks=pytest.mark.slow),
         pytest.param("rqmc", np.float32, marks=pytest.mark.slow),
     ],
@@ -107,7 +107,7 @@ def test_the_same_bits_on_one_device_and_on_two(method, dtype):
     assert _bits(one) == _bits(two)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "rounding"),
     [
@@ -126,7 +126,7 @@ def test_pairs_do_not_depend_on_their_block(dtype, rounding):
         np.testing.assert_allclose(x, y, rtol=0, atol=rounding)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_single_precision_is_double_to_its_rounding():
     pairs = jl.SettingPairs.random(100)
     ends = [jl.WernerModel(0.0), jl.WernerModel(1.0)]
@@ -137,7 +137,7 @@ def test_single_precision_is_double_to_its_rounding():
     assert not np.array_equal(single.mean, double.mean)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_single_precision_with_few_values_of_the_correlator():
     pairs = jl.SettingPairs.random(300)
     plan = Plan.of(2**16, "rqmc")
@@ -233,7 +233,7 @@ MANY_CORES = pytest.mark.skipif(
 )
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @MANY_CORES
 def test_the_same_hidden_vectors_on_one_core_and_on_two():
     code = """

@@ -21,7 +21,7 @@ BROKEN = [-1 / 3, -0.01, 0.8536, 0.86, 0.9, 1.0]
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
-@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("precision", ["double", pytest.param("single", marks=pytest.mark.slow)])
 def test_the_explicit_model_on_both_sides_of_its_range(method, precision):
     found = jl.verify(
         jl.WernerModel, "random:1024", REPRODUCED + BROKEN, samples=20000, method=method, precision=precision
@@ -31,7 +31,7 @@ def test_the_explicit_model_on_both_sides_of_its_range(method, precision):
     assert [row.witness is None for row in found.rows] == [True] * len(REPRODUCED) + [False] * len(BROKEN)
 
 
-@pytest.mark.parametrize("method", ["rqmc", "mc", "exact"])
+@pytest.mark.parametrize("method", ["rqmc", *(pytest.param(m, marks=pytest.mark.thorough) for m in ("mc", "exact"))])
 def test_smallest_probability_against_its_exact_value(method):
     pairs = jl.SettingPairs.random(1024, seed=4)
     V = np.array(BROKEN + REPRODUCED)
@@ -98,7 +98,8 @@ RIGHT = [
 @pytest.mark.parametrize(
     ("model", "settings", "samples"),
     [
-        *((*right, 3000) for right in RIGHT),
+        (*RIGHT[0], 3000),
+        *(pytest.param(*right, 3000, marks=pytest.mark.slow) for right in RIGHT[1:]),
         # Few samples are hardest for an atom that most of them miss.
         (*FEW_ATOMS, 10),
         *(pytest.param(*right, 10, marks=pytest.mark.slow) for right in RIGHT[:-1]),
@@ -116,7 +117,7 @@ def test_off_its_circle_the_great_circle_model_breaks():
     assert verdicts_of(jl.verify(jl.GreatCircleModel(), "random:50", samples=3000)) == ["negative_probability"]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_everything_may_be_rotated():
     """Rotating settings, normals and decompositions together changes no verdict and no exact average."""
     rng = np.random.default_rng(0)
@@ -132,7 +133,7 @@ def test_everything_may_be_rotated():
     np.testing.assert_allclose(one.averages.mean, two.averages.mean, atol=1e-13)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_equal_and_opposite_settings_are_no_special_case():
     a = oracles.unit(np.random.default_rng(1), 4)
     pairs = jl.SettingPairs(np.concatenate([a, a]), np.concatenate([a, -a]))
@@ -213,7 +214,7 @@ def test_targets_are_those_of_every_visibility():
         jl.verify(lambda V: jl.WernerModel(V * V), "random:16", [0.0, 0.4, 0.8])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_subclass_that_samples_otherwise_is_sampled():
     class Hemisphere(jl.WernerModel):
         def sample(self, key, num):

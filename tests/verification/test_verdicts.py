@@ -52,14 +52,16 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("method", ["rqmc", pytest.param("mc", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=pytest.mark.thorough if number else ()) for number, fault in enumerate(FAULTS)]
+)
 def test_a_wrong_model_is_found_out(fault, method):
     found = jl.verify(FAULTS[fault], "random:64", [0.5, 0.7], samples=10**5, method=method, target=jl.werner)
     assert not found.reproduces
     assert set(verdicts_of(found)) <= {"wrong_average", "negative_probability"}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["rqmc", "mc"])
 def test_without_a_fault_the_same_class_passes(method):
     found = jl.verify(
@@ -151,7 +153,7 @@ class _Shifted:
         return M_A, M_B, C + self.shift
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_many_atoms_hide_no_fault():
     """4000 atoms, T off by 0.2, 10^6 samples: an allowance of one draw for each atom let it pass, at z = 290."""
     rng = np.random.default_rng(1)
@@ -193,7 +195,7 @@ def test_the_allowance_of_a_run():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("method", ["mc", "rqmc", "exact"])
+@pytest.mark.parametrize("method", [pytest.param("mc", marks=pytest.mark.slow), "rqmc", "exact"])
 def test_a_pair_without_figures_hides_no_negative_probability(method):
     """0/0 where a = b, as users write it; the other pairs show the singlet's negative probabilities."""
 

@@ -134,6 +134,7 @@ def test_no_mutation_of_many(case, rng, tmp_path):
     assert 100 < refused < 500
 
 
+@pytest.mark.thorough
 def test_damaged_files_are_not_proved(tmp_path):
     certificate, _ = _finite()
     path = tmp_path / "certificate.npz"
