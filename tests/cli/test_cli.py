@@ -59,7 +59,7 @@ def test_exact_answers_with_nulls(run):
 @pytest.mark.parametrize(
     "model",
     [
-        pytest.param(model, marks=pytest.mark.slow if model in ("great-circle", "white-noise") else ())
+        pytest.param(model, marks=pytest.mark.slow if model in ("great-circle", "separable", "white-noise") else ())
         for model in MODELS
     ],
 )
@@ -605,7 +605,7 @@ def test_as_a_process_on_one_device_and_on_two():
     assert (one["device"], two["device"]) == ("cpu", "2 x cpu")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_seed_fixes_the_bits_whatever_the_environment_says():
     """All variables at once; one by one, in the slow test below, they take minutes."""
     usual, changed = DEVICES + "1", dict(setting.split("=") for setting in ANSWERS_ANYWAY)

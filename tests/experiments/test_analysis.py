@@ -106,7 +106,7 @@ def test_bad_options(options, message):
         AnalysisOptions(**options)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_an_inequality_is_chosen_on_one_part_and_tested_on_the_other(plan, counts):
     found = analyze(counts, options=AnalysisOptions(choose="counts", split=0.25, resamples=0), seed=4)
     assert found.split == {"share": 0.25, "seed": 4, "chosen_on": 6000, "tested_on": 18000}

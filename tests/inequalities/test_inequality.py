@@ -50,7 +50,7 @@ def test_left_side_averaged_over_joint_turns_about_an_axis():
     assert i.at(u, v, Axis(alice, bob)) == pytest.approx(total / number, abs=1e-5)
 
 
-@pytest.mark.parametrize("number", [*(pytest.param(n, marks=pytest.mark.thorough) for n in (1, 5)), 20])
+@pytest.mark.parametrize("number", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 5)), 20])
 def test_no_hidden_vectors_go_beyond_the_bound(number):
     i = bounded_inequality(*_random(number, seed=number))
     u, v = oracles.unit(np.random.default_rng(2), 100000).reshape(2, -1, 3)

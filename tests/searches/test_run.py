@@ -53,7 +53,7 @@ def test_orbits_keep_their_symmetry(brief, rng):
     assert found.inequality.at(u @ turn.T, v @ turn.T) == pytest.approx(found.inequality.at(u, v))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_too_few_pairs_exclude_nothing(brief):
     found = jl.search(1, restarts=2, options=brief)
     assert found.visibility_threshold == 1

@@ -87,7 +87,10 @@ def _plain(model):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("form", [lambda model: model, _plain], ids=["pytree", "opaque"])
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(lambda model: model, id="pytree", marks=pytest.mark.slow), pytest.param(_plain, id="opaque")],
+)
 @pytest.mark.parametrize("at", [pytest.param(0.2, marks=pytest.mark.slow), 0.7])
 def test_a_family_is_affine_at_every_visibility(form, at):
     V = np.linspace(0, 0.8, 9)

@@ -91,7 +91,7 @@ def test_the_same_bits_however_the_work_is_cut(method):
     ("method", "dtype"),
     [
         ("rqmc", np.float64),
-        pytest.param("mc", np.float32, marks=pytest.mark.thorough),
+        pytest.param("mc", np.float32, marks=pytest.mark.slow),
         pytest.param("mc", np.float64, marks=pytest.mark.slow),
         pytest.param("rqmc", np.float32, marks=pytest.mark.slow),
     ],

@@ -53,7 +53,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("method", ["rqmc", pytest.param("mc", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    "fault", [pytest.param(fault, marks=pytest.mark.thorough if number else ()) for number, fault in enumerate(FAULTS)]
+    "fault", [pytest.param(fault, marks=pytest.mark.slow if number else ()) for number, fault in enumerate(FAULTS)]
 )
 def test_a_wrong_model_is_found_out(fault, method):
     found = jl.verify(FAULTS[fault], "random:64", [0.5, 0.7], samples=10**5, method=method, target=jl.werner)
