@@ -23,7 +23,7 @@ POVM = "povm"
 
 SUMMARIES = {
     **{name: entry.summary for name, entry in MODELS.items()},
-    POVM: "Werner states, for any two POVMs (--povms): V = 0.62477, or V_c and more if one has two outcomes.",
+    POVM: "Werner states, for any two POVMs (--povms): V = 0.66, or V_c and more if one has two outcomes.",
 }
 """The names that --model takes, and a line on each."""
 

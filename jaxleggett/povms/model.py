@@ -1,4 +1,4 @@
-"""The Leggett model of Werner states for any pair of POVMs, at V = 159688/255591: docs/POVMS.md, Theorem B."""
+"""The Leggett model of Werner states for any pair of POVMs, at V = 33/50: docs/POVMS.md, Theorem B."""
 
 # Letters are those of the equations, capitals too.
 # pyright: reportConstantRedefinition=false
@@ -117,7 +117,7 @@ class PovmModel:
                 psi[:, i, j] = _psi(pair, float(pair.a @ self.G @ pair.b), u, X[:, i] - Y[:, j])
         D, other = psi @ nu, np.einsum("nij,i->nj", psi, mu)
         tau = D @ mu
-        share = 1 / (2 - float(self.table.tau0))
+        share = 1 / (2 - float(self.table.constants["tau0"]))
         x, y = (1 + X)[:, :, None], (1 - Y)[:, None]
         P = share * (psi + (x - D[:, :, None]) * y + x * (y - other[:, None]))
         P += (1 - 2 * share + share * tau)[:, None, None] * x * y

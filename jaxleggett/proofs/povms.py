@@ -1,4 +1,4 @@
-"""All POVMs on Werner states: a model up to V = 159688/255591 = 0.62477, proved by boxes (docs/POVMS.md, Theorem B).
+"""All POVMs on Werner states: a model up to V = 33/50, proved by boxes (docs/POVMS.md, Theorem B).
 
 The kernel psi of a pair of effects is a polynomial in z1 = |u.p|, z2 = |u.q| (p, q the unit vectors along a + b and
 a - b) whose coefficients depend on the angle phi between a and b. With t = tan(phi/4) in [0, 1], k = cos(phi/2) and s =
@@ -8,7 +8,8 @@ are the coefficients of a smaller polynomial. That one is bounded on the quarter
 by squares: on a square, its smallest Bernstein coefficient is at most its smallest value (G. T. Cargo and O. Shisha,
 J. Res. NBS 70B, 79, 1966).
 
-A certificate is a table of integers over one denominator; povms.txt, beside this module, has it.
+A certificate is a table of integers over one denominator; povms.txt, beside this module, has it. It was found by
+scripts/povm_kernel.py.
 """
 
 # Letters are those of the equations, capitals too.
@@ -29,7 +30,7 @@ import numpy as np
 from .._clock import OutOfTime, late
 
 TABLE = Path(__file__).with_name("povms.txt")
-"""The certificate of V = 159688/255591."""
+"""The certificate of V = 33/50."""
 
 DEGREE = 6
 """The largest degree of the polynomials, in z1 and in z2."""
@@ -52,67 +53,52 @@ Poly = dict[tuple[int, int], Any]
 """A polynomial: its coefficients of z1^i z2^j by (i, j), which are balls, series of balls, or floats."""
 
 Terms = dict[tuple[int, int], dict[str, Fraction]]
-"""A polynomial that depends on the angle: by (i, j), the shares of 1, s, k and c in the coefficient of z1^i z2^j."""
+"""A polynomial that depends on the angle: by (i, j), the shares of 1, s, k, c, sk in the coefficient of z1^i z2^j."""
 
-NAMES: tuple[str, ...] = (
-    "w",
-    "e0",
-    "W",
-    "h",
-    "eta1",
-    "eta2",
-    "beta",
-    "gamma",
-    "beta2",
-    "gamma2",
-    "dh",
-    "zeta1",
-    "zeta2",
-    "zeta3",
-)
-"""The constants in a table, in its order."""
+CONSTANTS = ("tau0", "w", "e0", "W", "h", "eta1", "eta2", "dh")
+"""The constants of a table; dh is delta times h."""
+
+BOUNDS = ("kappa1", "kappa2", "beta", "gamma")
+"""The polynomials of one variable in (C2) and (C3)."""
+
+KERNEL = ("pi", "omega", "rho")
+"""The polynomials of z1, z2 in the kernel; `pi` and `omega` are without their constant terms, `rho` is over s."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """The constants of Theorem B, as fractions; `pi`, `omega` without their constant terms, and `rho` over s."""
+    """The numbers of Theorem B, as fractions: `CONSTANTS` by name, `BOUNDS` by ascending powers, and `KERNEL`."""
 
-    tau0: Fraction
     constants: dict[str, Fraction]
-    pi: Terms
-    omega: Terms
-    rho: Terms
-    kappa1: tuple[Fraction, ...]
-    kappa2: tuple[Fraction, ...]
+    bounds: dict[str, tuple[Fraction, ...]]
+    kernel: dict[str, Terms]
 
     @classmethod
     def read(cls, path: Path = TABLE) -> Table:
-        """From a file: a denominator, tau0 and the number of kappas; the constants; pi, omega, rho/s; the kappas."""
-        lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
-        denominator, tau0, number = map(int, lines[0])
+        """From a file whose lines begin with a name, followed by integers over the denominator of its first line.
 
-        def over(words: Iterable[str]) -> list[Fraction]:
-            return [Fraction(int(word), denominator) for word in words]
-
-        def block(start: int) -> tuple[Terms, int]:
-            end = start + 2 + int(lines[start][0])
-            basis, rows = lines[start + 1], lines[start + 2 : end]
-            return {(int(r[0]), int(r[1])): dict(zip(basis, over(r[2:]), strict=True)) for r in rows}, end
-
-        pi, place = block(2)
-        omega, place = block(place)
-        rho, place = block(place)
-        kappas = tuple(over(word for line in lines[place:] for word in line))
-        constants: dict[str, Fraction] = dict(zip(NAMES, over(lines[1]), strict=True))
-        return cls(
-            Fraction(tau0, denominator), constants, pi, omega, rho, kappa1=kappas[:number], kappa2=kappas[number:]
-        )
+        Lines of `KERNEL` have the exponents of z1, z2 before the shares of the functions that the line `basis` names.
+        """
+        (_, denominator), (_, *basis), *lines = (line.split() for line in path.read_text().splitlines())
+        constants: dict[str, Fraction] = {}
+        bounds: dict[str, tuple[Fraction, ...]] = {}
+        kernel: dict[str, Terms] = {name: {} for name in KERNEL}
+        for name, *words in lines:
+            numbers = [int(word) for word in words]
+            over = [Fraction(number, int(denominator)) for number in numbers]
+            if name in CONSTANTS:
+                (constants[name],) = over
+            elif name in BOUNDS:
+                bounds[name] = tuple(over)
+            else:
+                kernel[name][numbers[0], numbers[1]] = dict(zip(basis, over[2:], strict=True))
+        return cls(constants, bounds, kernel)
 
     @property
     def visibility(self) -> Fraction:
         """V = 1/3 + (W + (e0 - w)/3) / (2 - tau0)."""
         c = self.constants
-        return Fraction(1, 3) + (c["W"] + (c["e0"] - c["w"]) / 3) / (2 - self.tau0)
+        return Fraction(1, 3) + (c["W"] + (c["e0"] - c["w"]) / 3) / (2 - c["tau0"])
 
 
 def moment(i: int, j: int, pi: Any) -> Any:
@@ -180,7 +166,7 @@ class Kernel:
         `pi` is the number; `number` turns a fraction into what `pi` is, a ball or a float.
         """
         one = k * 0 + 1
-        basis = {"1": one, "s": s, "k": k, "c": c}
+        basis = {"1": one, "s": s, "k": k, "c": c, "sk": s * k}
         constants = {name: number(x) for name, x in table.constants.items()}
 
         def poly(terms: Terms) -> Poly:
@@ -189,7 +175,7 @@ class Kernel:
             }
 
         M: Poly = {(0, 0): one, (1, 0): -k, (0, 1): -s}
-        pi_, omega, rho = poly(table.pi), poly(table.omega), poly(table.rho)
+        pi_, omega, rho = (poly(table.kernel[name]) for name in KERNEL)
         # E[z2^2 omega] + E[M z2 rho/s] = w/3, so that E[u o] = (w/6)(a - b) for the odd part o of psi
         known = _mean(_times({(0, 2): one}, omega), pi) + _mean(_times(_times(M, {(0, 1): one}), rho), pi)
         omega = _plus(omega, {(0, 0): constants["w"] - 3 * known})
@@ -215,20 +201,12 @@ class Kernel:
         return first, second, third
 
 
-def _marginal_share(table: Table, kernel: Kernel, alpha: int, beta: int, number: Callable[[Fraction], Any]) -> Poly:
-    """1 - kappa1(X) c - kappa2(X) Y for X = alpha k z1 + beta s z2, Y = alpha k z1 - beta s z2."""
-    one = kernel.k * 0 + 1
-    X: Poly = {(1, 0): alpha * kernel.k, (0, 1): beta * kernel.s}
-    Y: Poly = {(1, 0): alpha * kernel.k, (0, 1): -beta * kernel.s}
-
-    def horner(coefficients: tuple[Fraction, ...]) -> Poly:
-        total: Poly = {(0, 0): one * number(coefficients[-1])}
-        for x in reversed(coefficients[:-1]):
-            total = _plus(_times(total, X), {(0, 0): one * number(x)})
-        return total
-
-    first, second = _scaled(horner(table.kappa1), -kernel.c), _scaled(_times(horner(table.kappa2), Y), -1)
-    return _plus({(0, 0): one}, first, second)
+def _composed(coefficients: Iterable[Any], Z: Poly, one: Any) -> Poly:
+    """f(Z) for the polynomial f with these coefficients of ascending powers, by Horner's rule."""
+    total: Poly = {}
+    for x in reversed(list(coefficients)):
+        total = _plus(_times(total, Z), {(0, 0): one * x})
+    return total
 
 
 def conditions(
@@ -237,39 +215,45 @@ def conditions(
     """What has to be non-negative on the quarter disk: a list of conditions, each a list of alternatives.
 
     An alternative is a list of polynomials that are all to be non-negative. A condition holds if at every point one of
-    its alternatives does. `kernels` are those for g = -h and g = h. psi is affine in g and grows with it, so that (C1)
-    is tested at g = -h, and (C2) at g = h. In (C3), delta g is dh g/h, with dh from the table.
+    its alternatives does; the last alternative is the condition itself. `kernels` are those for g = -h and g = h. psi
+    is affine in g and grows with it, so that (C1) is tested at g = -h, and (C2) at g = h. In (C3), delta g is dh g/h,
+    with dh from the table.
     """
     low, high = kernels
     k, s, c = low.k, low.s, low.c
     one = k * 0 + 1
+    kappa1, kappa2, beta, gamma = ([number(x) for x in table.bounds[name]] for name in BOUNDS)
+
+    def along(first: int, second: int) -> Poly:
+        return {(1, 0): first * k, (0, 1): second * s}
+
     found: list[list[list[Poly]]] = [[[low.minus]], [[low.plus, low.omega], [low.psi(1)]]]
-    for alpha in (1, -1):
-        for beta in (1, -1):
-            B = _marginal_share(table, high, alpha, beta, number)
-            X: Poly = {(0, 0): one, (1, 0): alpha * k, (0, 1): beta * s}
-            P = high.plus if beta > 0 else high.minus
-            # 1 + X = M + (1 + alpha) k z1 + (1 + beta) s z2, term by term against psi.
-            parts = [_plus(B, _scaled(P, -1))]
-            parts += [_plus(B, _scaled(high.omega, -1))] if beta > 0 else []
-            parts += [B] if alpha > 0 else []
-            found.append([parts, [_plus(_times(X, B), _scaled(high.psi(beta), -1))]])
-    names = ("beta", "gamma", "beta2", "gamma2", "dh", "zeta1", "zeta2", "zeta3")
-    b, gamma, b2, gamma2, dh, zeta1, zeta2, zeta3 = (number(table.constants[name]) for name in names)
-    product: Poly = {(2, 0): k * k, (0, 2): -s * s}
-    squares: Poly = {(2, 0): 2 * k * k, (0, 2): 2 * s * s}
-    for kernel, end in zip(kernels, (-1, 1), strict=True):
-        for sign in (1, -1):
-            difference: Poly = {(0, 1): 2 * sign * s}
-            slope = _plus({(0, 0): zeta1 + zeta3 * c}, _scaled(product, zeta2))
-            below = _plus(
-                {(0, 0): number(table.tau0) + end * dh - b * c},
-                _scaled(product, -gamma),
-                _scaled(squares, -b2 * c),
-                _scaled(_times(product, squares), -gamma2),
-                _times(difference, slope),
+    for m in (1, -1):
+        for n in (1, -1):
+            X, Y = along(m, n), along(m, -n)
+            B = _plus(
+                {(0, 0): one},
+                _scaled(_composed(kappa1, X, one), -c),
+                _scaled(_times(_composed(kappa2, X, one), Y), -1),
             )
-            found.append([[_plus(kernel.psi(sign), _scaled(below, -1))]])
+            P = high.plus if n > 0 else high.minus
+            # 1 + X = M + (1 + m) k z1 + (1 + n) s z2, term by term against psi.
+            parts = [_plus(B, _scaled(P, -1))]
+            parts += [_plus(B, _scaled(high.omega, -1))] if n > 0 else []
+            parts += [B] if m > 0 else []
+            found.append([parts, [_plus(_times(_plus({(0, 0): one}, X), B), _scaled(high.psi(n), -1))]])
+    tau0, dh = (number(table.constants[name]) for name in ("tau0", "dh"))
+    for kernel, end in zip(kernels, (-1, 1), strict=True):
+        for n in (1, -1):
+            X, Y = along(1, n), along(1, -n)
+            opposite = along(-1, n)  # -Y
+            below = _plus(
+                {(0, 0): one * (tau0 + end * dh)},
+                _scaled(_plus(_composed(beta, X, one), _composed(beta, opposite, one)), c),
+                _times(Y, _composed(gamma, X, one)),
+                _scaled(_times(X, _composed(gamma, opposite, one)), -1),
+            )
+            found.append([[_plus(kernel.psi(n), _scaled(below, -1))]])
     return found
 
 
@@ -289,7 +273,7 @@ def certify_povm(table: Table | None = None, time_limit: float | None = None) ->
     Raises ArithmeticError with the cell where a condition is not proved, and OutOfTime.
 
     >>> Table.read().visibility
-    Fraction(159688, 255591)
+    Fraction(33, 50)
     """
     from flint import arb, arb_series, ctx, fmpq
 
@@ -311,7 +295,7 @@ def certify_povm(table: Table | None = None, time_limit: float | None = None) ->
     try:
         ctx.prec, ctx.cap = PRECISION, 3
         h = number(table.constants["h"])
-        if not (table.tau0 < 2 and table.constants["h"] >= 0):
+        if not (table.constants["tau0"] < 2 and table.constants["h"] >= 0):
             raise ArithmeticError("a table must have tau0 < 2 and h >= 0")
         cells = [(Fraction(i, CELLS), Fraction(i + 1, CELLS), 0) for i in range(CELLS)]
         while cells:
