@@ -50,7 +50,7 @@ def _dense(state, pairs, num=3000, seed=0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("theta", [pytest.param(np.pi / 4, marks=pytest.mark.slow), 0.65])
+@pytest.mark.parametrize("theta", [np.pi / 4, 0.65])
 def test_random_pairs_close_and_agree_with_a_dense_programme(theta):
     state, pairs = jl.pure(theta), jl.SettingPairs.random(20, seed=3)
     found = threshold(state, pairs, tolerance=1e-6)
