@@ -11,6 +11,7 @@ it is written. Takes minutes. Exits with 1 where no table is found or proved.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from fractions import Fraction
@@ -238,11 +239,24 @@ def text(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def entangled(given: str) -> Fraction:
+    """The visibility of an entangled Werner state, as argparse takes it."""
+    try:
+        found = Fraction(given)
+    except (ValueError, ZeroDivisionError):
+        found = Fraction(0)
+    if not 1 < 3 * found <= 3:
+        raise argparse.ArgumentTypeError(f"must be a fraction above 1/3 and at most 1, but is {given}")
+    return found
+
+
 def main() -> int | None:
     """Search, prove, write."""
     parser = common.parser(__doc__)
-    parser.add_argument("--visibility", type=Fraction, default=Fraction(33, 50), help="that of the theorem [33/50]")
-    parser.add_argument("--degree", type=int, default=3, help="of the polynomials pi, omega and rho/s [3]")
+    parser.add_argument("--visibility", type=entangled, default=Fraction(33, 50), help="that of the theorem [33/50]")
+    parser.add_argument(
+        "--degree", type=int, choices=range(1, 6), default=3, help="of the polynomials pi, omega and rho/s [3]"
+    )
     parser.add_argument("--out", type=Path, default=TABLE, help="the file for the table [that of the proof]")
     asked = parser.parse_args()
     programme = Programme(unknowns(asked.degree))
